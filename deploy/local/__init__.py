@@ -1,0 +1,1 @@
+"""The laptop stack: PostgreSQL, Apache Kafka, every process of Foothold, and the `foothold` command."""
