@@ -1,0 +1,1 @@
+"""Mechanism that every service shares; it knows no deal and no visit, and imports no service."""

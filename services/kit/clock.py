@@ -1,0 +1,14 @@
+"""The present, in one place, and what a day is: the organisation's time zone decides."""
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+
+def now() -> datetime:
+    """The present instant, in UTC."""
+    return datetime.now(UTC)
+
+
+def today(timezone: ZoneInfo) -> date:
+    """The organisation's present day."""
+    return now().astimezone(timezone).date()

@@ -1,0 +1,36 @@
+"""Conditional requests: ETags are versions, and changes of a row say which version they were made on."""
+
+from typing import Annotated
+
+from fastapi import Header
+
+from services.kit.problems import PreconditionRequired, invalid
+
+ANY = None
+type Expected = int | None
+
+
+def etag(version: int) -> str:
+    """The ETag of a version, quoted."""
+    return f'"{version}"'
+
+
+def parse_if_match(header: str | None) -> Expected:
+    """The version that an If-Match header names, or None for `*`.
+
+    Raises PreconditionRequired when there is no header, Invalid when it is not one quoted version or `*`.
+    """
+    if header is None:
+        raise PreconditionRequired
+    text = header.strip()
+    if text == "*":
+        return ANY
+    digits = text.removeprefix("W/").strip('"')
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 9:
+        raise invalid("If-Match", "etag", 'must be one version in quotes, as in "3", or *')
+    return int(digits)
+
+
+def if_match(value: Annotated[str | None, Header(alias="If-Match")] = None) -> Expected:
+    """The dependency for routes that change an existing row."""
+    return parse_if_match(value)

@@ -1,0 +1,83 @@
+"""The database of a process: one pool, autocommit for single statements, transactions for more.
+
+Statements are SQL text typed `LiteralString`, so the type checker proves that no input enters SQL.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+type Session = psycopg.AsyncConnection[TupleRow]
+type OnStatement = Callable[[str], None]
+
+
+class Database:
+    """A pool of connections to one database.
+
+    `on_statement` is told the text of every statement that a session executes; tests count and read them.
+    Sessions run in UTC, wait at most 2 s for a lock and never idle inside a transaction for longer than 5 s.
+    """
+
+    def __init__(self, url: str, *, name: str, size: int = 10, on_statement: OnStatement | None = None) -> None:
+        self._pool: AsyncConnectionPool[Session] = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=size,
+            open=False,
+            name=name,
+            timeout=10,
+            connection_class=_watched(on_statement) if on_statement else psycopg.AsyncConnection,
+            kwargs={
+                "autocommit": True,
+                "application_name": name,
+                "prepared_max": 500,
+                "options": "-c timezone=UTC -c lock_timeout=2000 -c idle_in_transaction_session_timeout=5000",
+            },
+            configure=_configure,
+        )
+
+    async def open(self) -> None:
+        """Opens the pool; connections come as they are needed, so a database that is down does not raise here."""
+        await self._pool.open()
+
+    async def close(self) -> None:
+        """Closes every connection. Sessions still in use end with an error."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Session]:
+        """A session in autocommit: each statement is its own transaction.
+
+        Raises psycopg_pool.PoolTimeout after 10 s without a free connection.
+        """
+        async with self._pool.connection() as session:
+            yield session
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """A session inside one transaction: committed on leaving, rolled back when an exception leaves."""
+        async with self._pool.connection() as session, session.transaction():
+            yield session
+
+
+async def _configure(session: Session) -> None:
+    session.prepare_threshold = 2
+
+
+def _watched(on_statement: OnStatement) -> type[psycopg.AsyncConnection[Any]]:
+    class Watched(psycopg.AsyncConnection[Any]):
+        async def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+            on_statement(query if isinstance(query, str) else query.as_string(self))
+            return await super().execute(query, *args, **kwargs)
+
+    return Watched
+
+
+async def one(session: Session, statement: psycopg.sql.Composable | Any, parameters: dict[str, Any]) -> TupleRow | None:
+    """The first row of the statement's answer, or None."""
+    cursor = await session.execute(statement, parameters)
+    return await cursor.fetchone()

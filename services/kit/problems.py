@@ -1,0 +1,152 @@
+"""Problems: every refusal as an RFC 9457 document with a stable code that clients switch on.
+
+Application code raises a `Problem`; the app turns it into the answer. What names a field is 422 with `errors`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import orjson
+from starlette.responses import Response
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """What is wrong with one field: its path (`team.0.member_id`), a stable code, and a sentence that says what would be right."""
+
+    field: str
+    code: str
+    message: str
+
+
+class Problem(Exception):
+    """A refusal. `code` is a stable slug, `detail` a sentence for the reader; subclasses fix status and title."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        current: bytes | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+        self.current = current
+
+
+class BadRequest(Problem):
+    status, title = 400, "Bad request"
+
+
+class Unauthorized(Problem):
+    status, title = 401, "Unauthorized"
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code, detail, headers={"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{code}"'})
+
+
+class Forbidden(Problem):
+    status, title = 403, "Forbidden"
+
+
+class NotFound(Problem):
+    """Also for rows that the caller may not see: the two are not told apart."""
+
+    status, title = 404, "Not found"
+
+    def __init__(self, what: str) -> None:
+        super().__init__("not_found", f"There is no such {what}, or you may not see it.")
+
+
+class MethodNotAllowed(Problem):
+    status, title = 405, "Method not allowed"
+
+
+class Conflict(Problem):
+    status, title = 409, "Conflict"
+
+
+class PreconditionFailed(Problem):
+    """The version in If-Match is not the present one; `current` carries the present state (JSON bytes)."""
+
+    status, title = 412, "Precondition failed"
+
+    def __init__(self, current: bytes, version: int) -> None:
+        super().__init__(
+            "version_conflict",
+            "The row has changed since you read it. `current` holds its present state.",
+            headers={"ETag": f'"{version}"'},
+            current=current,
+        )
+
+
+class TooLarge(Problem):
+    status, title = 413, "Content too large"
+
+
+class Unsupported(Problem):
+    status, title = 415, "Unsupported media type"
+
+
+class Invalid(Problem):
+    """Everything that names a field."""
+
+    status, title = 422, "Unprocessable content"
+
+    def __init__(self, errors: Sequence[FieldError], code: str = "invalid") -> None:
+        detail = "; ".join(f"{error.field}: {error.message}" for error in errors[:5])
+        super().__init__(code, detail, errors=errors)
+
+
+class PreconditionRequired(Problem):
+    status, title = 428, "Precondition required"
+
+    def __init__(self) -> None:
+        super().__init__("if_match_required", 'Send If-Match with the version you read, as in If-Match: "3", or If-Match: *.')
+
+
+class Unavailable(Problem):
+    status, title = 503, "Service unavailable"
+
+
+class UpstreamTimeout(Problem):
+    status, title = 504, "Gateway timeout"
+
+
+def invalid(field: str, code: str, message: str) -> Invalid:
+    """The refusal of one field."""
+    return Invalid([FieldError(field, code, message)])
+
+
+def problem_body(problem: Problem, *, request_id: str | None, instance: str) -> bytes:
+    """The problem document as JSON bytes."""
+    document: dict[str, object] = {
+        "type": f"urn:foothold:problem:{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": instance,
+        "code": problem.code,
+        "request_id": request_id,
+        "errors": [{"field": e.field, "code": e.code, "message": e.message} for e in problem.errors],
+    }
+    if problem.current is not None:
+        document["current"] = orjson.Fragment(problem.current)
+    return orjson.dumps(document)
+
+
+def problem_response(problem: Problem, *, request_id: str | None, instance: str) -> Response:
+    """The answer for a problem, ready to send."""
+    body = problem_body(problem, request_id=request_id, instance=instance)
+    return Response(body, status_code=problem.status, media_type=MEDIA_TYPE, headers=problem.headers)

@@ -1,0 +1,64 @@
+"""Settings of a process, from its environment alone."""
+
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting that a process of the platform reads; each is named as in the environment, in upper case.
+
+    Databases are secret because their addresses carry passwords.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    foothold_environment: Literal["development", "production"] = "development"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    oidc_issuer: str = "http://127.0.0.1:8004"
+    oidc_audience: str = "foothold"
+
+    contacts_database_url: SecretStr | None = None
+    opportunities_database_url: SecretStr | None = None
+    activities_database_url: SecretStr | None = None
+    database_pool_size: int = Field(default=10, ge=1, le=200)
+    kafka_bootstrap_servers: str = "127.0.0.1:8009"
+
+    contacts_url: str = "http://127.0.0.1:8001"
+    opportunities_url: str = "http://127.0.0.1:8002"
+    activities_url: str = "http://127.0.0.1:8003"
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+
+    organisation_timezone: str = "UTC"
+    organisation_currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
+    policy_file: str | None = None
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+        return value
+
+    @field_validator("organisation_timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        ZoneInfo(value)
+        return value
+
+    @property
+    def timezone(self) -> ZoneInfo:
+        """The organisation's time zone: it decides what a day is."""
+        return ZoneInfo(self.organisation_timezone)
+
+    def database_url(self, service: str) -> str:
+        """The address of a service's database. Raises KeyError naming the variable when it is not set."""
+        secret: SecretStr | None = getattr(self, f"{service}_database_url")
+        if secret is None:
+            raise KeyError(f"{service.upper()}_DATABASE_URL")
+        return secret.get_secret_value()

@@ -1,0 +1,232 @@
+-- What the kit keeps in every service's database. Frozen: a later change is a file of its own.
+
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
+
+-- Instants are written one way everywhere: UTC, microseconds, Z.
+CREATE FUNCTION instant(moment timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+
+-- The fields in which two states of a row differ, as {field: {"from": ..., "to": ...}}.
+-- What every change moves (the version and the stamps) says nothing and is left out.
+CREATE FUNCTION changed_fields(before jsonb, after jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+  SELECT coalesce(jsonb_object_agg(n.key, jsonb_build_object('from', o.value, 'to', n.value)), '{}'::jsonb)
+  FROM jsonb_each(after) n JOIN jsonb_each(before) o ON o.key = n.key
+  WHERE n.value IS DISTINCT FROM o.value AND n.key NOT IN ('version', 'updated_at', 'updated_by')
+);
+
+-- The journal: outbox, history and change feed. One row = one event = one version.
+CREATE TABLE journal (
+  id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1),
+  recorded_at timestamptz NOT NULL DEFAULT now(),
+  event_id uuid NOT NULL DEFAULT uuidv7(),
+  type text NOT NULL,
+  aggregate text NOT NULL,
+  aggregate_id uuid NOT NULL,
+  version integer NOT NULL,
+  partition_key uuid NOT NULL,
+  actor text NOT NULL,
+  request_id text,
+  traceparent text,
+  imported boolean NOT NULL DEFAULT false,
+  changed jsonb,
+  state jsonb NOT NULL,
+  state_version smallint NOT NULL DEFAULT 1,
+  PRIMARY KEY (recorded_at, id),
+  CONSTRAINT journal_record_size CHECK (octet_length(state::text) + coalesce(octet_length(changed::text), 0) <= 250000)
+) PARTITION BY RANGE (recorded_at);
+CREATE INDEX journal_aggregate ON journal (aggregate_id, version);
+CREATE TABLE journal_rest PARTITION OF journal DEFAULT;
+
+-- Makes the partition of the month that contains the moment, unless it is there.
+CREATE FUNCTION journal_month(moment timestamptz) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+  first timestamptz := date_trunc('month', moment AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
+  after timestamptz := (date_trunc('month', moment AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC';
+  name text := 'journal_' || to_char(moment AT TIME ZONE 'UTC', '"y"YYYY"m"MM');
+BEGIN
+  IF to_regclass(name) IS NULL THEN
+    EXECUTE format('CREATE TABLE %I PARTITION OF journal FOR VALUES FROM (%L) TO (%L)', name, first, after);
+  END IF;
+  RETURN name;
+END $$;
+SELECT journal_month(now()), journal_month(now() + interval '1 month'), journal_month(now() + interval '2 months');
+
+-- Rows not numbered yet; final positions; where numbering stands; what is published.
+CREATE TABLE journal_queue (id bigint PRIMARY KEY, recorded_at timestamptz NOT NULL);
+CREATE TABLE journal_order (
+  position bigint PRIMARY KEY,
+  journal_id bigint NOT NULL,
+  recorded_at timestamptz NOT NULL
+);
+CREATE TABLE journal_head (only boolean PRIMARY KEY DEFAULT true CHECK (only), position bigint NOT NULL);
+INSERT INTO journal_head (position) VALUES (0);
+CREATE TABLE journal_cursor (
+  only boolean PRIMARY KEY DEFAULT true CHECK (only),
+  published bigint NOT NULL,
+  published_at timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO journal_cursor (published) VALUES (0);
+
+-- Answers kept for callers that ask twice, for a day.
+CREATE TABLE idempotency_key (
+  caller text NOT NULL,
+  key text NOT NULL,
+  fingerprint bytea NOT NULL,
+  status smallint NOT NULL,
+  version integer,
+  answer text,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  CONSTRAINT idempotency_key_once PRIMARY KEY (caller, key)
+);
+CREATE INDEX idempotency_key_age ON idempotency_key (created_at);
+
+-- Where each consumer stands, moved in the transaction that handles the batch.
+CREATE TABLE consumer_position (
+  consumer text NOT NULL,
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  next_offset bigint NOT NULL,
+  last_position bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (consumer, topic, partition)
+);
+-- Keys set aside because a handler failed on them, with all that follows of them.
+CREATE TABLE parked_key (
+  consumer text NOT NULL,
+  topic text NOT NULL,
+  key text NOT NULL,
+  partition integer NOT NULL,
+  reason text NOT NULL,
+  parked_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (consumer, topic, key)
+);
+CREATE TABLE parked_record (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  consumer text NOT NULL,
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  record_offset bigint NOT NULL,
+  key text NOT NULL,
+  headers jsonb NOT NULL,
+  value bytea,
+  FOREIGN KEY (consumer, topic, key) REFERENCES parked_key (consumer, topic, key) ON DELETE CASCADE
+);
+CREATE INDEX parked_record_key ON parked_record (consumer, topic, key, id);
+
+-- Sight. person_up is the closure of the reporting line (everyone is above themselves);
+-- account_view is who may see which account: everyone above someone who has a seat there.
+CREATE TABLE person_up (
+  viewer_id uuid NOT NULL,
+  member_id uuid NOT NULL,
+  PRIMARY KEY (viewer_id, member_id)
+);
+CREATE INDEX person_up_member ON person_up (member_id, viewer_id);
+CREATE TABLE account_seat (
+  account_id uuid NOT NULL,
+  member_id uuid NOT NULL,
+  source text NOT NULL CHECK (source IN ('OWNER', 'TEAM', 'DEAL')),
+  source_id uuid NOT NULL,
+  PRIMARY KEY (account_id, member_id, source, source_id)
+);
+CREATE INDEX account_seat_member ON account_seat (member_id, account_id);
+CREATE INDEX account_seat_source ON account_seat (source_id);
+CREATE TABLE account_view (
+  viewer_id uuid NOT NULL,
+  account_id uuid NOT NULL,
+  PRIMARY KEY (viewer_id, account_id)
+);
+CREATE INDEX account_view_account ON account_view (account_id, viewer_id);
+
+-- Locks: the reporting line is one (shared by seats, exclusive to moves in it); seats are 1,024 buckets of accounts
+-- (shared by those who add, exclusive to those who take away), taken in order, so that no deadlock and no lost row.
+CREATE FUNCTION sight_line() RETURNS integer LANGUAGE sql IMMUTABLE RETURN 7101;
+CREATE FUNCTION sight_seats() RETURNS integer LANGUAGE sql IMMUTABLE RETURN 7102;
+
+CREATE FUNCTION seats_added() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared(sight_line(), 0);
+  PERFORM pg_advisory_xact_lock_shared(sight_seats(), bucket)
+    FROM (SELECT DISTINCT hashtext(account_id::text) & 1023 AS bucket FROM added ORDER BY bucket) buckets;
+  INSERT INTO account_view (viewer_id, account_id)
+    SELECT DISTINCT up.viewer_id, a.account_id FROM added a JOIN person_up up ON up.member_id = a.member_id
+    ORDER BY 2, 1
+    ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION seats_removed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared(sight_line(), 0);
+  PERFORM pg_advisory_xact_lock(sight_seats(), bucket)
+    FROM (SELECT DISTINCT hashtext(account_id::text) & 1023 AS bucket FROM removed ORDER BY bucket) buckets;
+  DELETE FROM account_view v
+    USING (SELECT DISTINCT up.viewer_id, r.account_id FROM removed r JOIN person_up up ON up.member_id = r.member_id) gone
+    WHERE v.viewer_id = gone.viewer_id AND v.account_id = gone.account_id
+      AND NOT EXISTS (SELECT FROM account_seat s JOIN person_up up ON up.member_id = s.member_id
+                      WHERE s.account_id = gone.account_id AND up.viewer_id = gone.viewer_id);
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER seats_added AFTER INSERT ON account_seat
+  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION seats_added();
+CREATE TRIGGER seats_removed AFTER DELETE ON account_seat
+  REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION seats_removed();
+
+-- Recomputes the closure of the members below the moved ones, and what they see.
+CREATE FUNCTION line_moved(moved uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  touched uuid[];
+BEGIN
+  PERFORM pg_advisory_xact_lock(sight_line(), 0);
+  WITH RECURSIVE below(id) AS (
+    SELECT unnest(moved) UNION SELECT m.id FROM member m JOIN below b ON m.manager_id = b.id
+  ) SELECT array_agg(id) INTO touched FROM below;
+  CREATE TEMPORARY TABLE line_now ON COMMIT DROP AS
+    WITH RECURSIVE up(member_id, viewer_id) AS (
+      SELECT m.id, m.id FROM member m WHERE m.id = ANY (touched)
+      UNION SELECT up.member_id, m.manager_id FROM up JOIN member m ON m.id = up.viewer_id WHERE m.manager_id IS NOT NULL
+    ) SELECT viewer_id, member_id FROM up;
+  CREATE TEMPORARY TABLE line_gone ON COMMIT DROP AS
+    SELECT viewer_id, member_id FROM person_up WHERE member_id = ANY (touched) EXCEPT SELECT viewer_id, member_id FROM line_now;
+  DELETE FROM person_up p USING line_gone g WHERE p.viewer_id = g.viewer_id AND p.member_id = g.member_id;
+  INSERT INTO person_up SELECT viewer_id, member_id FROM line_now ON CONFLICT DO NOTHING;
+  DELETE FROM account_view v
+    USING (SELECT DISTINCT g.viewer_id, s.account_id FROM line_gone g JOIN account_seat s ON s.member_id = g.member_id) lost
+    WHERE v.viewer_id = lost.viewer_id AND v.account_id = lost.account_id
+      AND NOT EXISTS (SELECT FROM account_seat s JOIN person_up up ON up.member_id = s.member_id
+                      WHERE s.account_id = lost.account_id AND up.viewer_id = lost.viewer_id);
+  INSERT INTO account_view (viewer_id, account_id)
+    SELECT DISTINCT n.viewer_id, s.account_id FROM line_now n JOIN account_seat s ON s.member_id = n.member_id
+    ON CONFLICT DO NOTHING;
+  DROP TABLE line_now;
+  DROP TABLE line_gone;
+END $$;
+
+CREATE FUNCTION members_added() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM added) THEN
+    PERFORM line_moved((SELECT array_agg(id) FROM added));
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE FUNCTION members_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  moved uuid[] := (SELECT array_agg(a.id) FROM added a JOIN removed r USING (id) WHERE a.manager_id IS DISTINCT FROM r.manager_id);
+BEGIN
+  IF moved IS NOT NULL THEN
+    PERFORM line_moved(moved);
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- Called once the service's own migration has made its table of members.
+CREATE FUNCTION watch_members() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  CREATE TRIGGER members_added AFTER INSERT ON member
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION members_added();
+  CREATE TRIGGER members_changed AFTER UPDATE ON member
+    REFERENCING NEW TABLE AS added OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION members_changed();
+END $$;
