@@ -230,3 +230,101 @@ BEGIN
   CREATE TRIGGER members_changed AFTER UPDATE ON member
     REFERENCING NEW TABLE AS added OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION members_changed();
 END $$;
+
+-- Seats follow the rows they come from: the owner and the named team of an account, the owner of an open deal.
+CREATE FUNCTION seat_account(account uuid, owner uuid, team jsonb, gone boolean) RETURNS void LANGUAGE sql AS $$
+  WITH wanted AS (
+    SELECT owner AS member_id, 'OWNER' AS source WHERE owner IS NOT NULL AND NOT gone
+    UNION SELECT (t ->> 'member_id')::uuid, 'TEAM' FROM jsonb_array_elements(team) t WHERE NOT gone
+  ), removed AS (
+    DELETE FROM account_seat s WHERE s.account_id = account AND s.source IN ('OWNER', 'TEAM')
+      AND NOT EXISTS (SELECT FROM wanted w WHERE w.member_id = s.member_id AND w.source = s.source)
+  )
+  INSERT INTO account_seat (account_id, member_id, source, source_id)
+    SELECT account, member_id, source, account FROM wanted ON CONFLICT DO NOTHING;
+$$;
+CREATE FUNCTION accounts_added() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO account_seat (account_id, member_id, source, source_id)
+    SELECT a.id, a.owner_id, 'OWNER', a.id FROM added a WHERE a.owner_id IS NOT NULL AND a.deleted_at IS NULL
+    UNION SELECT a.id, (t ->> 'member_id')::uuid, 'TEAM', a.id FROM added a, jsonb_array_elements(a.team) t WHERE a.deleted_at IS NULL
+    ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END $$;
+CREATE FUNCTION account_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM seat_account(NEW.id, NEW.owner_id, NEW.team, NEW.deleted_at IS NOT NULL);
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION deals_added() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO account_seat (account_id, member_id, source, source_id)
+    SELECT a.account_id, a.owner_id, 'DEAL', a.id FROM added a
+    WHERE a.account_id IS NOT NULL AND a.owner_id IS NOT NULL AND a.status = 'OPEN' AND a.deleted_at IS NULL
+    ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END $$;
+CREATE FUNCTION deal_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  DELETE FROM account_seat WHERE source_id = NEW.id AND source = 'DEAL';
+  INSERT INTO account_seat (account_id, member_id, source, source_id)
+    SELECT NEW.account_id, NEW.owner_id, 'DEAL', NEW.id
+    WHERE NEW.account_id IS NOT NULL AND NEW.owner_id IS NOT NULL AND NEW.status = 'OPEN' AND NEW.deleted_at IS NULL
+    ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END $$;
+
+-- Called once the service's own migration has made its tables `account` and of deals.
+CREATE FUNCTION watch_accounts() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  CREATE TRIGGER accounts_added AFTER INSERT ON account
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION accounts_added();
+  CREATE TRIGGER account_changed AFTER UPDATE ON account FOR EACH ROW
+    WHEN (OLD.owner_id IS DISTINCT FROM NEW.owner_id OR OLD.team IS DISTINCT FROM NEW.team
+          OR OLD.deleted_at IS DISTINCT FROM NEW.deleted_at)
+    EXECUTE FUNCTION account_changed();
+END $$;
+CREATE FUNCTION watch_deals() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  CREATE TRIGGER deals_added AFTER INSERT ON opportunity
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION deals_added();
+  CREATE TRIGGER deal_changed AFTER UPDATE ON opportunity FOR EACH ROW
+    WHEN (OLD.account_id IS DISTINCT FROM NEW.account_id OR OLD.owner_id IS DISTINCT FROM NEW.owner_id
+          OR OLD.status IS DISTINCT FROM NEW.status OR OLD.deleted_at IS DISTINCT FROM NEW.deleted_at)
+    EXECUTE FUNCTION deal_changed();
+END $$;
+
+-- External ids: where a row comes from, unique per noun and source, with a hash per field of the source's last value.
+CREATE TABLE external_id (
+  noun text NOT NULL,
+  source text NOT NULL,
+  external_id text NOT NULL,
+  row_id uuid NOT NULL,
+  hashes jsonb NOT NULL DEFAULT '{}',
+  CONSTRAINT external_id__external_ids__taken PRIMARY KEY (noun, source, external_id)
+);
+CREATE INDEX external_id_row ON external_id (row_id);
+CREATE FUNCTION external_ids_added() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO external_id (noun, source, external_id, row_id)
+    SELECT TG_TABLE_NAME, e.key, e.value, a.id FROM added a, jsonb_each_text(a.external_ids) e;
+  RETURN NULL;
+END $$;
+CREATE FUNCTION external_ids_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  DELETE FROM external_id x WHERE x.noun = TG_TABLE_NAME AND x.row_id = NEW.id
+    AND NEW.external_ids ->> x.source IS DISTINCT FROM x.external_id;
+  INSERT INTO external_id (noun, source, external_id, row_id)
+    SELECT TG_TABLE_NAME, e.key, e.value, NEW.id FROM jsonb_each_text(NEW.external_ids) e
+    WHERE NOT EXISTS (SELECT FROM external_id x WHERE x.noun = TG_TABLE_NAME AND x.row_id = NEW.id AND x.source = e.key);
+  RETURN NULL;
+END $$;
+-- Called by a service's migration for each table with a column `external_ids`.
+CREATE FUNCTION watch_external_ids(relation regclass) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('CREATE TRIGGER external_ids_added AFTER INSERT ON %s REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION external_ids_added()', relation);
+  EXECUTE format('CREATE TRIGGER external_ids_changed AFTER UPDATE ON %s FOR EACH ROW
+    WHEN (OLD.external_ids IS DISTINCT FROM NEW.external_ids) EXECUTE FUNCTION external_ids_changed()', relation);
+END $$;

@@ -1,0 +1,1 @@
+"""The organisations we sell to, and who of us looks after them."""

@@ -1,0 +1,93 @@
+"""Every SELECT of accounts."""
+
+from collections.abc import Sequence
+from typing import LiteralString
+from uuid import UUID
+
+from services.contacts.accounts.domain import AccountKind, TargetType
+from services.contacts.accounts.tables import Account
+from services.kit.access import Sight
+from services.kit.app import Call
+from services.kit.db import Session, one
+from services.kit.journal import Aggregate
+from services.kit.listing import IDENTIFIER, INSTANT, INTEGER, TEXT, Filter, Listing, code, plain
+from services.kit.rows import STAMPS
+
+ACCOUNT = Aggregate(
+    "account",
+    "accounts",
+    Account,
+    (
+        "id", "name", "account_kind", "industry", "region", "website", "employees", "annual_revenue", "currency",
+        "founded_year", "office_location", "parent_account_id", "owner_id", "team", "target_type", "external_ids",
+        "version", *STAMPS,
+    ),
+)  # fmt: skip
+
+SIGHT = Sight(account="r.id")
+
+ACCOUNTS = Listing(
+    aggregate=ACCOUNT,
+    relation="account",
+    sight=SIGHT,
+    filters={
+        "name": Filter("r.name", TEXT),
+        "account_kind": Filter("r.account_kind", code(AccountKind)),
+        "industry": Filter("r.industry", TEXT),
+        "region": Filter("r.region", TEXT),
+        "employees": Filter("r.employees", INTEGER),
+        "owner_id": Filter("r.owner_id", IDENTIFIER, selective=True),
+        "parent_account_id": Filter("r.parent_account_id", IDENTIFIER, selective=True),
+        "target_type": Filter("r.target_type", code(TargetType)),
+        "created_at": Filter("r.created_at", INSTANT),
+    },
+    sorts={"name": plain("r.name", "text"), "created_at": plain("r.created_at", "timestamptz")},
+    default_sort="name",
+    search="r.name",
+)
+
+_ABOVE: LiteralString = """
+WITH RECURSIVE up(id) AS (
+  SELECT %(start)s::uuid
+  UNION SELECT r.parent_account_id FROM account r JOIN up ON up.id = r.id WHERE r.parent_account_id IS NOT NULL
+) SELECT EXISTS (SELECT FROM up WHERE id = %(account)s::uuid) /* sight */"""
+_UNKNOWN_MEMBERS: LiteralString = """
+SELECT asked.id FROM unnest(%(ids)s::uuid[]) AS asked(id)
+WHERE NOT EXISTS (SELECT FROM member m WHERE m.id = asked.id AND m.active AND m.deleted_at IS NULL)"""
+
+
+async def lock_hierarchy(session: Session) -> None:
+    """Takes the one lock under which parents of accounts change, until the transaction ends."""
+    await session.execute("SELECT pg_advisory_xact_lock(7103, 0)")
+
+
+async def is_above(session: Session, account: UUID, start: UUID) -> bool:
+    """Whether `account` is `start` or anything above `start` in the hierarchy."""
+    row = await one(session, _ABOVE, {"account": account, "start": start})
+    return bool(row and row[0])
+
+
+async def sees_account(session: Session, call: Call, account: UUID) -> bool:
+    """Whether there is such an account and the caller sees it."""
+    row = await one(
+        session,
+        "SELECT true FROM account r WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND " + SIGHT.visible(call.viewer),
+        {"id": account, "viewer": call.member_id},
+    )
+    return row is not None
+
+
+async def unknown_members(session: Session, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the ids that are no active member."""
+    cursor = await session.execute(_UNKNOWN_MEMBERS, {"ids": list(ids)})
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def is_below(session: Session, call: Call, member: UUID) -> bool:
+    """Whether the member is the caller or reports to the caller."""
+    row = await one(
+        session,
+        "SELECT true FROM person_up WHERE viewer_id = %(viewer)s::uuid AND member_id = %(member)s::uuid",
+        {"viewer": call.member_id, "member": member},
+    )
+    return row is not None

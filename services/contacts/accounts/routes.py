@@ -1,0 +1,38 @@
+"""Accounts over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Request, Response
+
+from services.contacts.accounts import service
+from services.contacts.accounts.queries import ACCOUNTS
+from services.contacts.accounts.schemas import AccountCreate, AccountList, AccountRead, AccountUpdate
+from services.kit import listing
+from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
+from services.kit.conditional import Expected, if_match
+
+routes = router("accounts")
+IfMatch = Annotated[Expected, Depends(if_match)]
+
+
+@routes.get("/accounts", response_model=AccountList, openapi_extra={"parameters": ACCOUNTS.parameters()})
+async def list_accounts(request: Request, call: CallDep, tx: Reading) -> Response:
+    asked = listing.parse(ACCOUNTS, request.query_params.multi_items())
+    return json_text(await listing.page(tx, ACCOUNTS, asked, call.viewer))
+
+
+@routes.post("/accounts", status_code=201, response_model=AccountRead)
+async def create_account(body: AccountCreate, call: CallDep, tx: Statement) -> Response:
+    row = await service.open_account(tx, call, body)
+    return shown(row, status=201, location=f"/v1/accounts/{row.id}")
+
+
+@routes.get("/accounts/{id}", response_model=AccountRead)
+async def get_account(id: UUID, call: CallDep, tx: Reading) -> Response:
+    return shown(await service.show_account(tx, call, id))
+
+
+@routes.patch("/accounts/{id}", response_model=AccountRead)
+async def update_account(id: UUID, body: AccountUpdate, call: CallDep, tx: Transaction, expected: IfMatch) -> Response:
+    return shown(await service.change_account(tx, call, id, body, expected))

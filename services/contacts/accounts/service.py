@@ -1,0 +1,96 @@
+"""What can be done with accounts."""
+
+from typing import Any
+from uuid import UUID
+
+from services.contacts.accounts import queries
+from services.contacts.accounts.queries import ACCOUNT, SIGHT
+from services.contacts.accounts.schemas import AccountCreate, AccountUpdate
+from services.kit import journal
+from services.kit.access import may_edit, may_hand_over, require_writer
+from services.kit.app import Call
+from services.kit.conditional import Expected
+from services.kit.db import Session
+from services.kit.journal import Shown
+from services.kit.problems import FieldError, Forbidden, Invalid, invalid
+
+HANDED_OVER = frozenset({"owner_id", "team"})
+
+
+async def open_account(tx: Session, call: Call, body: AccountCreate) -> Shown:
+    """A new account, the creator's own unless the body names an owner below the creator.
+
+    Raises Forbidden (read-only role), Invalid (unknown member or parent, an owner who is not below the creator).
+    """
+    require_writer(call.viewer)
+    values = body.model_dump(mode="json") | {"parent_account_id": body.parent_account_id}
+    values["owner_id"] = body.owner_id if "owner_id" in body.model_fields_set else call.member_id
+    if "currency" not in body.model_fields_set:
+        values["currency"] = call.settings.organisation_currency
+    await _check_owner(tx, call, values["owner_id"])
+    await _check_references(tx, call, body)
+    row = await journal.create(tx, ACCOUNT, values, call.cause)
+    assert row is not None
+    return row
+
+
+async def show_account(tx: Session, call: Call, id: UUID) -> Shown:
+    """The account. Raises NotFound."""
+    return await journal.read(tx, ACCOUNT, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer))
+
+
+async def change_account(tx: Session, call: Call, id: UUID, body: AccountUpdate, expected: Expected) -> Shown:
+    """Changes the fields that the patch names; owner and team only for the owner, the managers above, and admin.
+
+    Raises NotFound, Forbidden, PreconditionFailed, Invalid (unknown reference, a circle of parents).
+    """
+    values = _patched(body)
+    await _check_references(tx, call, body)
+    if body.parent_account_id is not None:
+        await _check_parent(tx, id, body.parent_account_id)
+    sight = SIGHT.visible(call.viewer)
+    may = may_edit(call.viewer, "r.owner_id")
+    if values.keys() & HANDED_OVER:
+        may = may_hand_over(call.viewer, "r.owner_id")
+    row = None
+    if values:
+        row = await journal.update(tx, ACCOUNT, id, values, call.cause, expected=expected, allowed=sight + " AND " + may)
+    return row or await journal.miss(
+        tx, ACCOUNT, id, viewer=call.member_id, sight=sight, may=may, expected=expected
+    )
+
+
+def _patched(body: AccountUpdate) -> dict[str, Any]:
+    values = body.model_dump(exclude_unset=True)
+    if "team" in values:
+        values["team"] = [seat.model_dump(mode="json") for seat in body.team]
+    return values
+
+
+async def _check_owner(tx: Session, call: Call, owner: UUID | None) -> None:
+    if call.viewer.is_admin or owner == call.member_id is not None:
+        return
+    if owner is None or not await queries.is_below(tx, call, owner):
+        raise Forbidden("owner_not_yours", "Open accounts for yourself or for people who report to you.")
+
+
+async def _check_references(tx: Session, call: Call, body: AccountCreate) -> None:
+    named = {f"team.{n}.member_id": seat.member_id for n, seat in enumerate(body.team)}
+    if body.owner_id is not None and body.owner_id != call.member_id:
+        named["owner_id"] = body.owner_id
+    errors: list[FieldError] = []
+    if named:
+        unknown = await queries.unknown_members(tx, list(named.values()))
+        errors = [FieldError(f, "unknown", "names no active member") for f, id in named.items() if id in unknown]
+    seats = [seat.member_id for seat in body.team]
+    errors += [FieldError(f"team.{n}.member_id", "duplicate", "is on the team twice") for n, id in enumerate(seats) if id in seats[:n]]
+    if body.parent_account_id is not None and not await queries.sees_account(tx, call, body.parent_account_id):
+        errors.append(FieldError("parent_account_id", "unknown", "names no account that you may see"))
+    if errors:
+        raise Invalid(errors)
+
+
+async def _check_parent(tx: Session, id: UUID, parent: UUID) -> None:
+    await queries.lock_hierarchy(tx)
+    if await queries.is_above(tx, id, parent):
+        raise invalid("parent_account_id", "cycle", "belongs to this account already; a parent cannot be below its child")

@@ -1,0 +1,68 @@
+"""What contacts tells the world: members, accounts, people and the links between them.
+
+Of a customer's person only what others need to name and place them: never phones, addresses, wishes or notes.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from services.contacts.accounts.domain import AccountKind, TargetType
+from services.contacts.members.domain import MemberFunction
+from services.contacts.people.domain import Department, Level, LinkKind
+from services.kit.events import PublicAggregate
+
+
+class MemberState(BaseModel):
+    """A member as others know them; the mail address joins an identity to the member."""
+
+    id: UUID
+    email: str
+    name: str
+    function: MemberFunction
+    manager_id: UUID | None
+    active: bool
+
+
+class AccountState(BaseModel):
+    """An account as others know it."""
+
+    id: UUID
+    name: str
+    account_kind: AccountKind
+    industry: str | None
+    region: str | None
+    parent_account_id: UUID | None
+    owner_id: UUID | None
+    team: list[dict[str, Any]]
+    target_type: TargetType | None
+    external_ids: dict[str, str]
+
+
+class ContactState(BaseModel):
+    """A person at the customer, as far as topics carry persons."""
+
+    id: UUID
+    account_id: UUID
+    name: str
+    title: str | None
+    department: Department
+    level: Level
+
+
+class ContactLinkState(BaseModel):
+    """A link between two people; its note stays at home."""
+
+    id: UUID
+    from_contact_id: UUID
+    to_contact_id: UUID
+    kind: LinkKind
+
+
+PUBLIC = (
+    PublicAggregate("member", "members", MemberState),
+    PublicAggregate("account", "accounts", AccountState),
+    PublicAggregate("contact", "contacts", ContactState),
+    PublicAggregate("contact_link", "contact-links", ContactLinkState),
+)

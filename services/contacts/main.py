@@ -1,0 +1,23 @@
+"""The composition of contacts: one descriptor, from which its processes are made."""
+
+from pathlib import Path
+
+from services.contacts.accounts.routes import routes as accounts
+from services.contacts.events import PUBLIC
+from services.contacts.members.routes import routes as members
+from services.contacts.tables import Base
+from services.kit.app import Service
+from services.kit.run import run
+
+SERVICE = Service(
+    name="contacts",
+    title="Foothold contacts",
+    description="Our members, the accounts we sell to, the people there and how they are linked.",
+    routers=(members, accounts),
+    metadata=Base.metadata,
+    migrations=Path(__file__).parent / "migrations",
+    public=PUBLIC,
+)
+
+if __name__ == "__main__":
+    run(SERVICE)

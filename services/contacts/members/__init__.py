@@ -1,0 +1,1 @@
+"""Our own people and their reporting line."""

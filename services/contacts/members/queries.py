@@ -1,0 +1,52 @@
+"""Every SELECT of members."""
+
+from typing import LiteralString
+from uuid import UUID
+
+from services.contacts.members.domain import MemberFunction
+from services.contacts.members.tables import Member
+from services.kit.db import Session, one
+from services.kit.journal import Aggregate
+from services.kit.listing import BOOLEAN, IDENTIFIER, TEXT, Filter, Listing, code, plain
+from services.kit.rows import STAMPS
+
+MEMBER = Aggregate(
+    "member",
+    "members",
+    Member,
+    ("id", "email", "name", "function", "manager_id", "active", "external_ids", "version", *STAMPS),
+)
+
+MEMBERS = Listing(
+    aggregate=MEMBER,
+    relation="member",
+    sight=None,
+    filters={
+        "email": Filter("lower(r.email)", TEXT),
+        "name": Filter("r.name", TEXT),
+        "function": Filter("r.function", code(MemberFunction)),
+        "manager_id": Filter("r.manager_id", IDENTIFIER),
+        "active": Filter("r.active", BOOLEAN),
+    },
+    sorts={"name": plain("r.name", "text")},
+    default_sort="name",
+)
+
+EVERYBODY: LiteralString = "true"
+_ABOVE: LiteralString = """
+WITH RECURSIVE up(id) AS (
+  SELECT %(start)s::uuid UNION SELECT m.manager_id FROM member m JOIN up ON up.id = m.id WHERE m.manager_id IS NOT NULL
+) SELECT EXISTS (SELECT FROM up WHERE id = %(member)s::uuid)"""
+
+
+async def lock_reporting_line(session: Session) -> None:
+    """Takes the one lock under which the reporting line changes, until the transaction ends."""
+    await session.execute("SELECT pg_advisory_xact_lock(sight_line(), 0)")
+
+
+async def is_above(session: Session, member: UUID, start: UUID) -> bool:
+    """Whether `member` is `start` or anyone above `start` in the reporting line."""
+    row = await one(session, _ABOVE, {"member": member, "start": start})
+    return bool(row and row[0])
+
+

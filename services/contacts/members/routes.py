@@ -1,0 +1,43 @@
+"""Members over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Request, Response
+
+from services.contacts.members import service
+from services.contacts.members.queries import MEMBERS
+from services.contacts.members.schemas import Me, MemberCreate, MemberList, MemberRead, MemberUpdate
+from services.kit import listing
+from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
+from services.kit.conditional import Expected, if_match
+
+routes = router("members")
+IfMatch = Annotated[Expected, Depends(if_match)]
+
+
+@routes.get("/members", response_model=MemberList, openapi_extra={"parameters": MEMBERS.parameters()})
+async def list_members(request: Request, call: CallDep, tx: Reading) -> Response:
+    asked = listing.parse(MEMBERS, request.query_params.multi_items())
+    return json_text(await listing.page(tx, MEMBERS, asked, call.viewer))
+
+
+@routes.post("/members", status_code=201, response_model=MemberRead)
+async def create_member(body: MemberCreate, call: CallDep, tx: Statement) -> Response:
+    row = await service.add_member(tx, call, body)
+    return shown(row, status=201, location=f"/v1/members/{row.id}")
+
+
+@routes.get("/members/{id}", response_model=MemberRead)
+async def get_member(id: UUID, call: CallDep, tx: Reading) -> Response:
+    return shown(await service.show_member(tx, call, id))
+
+
+@routes.patch("/members/{id}", response_model=MemberRead)
+async def update_member(id: UUID, body: MemberUpdate, call: CallDep, tx: Transaction, expected: IfMatch) -> Response:
+    return shown(await service.change_member(tx, call, id, body, expected))
+
+
+@routes.get("/me", response_model=Me)
+async def get_me(call: CallDep, tx: Reading) -> Response:
+    return json_text(await service.show_me(tx, call))

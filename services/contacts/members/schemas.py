@@ -1,0 +1,56 @@
+"""Members as requests send them and answers show them."""
+
+from uuid import UUID
+
+from pydantic import Field
+
+from services.contacts.members.domain import MemberFunction
+from services.kit.fields import Body, Email, ExternalIds, Flag, Name, Read, Stamped
+
+
+class MemberCreate(Body):
+    """A new member."""
+
+    email: Email = Field(description="Work mail address; joins the member to an identity.")
+    name: Name
+    function: MemberFunction = MemberFunction.SALES
+    manager_id: UUID | None = Field(default=None, description="Whom the member reports to.")
+    active: Flag = True
+    external_ids: ExternalIds = Field(default_factory=dict)
+
+
+class MemberUpdate(MemberCreate):
+    """A merge patch of a member: absent fields stay."""
+
+    email: Email = ""
+    name: Name = ""
+
+
+class MemberRead(Stamped):
+    """One of our people."""
+
+    id: UUID
+    email: str
+    name: str
+    function: MemberFunction
+    manager_id: UUID | None
+    active: bool
+    external_ids: dict[str, str]
+
+
+class MemberList(Read):
+    """A page of members."""
+
+    items: list[MemberRead]
+    next_cursor: str | None
+    total: int | None = None
+
+
+class Me(Read):
+    """Who the caller is."""
+
+    subject: str
+    email: str | None
+    roles: list[str]
+    member_id: UUID | None
+    member: MemberRead | None

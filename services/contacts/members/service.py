@@ -1,0 +1,58 @@
+"""What can be done with members; only administrators change them."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from services.contacts.members import queries
+from services.contacts.members.queries import EVERYBODY, MEMBER
+from services.contacts.members.schemas import MemberCreate, MemberUpdate
+from services.kit import journal
+from services.kit.access import require_admin
+from services.kit.app import Call
+from services.kit.conditional import Expected
+from services.kit.db import Session
+from services.kit.journal import Shown
+from services.kit.problems import invalid
+
+
+async def add_member(tx: Session, call: Call, body: MemberCreate) -> Shown:
+    """A new member. Raises Forbidden, Conflict (mail address taken), Invalid (unknown manager)."""
+    require_admin(call.viewer)
+    row = await journal.create(tx, MEMBER, body.model_dump(), call.cause)
+    assert row is not None
+    return row
+
+
+async def show_member(tx: Session, call: Call, id: UUID) -> Shown:
+    """The member. Raises NotFound."""
+    return await journal.read(tx, MEMBER, id, viewer=call.member_id, sight=EVERYBODY)
+
+
+async def change_member(tx: Session, call: Call, id: UUID, body: MemberUpdate, expected: Expected) -> Shown:
+    """Changes the fields that the patch names. Raises Forbidden, NotFound, PreconditionFailed, Conflict, Invalid."""
+    require_admin(call.viewer)
+    values: Mapping[str, Any] = body.model_dump(exclude_unset=True)
+    manager = body.manager_id
+    if manager is not None:
+        await queries.lock_reporting_line(tx)
+        if await queries.is_above(tx, id, manager):
+            raise invalid("manager_id", "cycle", "reports to this member already; choose somebody above or beside")
+    row = await journal.update(tx, MEMBER, id, values, call.cause, expected=expected) if values else None
+    return row or await journal.miss(tx, MEMBER, id, viewer=call.member_id, sight=EVERYBODY, expected=expected)
+
+
+async def show_me(tx: Session, call: Call) -> str:
+    """Who the caller is, with roles and member, as JSON text."""
+    viewer = call.viewer
+    row = await show_member(tx, call, viewer.member_id) if viewer.member_id else None
+    told: dict[str, object] = {
+        "subject": viewer.subject,
+        "email": viewer.email,
+        "roles": sorted(viewer.roles),
+        "member_id": viewer.member_id,
+        "member": orjson.Fragment(row.json) if row else None,
+    }
+    return orjson.dumps(told).decode()

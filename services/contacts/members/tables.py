@@ -1,0 +1,28 @@
+"""Members: our own people, with the reporting line that decides who sees what."""
+
+from uuid import UUID
+
+from sqlalchemy import Boolean, CheckConstraint, ForeignKeyConstraint, Index, Text, text
+from sqlmodel import Field
+
+from services.contacts.tables import Base
+from services.kit.rows import External, Row
+
+
+class Member(Base, External, Row, table=True):
+    """One of our people."""
+
+    __tablename__ = "member"
+    __table_args__ = (
+        ForeignKeyConstraint(["manager_id"], ["member.id"], name="member__manager_id__unknown"),
+        CheckConstraint("manager_id <> id", name="member__manager_id__cycle"),
+        Index("member__email__taken", text("lower(email)"), unique=True, postgresql_where=text("deleted_at IS NULL")),
+        Index("member_name", "name", "id"),
+        Index("member_manager", "manager_id", "name", "id"),
+    )
+
+    email: str = Field(sa_type=Text)
+    name: str = Field(sa_type=Text)
+    function: str = Field(sa_type=Text)
+    manager_id: UUID | None = None
+    active: bool = Field(sa_type=Boolean)

@@ -1,0 +1,1 @@
+"""The customer's people, and the links between them."""

@@ -1,0 +1,279 @@
+"""From one descriptor of a service to its processes: `api` serves HTTP, `worker` numbers, publishes, consumes and works.
+
+Routes are written out in their rooms; what they share is here: the caller's `Call`, a session whose commit comes before
+the answer, a strict reading of bodies, and refusals as problems.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import psycopg
+import psycopg_pool
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from sqlalchemy import MetaData
+from starlette.exceptions import HTTPException
+
+from services.kit import idempotency
+from services.kit.conditional import etag
+from services.kit.db import Database, OnStatement, Session
+from services.kit.events import PublicAggregate
+from services.kit.identity import Verifier, Viewer, member_lookup
+from services.kit.journal import Cause, Shown
+from services.kit.problems import (
+    BadRequest,
+    Conflict,
+    FieldError,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    Unavailable,
+    problem_response,
+)
+from services.kit.relay import Bell
+from services.kit.settings import Settings
+from services.kit.strict import StrictRequest, field_errors
+from services.kit.telemetry import Telemetry, request_id_of, traceparent_of
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """What a service is made of; `main.py` of each service holds exactly one."""
+
+    name: str
+    title: str
+    description: str
+    routers: tuple[APIRouter, ...]
+    metadata: MetaData
+    migrations: Path
+    public: tuple[PublicAggregate, ...]
+    handlers: dict[str, Any] = field(default_factory=dict[str, Any])
+    consumes: tuple[str, ...] = ()
+    imports: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One request as use cases see it: who asks, on what occasion, and what the process offers."""
+
+    viewer: Viewer
+    cause: Cause
+    db: Database
+    settings: Settings
+    bell: Bell
+    token: str
+
+    @property
+    def member_id(self) -> Any:
+        """The viewer's member id; None for service accounts and administrators without a member row."""
+        return self.viewer.member_id
+
+
+class StrictRoute(APIRoute):
+    """A route whose JSON bodies are read strictly: right media type, no duplicate keys, no NaN."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def strictly(request: Request) -> Response:
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return strictly
+
+
+def router(tag: str) -> APIRouter:
+    """A router for one folder's routes."""
+    return APIRouter(prefix="/v1", tags=[tag], route_class=StrictRoute)
+
+
+async def _call(request: Request) -> Call:
+    state = request.app.state
+    authorization = request.headers.get("authorization")
+    viewer = await state.verifier.viewer(authorization)
+    uploads = request.headers.get("content-type", "").startswith("multipart/")
+    key = await idempotency.key_of(request, viewer, body=b"" if uploads else await request.body())
+    request.state.idempotency = key
+    cause = Cause(
+        actor=viewer.actor,
+        member_id=viewer.member_id,
+        request_id=request_id_of(request.scope),
+        traceparent=traceparent_of(request.scope),
+        key=key,
+    )
+    return Call(viewer, cause, state.db, state.settings, state.bell, (authorization or "").partition(" ")[2])
+
+
+CallDep = Annotated[Call, Depends(_call)]
+
+
+async def _statement(call: CallDep) -> AsyncIterator[Session]:
+    async with call.db.connect() as session:
+        yield session
+    call.bell.ring()
+
+
+async def _transaction(call: CallDep) -> AsyncIterator[Session]:
+    async with call.db.transaction() as session:
+        yield session
+    call.bell.ring()
+
+
+async def _reading(call: CallDep) -> AsyncIterator[Session]:
+    async with call.db.connect() as session:
+        yield session
+
+
+# Function scope: the exit, and with it the commit, comes before the answer is sent.
+Reading = Annotated[Session, Depends(_reading, scope="function")]
+Statement = Annotated[Session, Depends(_statement, scope="function")]
+Transaction = Annotated[Session, Depends(_transaction, scope="function")]
+
+
+def shown(row: Shown, *, status: int = 200, location: str | None = None) -> Response:
+    """The answer that shows a row, with its ETag."""
+    headers = {"ETag": etag(row.version)} | ({"Location": location} if location else {})
+    return Response(row.json, status_code=status, media_type="application/json", headers=headers)
+
+
+def json_text(text: str, *, status: int = 200) -> Response:
+    """An answer that PostgreSQL rendered."""
+    return Response(text, status_code=status, media_type="application/json")
+
+
+def create_api(
+    service: Service, settings: Settings, *, verifier: Verifier | None = None, on_statement: OnStatement | None = None
+) -> FastAPI:
+    """The service's HTTP side. Tests give a verifier of their own and a listener to statements."""
+    db = Database(
+        settings.database_url(service.name),
+        name=f"{service.name}-api",
+        size=settings.database_pool_size,
+        on_statement=on_statement,
+    )
+    bell = Bell(settings.database_url(service.name))
+    judge = verifier or Verifier(settings, member_lookup(db))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await db.open()
+        async with bell, judge:
+            yield
+        await db.close()
+
+    app = FastAPI(
+        title=service.title,
+        description=service.description,
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.db, app.state.settings, app.state.bell, app.state.verifier = db, settings, bell, judge
+    for routes in service.routers:
+        app.include_router(routes)
+    _install_health(app, db)
+    install_problems(app)
+    app.add_middleware(Telemetry, service=service.name)
+    return app
+
+
+def _install_health(app: FastAPI, db: Database) -> None:
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> Response:  # pyright: ignore[reportUnusedFunction]
+        return json_text('{"status":"alive"}')
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> Response:  # pyright: ignore[reportUnusedFunction]
+        try:
+            async with asyncio.timeout(2), db.connect() as session:
+                await session.execute("SELECT 1 FROM journal_head")
+        except (psycopg.Error, TimeoutError) as error:
+            raise Unavailable("database", "The database does not answer.") from error
+        return json_text('{"status":"ready"}')
+
+
+def install_problems(app: FastAPI) -> None:
+    """Turns every way in which a request can fail into a problem document."""
+
+    async def refused(request: Request, error: Exception) -> Response:
+        return await _refuse(request, _problem_of(error))
+
+    for kind in (
+        Problem,
+        RequestValidationError,
+        HTTPException,
+        psycopg.IntegrityError,
+        psycopg.DataError,
+        psycopg.OperationalError,
+        psycopg_pool.PoolTimeout,
+    ):
+        app.add_exception_handler(kind, refused)
+    app.add_exception_handler(Exception, refused)
+
+
+async def _refuse(request: Request, problem: Problem) -> Response:
+    key: idempotency.Key | None = getattr(request.state, "idempotency", None)
+    if key is not None and problem.status < 500:
+        try:
+            answer = await idempotency.stored_answer(request.app.state.db, key)
+        except Problem as reused:
+            problem, answer = reused, None
+        if answer is not None:
+            return answer
+    return problem_response(problem, request_id=request_id_of(request.scope), instance=request.url.path)
+
+
+def _problem_of(error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            return _invalid_request(error)
+        case HTTPException(status_code=404):
+            return NotFound("path")
+        case HTTPException(status_code=405):
+            return MethodNotAllowed("method_not_allowed", "This path does not take this method.", headers=error.headers)
+        case HTTPException(status_code=status) if status < 500:
+            return BadRequest("bad_request", "The request cannot be read.")
+        case psycopg.errors.LockNotAvailable():
+            return idempotency.still_running()
+        case psycopg.IntegrityError():
+            return _integrity(error)
+        case psycopg.DataError():
+            return Invalid([FieldError("body", "value", "holds a value that cannot be stored")])
+        case psycopg.OperationalError() | psycopg_pool.PoolTimeout():
+            return Unavailable("database", "The database does not answer; try again.", headers={"Retry-After": "1"})
+        case _:
+            return Problem("internal", "Something went wrong on our side; the request id finds it in our log.")
+
+
+def _invalid_request(error: RequestValidationError) -> Problem:
+    errors = field_errors(error.errors())
+    if any(e.code == "json_invalid" for e in errors):
+        return BadRequest("json_invalid", errors[0].message, errors=errors)
+    return Invalid(errors)
+
+
+def _integrity(error: psycopg.IntegrityError) -> Problem:
+    name = error.diag.constraint_name or ""
+    if name == idempotency.CONSTRAINT:
+        return idempotency.still_running()
+    if name.startswith("journal_"):
+        return Invalid([FieldError("body", "too_large", "is larger than 250,000 bytes as it would be recorded")])
+    field_, _, code = name.partition("__")[2].rpartition("__")
+    if isinstance(error, psycopg.errors.UniqueViolation):
+        return Conflict(code or "duplicate", f"There is one with the same {field_ or 'key'} already.")
+    return Invalid([FieldError(field_ or "body", code or "constraint", _SAID.get(code, "does not fit the other fields"))])
+
+
+_SAID = {
+    "unknown": "names something that does not exist, or that you may not see",
+    "range": "is out of range",
+}

@@ -1,0 +1,77 @@
+"""Types of fields that requests share: strict, bounded, and said in OpenAPI."""
+
+from datetime import date, datetime
+from re import fullmatch
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+
+from services.kit.clock import now
+
+MAX_MONEY = 2**53 - 1
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Note = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
+Flag = StrictBool
+Count = Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]
+Money = Annotated[StrictInt, Field(ge=-MAX_MONEY, le=MAX_MONEY, description="Minor units of the currency, as ISO 4217 counts them.")]
+Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$"), Field(description="ISO 4217 code.", examples=["USD"])]
+Minutes = Annotated[StrictInt, Field(ge=1, le=1440)]
+Email = Annotated[
+    str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s.,;<>\"]+$")
+]
+ExternalIds = Annotated[
+    dict[
+        Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_.-]{0,39}$")],
+        Annotated[str, StringConstraints(min_length=1, max_length=200)],
+    ],
+    Field(max_length=20, description="Ids of the row in other systems, by source."),
+]
+
+
+def _text_only(value: Any) -> Any:
+    if not isinstance(value, str | datetime):
+        raise ValueError("must be an instant as in 2026-11-30T08:00:00Z")
+    return value
+
+
+def _past(value: datetime) -> datetime:
+    if value > now():
+        raise ValueError("lies in the future; what is done cannot")
+    return value
+
+
+def _day_only(value: Any) -> Any:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not fullmatch(r"\d{4}-\d\d-\d\d", value):
+        raise ValueError("must be a day as in 2026-11-30")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_day_only)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_text_only)]
+PastInstant = Annotated[Instant, AfterValidator(_past)]
+
+
+class Body(BaseModel):
+    """The base of request bodies: a field that is not known is refused by name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Read(BaseModel):
+    """The base of what rows look like to readers; it documents what PostgreSQL renders."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Stamped(Read):
+    """The fields that every row ends with."""
+
+    version: int
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+    updated_by: str

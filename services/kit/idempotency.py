@@ -1,0 +1,87 @@
+"""Idempotency-Key: a caller that asks twice gets the first answer twice.
+
+The answer is stored by the statement or transaction of the effect itself, so there is never one without the other.
+A second request under the key loses on the key's uniqueness, is rolled back whole, and reads what the first left.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.kit.conditional import etag
+from services.kit.db import Database, Session, one
+from services.kit.identity import Viewer
+from services.kit.problems import Conflict, Invalid, invalid
+
+CONSTRAINT = "idempotency_key_once"
+RETENTION = "24 hours"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A caller's key with the fingerprint (SHA-256) of the request that carries it."""
+
+    caller: str
+    key: str
+    fingerprint: bytes
+
+
+async def key_of(request: Request, viewer: Viewer, *, body: bytes) -> Key | None:
+    """The request's key, or None. Raises Invalid beyond 255 characters or with characters that are not visible ASCII."""
+    text = request.headers.get("idempotency-key")
+    if text is None or request.method in ("GET", "HEAD"):
+        return None
+    if not 0 < len(text) <= 255 or not text.isascii() or not text.isprintable():
+        raise invalid("Idempotency-Key", "key", "must be 1 to 255 visible ASCII characters")
+    told = "\n".join((request.method, request.url.path, request.url.query)).encode() + b"\n" + body
+    return Key(f"{viewer.issuer} {viewer.subject}", text, hashlib.sha256(told).digest())
+
+
+async def keep(session: Session, key: Key | None, *, status: int, answer: str | None, version: int | None = None) -> None:
+    """Stores the answer beside the effect, in the effect's transaction; nothing without a key.
+
+    Raises psycopg.errors.UniqueViolation when the key is taken.
+    """
+    if key is not None:
+        await session.execute(
+            "INSERT INTO idempotency_key (caller, key, fingerprint, status, version, answer)"
+            " VALUES (%(caller)s, %(key)s, %(fingerprint)s, %(status)s, %(version)s, %(answer)s)",
+            {**parameters(key), "status": status, "version": version, "answer": answer},
+        )
+
+
+def parameters(key: Key | None) -> dict[str, object]:
+    """The key as statement parameters, all null without one."""
+    if key is None:
+        return {"caller": None, "key": None, "fingerprint": None}
+    return {"caller": key.caller, "key": key.key, "fingerprint": key.fingerprint}
+
+
+async def stored_answer(db: Database, key: Key) -> Response | None:
+    """The answer kept under the key, marked as replayed, or None. Raises Invalid for another request under the key."""
+    async with db.connect() as session:
+        row = await one(
+            session,
+            "SELECT fingerprint, status, version, answer FROM idempotency_key WHERE caller = %(caller)s AND key = %(key)s",
+            parameters(key),
+        )
+    if row is None:
+        return None
+    fingerprint, status, version, answer = row
+    if bytes(fingerprint) != key.fingerprint:
+        raise _other_request()
+    headers = {"Idempotency-Replayed": "true"} | ({"ETag": etag(version)} if version else {})
+    return Response(answer, status_code=status, media_type="application/json" if answer else None, headers=headers)
+
+
+def _other_request() -> Invalid:
+    return invalid("Idempotency-Key", "key_reused", "was used for another request; a new request needs a key of its own")
+
+
+def still_running() -> Conflict:
+    """The refusal of a second request while the first one under the key still runs."""
+    problem = Conflict("request_running", "The first request under this Idempotency-Key is still running; ask again.")
+    problem.headers["Retry-After"] = "1"
+    return problem

@@ -1,0 +1,321 @@
+"""The journal: every change of a row writes the row, what happened, and the answer to give, in one statement.
+
+`create`, `update` and `remove` each execute a single statement: the row itself, its journal entry (outbox, history and
+change feed at once), the entry's place in the numbering queue, and the idempotency key with the answer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from functools import lru_cache
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+from sqlalchemy import Column, DateTime
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import SQLModel
+
+from services.kit.conditional import Expected
+from services.kit.db import Session, one
+from services.kit.ids import new_id
+from services.kit.idempotency import Key, parameters
+from services.kit.problems import Forbidden, NotFound, PreconditionFailed
+
+NOTHING: Mapping[str, LiteralString] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Aggregate:
+    """What is journaled as one thing, and how its row is shown.
+
+    `fields` are the columns of the projection, in order: it serves GET, lists, panels and the journal's state alike.
+    `computed` are further fields as SQL over the row's alias `r`; `kept` are columns that only the journal keeps.
+    """
+
+    name: str
+    plural: str
+    table: type[SQLModel]
+    fields: tuple[str, ...]
+    computed: Mapping[str, LiteralString] = field(default_factory=lambda: NOTHING)
+    kept: tuple[str, ...] = ()
+    state_version: int = 1
+
+    @property
+    def relation(self) -> sql.Identifier:
+        """The table's name."""
+        return sql.Identifier(str(self.table.__tablename__))
+
+    @property
+    def columns(self) -> Mapping[str, Column[Any]]:
+        """The table's columns by name."""
+        return self.table.__table__.c  # type: ignore[attr-defined]  # SQLModel sets it on table classes only
+
+    def projection(self, *, kept: bool = False) -> sql.Composed:
+        """The select list that shows row `r`."""
+        shown = [_shown(name, self.columns[name]) for name in self.fields + (self.kept if kept else ())]
+        told = [sql.SQL("{} AS {}").format(sql.SQL(text), sql.Identifier(name)) for name, text in self.computed.items()]
+        return sql.SQL(", ").join(shown + told)
+
+    def json(self) -> sql.Composed:
+        """Row `r` as JSON, in the order of the fields."""
+        return sql.SQL("(SELECT row_to_json(s) FROM (SELECT {}) s)").format(self.projection())
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Who changes something and on what occasion: goes with every journal entry.
+
+    `member_id` is what predicates of sight compare with; `key` makes the change answer once.
+    """
+
+    actor: str
+    member_id: UUID | None = None
+    request_id: str | None = None
+    traceparent: str | None = None
+    imported: bool = False
+    key: Key | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A row as it stands after a change: its id, version and JSON text."""
+
+    id: UUID
+    version: int
+    json: str
+
+
+def _shown(name: str, column: Column[Any]) -> sql.Composed:
+    if isinstance(column.type, DateTime):
+        return sql.SQL("instant(r.{0}) AS {0}").format(sql.Identifier(name))
+    return sql.SQL("r.{0}").format(sql.Identifier(name))
+
+
+def _value(name: str, column: Column[Any]) -> sql.Composed:
+    kind = column.type.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+    return sql.SQL("{}::" + kind).format(sql.Placeholder(name))
+
+
+def _sent(value: Any, column: Column[Any]) -> Any:
+    if value is None:
+        return None
+    if isinstance(column.type, JSONB):
+        return Jsonb(value)
+    if isinstance(value, Enum):
+        return value.value
+    return value
+
+
+def sent(aggregate: Aggregate, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as the driver takes them: JSON columns wrapped, enumerations as their codes."""
+    return {name: _sent(value, aggregate.columns[name]) for name, value in values.items()}
+
+
+_RECORDED = sql.SQL("""
+shown AS (
+  SELECT r.id, r.version, r.partition_key, {json} AS answer,
+         (SELECT to_jsonb(s) FROM (SELECT {state}) s) AS state{before}
+  FROM {source}
+), entry AS (
+  INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent, imported,
+                       changed, state, state_version)
+  SELECT %(type)s::text, {name}, id, version, partition_key, %(actor)s::text, %(request_id)s::text, %(traceparent)s::text,
+         %(imported)s::boolean, {changed}, state, {state_version} FROM shown
+  RETURNING id, recorded_at
+), queued AS (
+  INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry
+), keyed AS (
+  INSERT INTO idempotency_key (caller, key, fingerprint, status, version, answer)
+  SELECT %(caller)s::text, %(key)s::text, %(fingerprint)s::bytea, %(status)s::smallint, {answer}
+  FROM shown WHERE %(key)s::text IS NOT NULL
+)
+SELECT id, version, answer::text FROM shown""")
+
+
+_WAS = sql.SQL(", (SELECT to_jsonb(s) FROM (SELECT (hit.before).*) r, LATERAL (SELECT {}) s) AS was")
+
+
+def _recorded(aggregate: Aggregate, *, source: sql.Composable, before: bool, answered: bool) -> sql.Composed:
+    state = aggregate.projection(kept=True)
+    return _RECORDED.format(
+        json=aggregate.json(),
+        state=state,
+        source=source,
+        before=_WAS.format(state) if before else sql.SQL(""),
+        changed=sql.SQL("changed_fields(was, state)") if before else sql.SQL("NULL"),
+        name=sql.Literal(aggregate.name),
+        state_version=sql.Literal(aggregate.state_version),
+        answer=sql.SQL("version, answer::text") if answered else sql.SQL("NULL, NULL"),
+    )
+
+
+@lru_cache(maxsize=512)
+def _create_statement(aggregate: Aggregate, names: tuple[str, ...], guard: LiteralString) -> sql.SQL:
+    columns = aggregate.columns
+    text = sql.SQL("""WITH born AS (
+  INSERT INTO {relation} AS r (id, version, partition_key, created_at, created_by, updated_at, updated_by{columns})
+  SELECT %(id)s::uuid, 1, coalesce(%(partition_key)s::uuid, %(id)s::uuid), now(), %(actor)s::text, now(), %(actor)s::text{values}
+  WHERE {guard}
+  RETURNING r.*
+), {recorded}""").format(
+        relation=aggregate.relation,
+        columns=sql.Composed([sql.SQL(", {}").format(sql.Identifier(name)) for name in names]),
+        values=sql.Composed([sql.SQL(", {}").format(_value(name, columns[name])) for name in names]),
+        guard=sql.SQL(guard),
+        recorded=_recorded(aggregate, source=sql.SQL("born r"), before=False, answered=True),
+    )
+    return _frozen(text)
+
+
+@lru_cache(maxsize=1024)
+def _update_statement(aggregate: Aggregate, names: tuple[str, ...], allowed: LiteralString, answered: bool) -> sql.SQL:
+    columns = aggregate.columns
+    sets = [sql.SQL("{} = {}").format(sql.Identifier(name), _value(name, columns[name])) for name in names]
+    moved = [sql.SQL("r.{} IS DISTINCT FROM {}").format(sql.Identifier(n), _value(n, columns[n])) for n in names]
+    text = sql.SQL("""WITH hit AS (
+  UPDATE {relation} AS r
+  SET {sets}, version = r.version + 1, updated_at = now(), updated_by = %(actor)s::text
+  WHERE r.id = %(id)s::uuid AND (r.version = %(expected)s::integer OR %(expected)s::integer IS NULL)
+    AND ({moved}) AND {alive} AND {allowed}
+  RETURNING old AS before, new AS after
+), {recorded}""").format(
+        relation=aggregate.relation,
+        sets=sql.SQL(", ").join(sets),
+        moved=sql.SQL(" OR ").join(moved),
+        alive=sql.SQL("true" if "deleted_at" in names else "r.deleted_at IS NULL"),
+        allowed=sql.SQL(allowed),
+        recorded=_recorded(
+            aggregate, source=sql.SQL("hit, LATERAL (SELECT (hit.after).*) r"), before=True, answered=answered
+        ),
+    )
+    return _frozen(text)
+
+
+def _frozen(text: sql.Composed) -> sql.SQL:
+    return sql.SQL(text.as_string(None))  # type: ignore[arg-type]  # composed of literals and identifiers alone
+
+
+def _told(cause: Cause, type_: str, status: int) -> dict[str, Any]:
+    return {
+        "type": type_,
+        "actor": cause.actor,
+        "viewer": cause.member_id,
+        "request_id": cause.request_id,
+        "traceparent": cause.traceparent,
+        "imported": cause.imported,
+        "status": status,
+        **parameters(cause.key),
+    }
+
+
+async def create(
+    session: Session,
+    aggregate: Aggregate,
+    values: Mapping[str, Any],
+    cause: Cause,
+    *,
+    id: UUID | None = None,
+    partition_key: UUID | None = None,
+    fact: str = "created",
+    guard: LiteralString = "true",
+    given: Mapping[str, Any] | None = None,
+    status: int = 201,
+) -> Shown | None:
+    """Writes a new row and what goes with it. None when `guard` (SQL over `given`) does not hold: nothing was written.
+
+    `partition_key` is the row's for ever: its account's id, else its own. Raises psycopg.errors.UniqueViolation and the
+    like where the table's constraints do.
+    """
+    statement = _create_statement(aggregate, tuple(values), guard)
+    told = _told(cause, f"{aggregate.name}.{fact}", status)
+    parameters_ = sent(aggregate, values) | told | {"id": id or new_id(), "partition_key": partition_key, **(given or {})}
+    row = await one(session, statement, parameters_)
+    return None if row is None else Shown(row[0], row[1], row[2])
+
+
+async def update(
+    session: Session,
+    aggregate: Aggregate,
+    id: UUID,
+    values: Mapping[str, Any],
+    cause: Cause,
+    *,
+    expected: Expected = None,
+    fact: str = "updated",
+    allowed: LiteralString = "true",
+    given: Mapping[str, Any] | None = None,
+    status: int = 200,
+) -> Shown | None:
+    """Changes the row if it stands at `expected` (None: any version), `allowed` holds and a value really differs.
+
+    None otherwise: nothing was written, and `miss` says why. A deleted row is changed only by setting its `deleted_at`. `allowed` is SQL over the row `r` and `given`.
+    A change that answers 204 keeps no answer text under its key.
+    """
+    statement = _update_statement(aggregate, tuple(values), allowed, status != 204)
+    told = _told(cause, f"{aggregate.name}.{fact}", status)
+    row = await one(session, statement, sent(aggregate, values) | told | {"id": id, "expected": expected, **(given or {})})
+    return None if row is None else Shown(row[0], row[1], row[2])
+
+
+async def remove(
+    session: Session,
+    aggregate: Aggregate,
+    id: UUID,
+    cause: Cause,
+    *,
+    at: datetime,
+    expected: Expected = None,
+    allowed: LiteralString = "true",
+    given: Mapping[str, Any] | None = None,
+) -> Shown | None:
+    """Marks the row deleted, as `update` would."""
+    return await update(
+        session, aggregate, id, {"deleted_at": at}, cause, expected=expected, fact="deleted",
+        allowed="r.deleted_at IS NULL AND " + allowed, given=given, status=204,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _read_statement(aggregate: Aggregate, sight: LiteralString, may: LiteralString) -> sql.SQL:
+    text = sql.SQL(
+        "SELECT r.id, r.version, {json}::text, {may} FROM {relation} r WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND {sight}"
+    ).format(json=aggregate.json(), may=sql.SQL(may), relation=aggregate.relation, sight=sql.SQL(sight))
+    return _frozen(text)
+
+
+async def read(
+    session: Session, aggregate: Aggregate, id: UUID, *, viewer: UUID | None, sight: LiteralString
+) -> Shown:
+    """The row as it stands. Raises NotFound when there is none or the viewer may not see it."""
+    row = await one(session, _read_statement(aggregate, sight, "true"), {"id": id, "viewer": viewer})
+    if row is None:
+        raise NotFound(aggregate.name.replace("_", " "))
+    return Shown(row[0], row[1], row[2])
+
+
+async def miss(
+    session: Session,
+    aggregate: Aggregate,
+    id: UUID,
+    *,
+    viewer: UUID | None,
+    sight: LiteralString,
+    may: LiteralString = "true",
+    expected: Expected = None,
+) -> Shown:
+    """Why a change wrote nothing: the row as it stands when the change said nothing new.
+
+    Raises NotFound, Forbidden (seen, but not the viewer's to edit), PreconditionFailed (another version).
+    """
+    row = await one(session, _read_statement(aggregate, sight, may), {"id": id, "viewer": viewer})
+    if row is None:
+        raise NotFound(aggregate.name.replace("_", " "))
+    if not row[3]:
+        raise Forbidden("not_yours_to_edit", "You may see this, but only its owner may change it.")
+    if expected is not None and row[1] != expected:
+        raise PreconditionFailed(str(row[2]).encode(), row[1])
+    return Shown(row[0], row[1], row[2])

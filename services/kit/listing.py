@@ -1,0 +1,371 @@
+"""Lists: one grammar of filters, sort, search and keyset pages for every resource, in one SQL statement.
+
+A resource describes its list by a `Listing`; `page` answers a request. Filters are `field=value` and `field[op]=value`;
+sort keys are never null in SQL (nulls are mapped behind all values), so a deep page costs what the first one costs.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+import orjson
+from psycopg import sql
+
+from services.kit.access import FEW_ACCOUNTS, Sight
+from services.kit.db import Session, one
+from services.kit.identity import Viewer
+from services.kit.journal import Aggregate
+from services.kit.problems import FieldError, Invalid, invalid
+
+MAX_LIMIT, DEFAULT_LIMIT = 200, 50
+_RESERVED = frozenset({"limit", "cursor", "count", "sort", "q"})
+_NAMES: tuple[LiteralString, ...] = (
+    "f0", "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9", "f10", "f11",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type of filter value: its SQL type, how its text is read, and which operators it takes beside equality."""
+
+    sql: LiteralString
+    parse: Callable[[str], Any]
+    ops: tuple[str, ...]
+    said: str
+
+
+def _boolean(text: str) -> bool:
+    return {"true": True, "false": False}[text]
+
+
+def _integer(text: str) -> int:
+    number = int(text)
+    if not -(2**63) < number < 2**63 or not text.isascii():
+        raise ValueError
+    return number
+
+
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None or not text[:1].isdigit():
+        raise ValueError
+    return moment
+
+
+def _text(text: str) -> str:
+    if not 0 < len(text) <= 500 or "\x00" in text:
+        raise ValueError
+    return text
+
+
+_RANGE = ("ne", "in", "lt", "lte", "gt", "gte", "null")
+IDENTIFIER = Kind("uuid", UUID, ("ne", "in", "null"), "an id")
+TEXT = Kind("text", _text, ("ne", "in", "contains", "prefix", "null"), "1 to 500 characters")
+INTEGER = Kind("bigint", _integer, _RANGE, "a whole number")
+DAY = Kind("date", date.fromisoformat, _RANGE, "a day as in 2026-11-30")
+INSTANT = Kind("timestamptz", _instant, _RANGE, "an instant as in 2026-11-30T08:00:00Z")
+BOOLEAN = Kind("boolean", _boolean, ("null",), "true or false")
+
+
+def code(values: Iterable[str]) -> Kind:
+    """The kind of an enumeration's codes."""
+    codes = tuple(str(value) for value in values)
+    return Kind("text", lambda text: codes[codes.index(text)], ("ne", "in", "null"), "one of " + ", ".join(codes))
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter over row `r`. A selective one (an owner's rows, an account's) is walked by its own index."""
+
+    sql: LiteralString
+    kind: Kind
+    selective: bool = False
+
+
+@dataclass(frozen=True)
+class Sort:
+    """A sort key over row `r` in both directions; each expression is never null and is what the index holds."""
+
+    up: LiteralString
+    down: LiteralString
+    type: LiteralString
+
+
+def plain(column: LiteralString, type_: LiteralString) -> Sort:
+    """A sort by a column that is never null."""
+    return Sort(column, column, type_)
+
+
+def day(column: LiteralString) -> Sort:
+    """A sort by a date that may be null, nulls last."""
+    return Sort(f"coalesce({column}, 'infinity'::date)", f"coalesce({column}, '-infinity'::date)", "date")
+
+
+def number(column: LiteralString) -> Sort:
+    """A sort by a bigint that may be null, nulls last."""
+    return Sort(
+        f"coalesce({column}, 9223372036854775807)", f"coalesce({column}, '-9223372036854775808'::bigint)", "bigint"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """What a list may filter, sort and search by. `relation` is the table; `where` holds for every row of the list."""
+
+    aggregate: Aggregate
+    relation: LiteralString
+    sight: Sight | None
+    filters: Mapping[str, Filter]
+    sorts: Mapping[str, Sort]
+    default_sort: str
+    search: LiteralString | None = None
+    where: LiteralString = "r.deleted_at IS NULL"
+    shown: LiteralString | None = None
+
+    def parameters(self) -> list[dict[str, Any]]:
+        """The query parameters as OpenAPI describes them."""
+        told = [
+            _parameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}, "Rows a page."),
+            _parameter("cursor", {"type": "string"}, "`next_cursor` of the page before, under the same filters and sort."),
+            _parameter("count", {"type": "boolean", "default": False}, "Adds `total`."),
+            _parameter("sort", {"type": "string", "enum": self._sort_names()}, f"Default `{self.default_sort}`."),
+        ]
+        if self.search:
+            told.append(_parameter("q", {"type": "string", "minLength": 1, "maxLength": 100}, "Search by part of the name."))
+        for name, one_ in self.filters.items():
+            told.append(_parameter(name, {"type": "string"}, f"Equal to: {one_.kind.said}."))
+            for op in one_.kind.ops:
+                told.append(_parameter(f"{name}[{op}]", {"type": "string"}, _OPS[op].said))
+        return told
+
+    def _sort_names(self) -> list[str]:
+        return [sign + name for name in self.sorts for sign in ("", "-")]
+
+
+@dataclass(frozen=True)
+class Op:
+    """An operator: SQL around a column and a bound value."""
+
+    sql: LiteralString
+    said: str
+
+
+_OPS: Mapping[str, Op] = {
+    "eq": Op("{c} = {v}", "Equal to."),
+    "ne": Op("{c} IS DISTINCT FROM {v}", "Not equal to; unknown values included."),
+    "in": Op("{c} = ANY ({v}[])", "One of up to 100 values, separated by commas."),
+    "lt": Op("{c} < {v}", "Below."),
+    "lte": Op("{c} <= {v}", "Not above."),
+    "gt": Op("{c} > {v}", "Above."),
+    "gte": Op("{c} >= {v}", "Not below."),
+    "contains": Op("{c} ILIKE {v}", "Contains, upper and lower case alike."),
+    "prefix": Op("{c} ILIKE {v}", "Begins with, upper and lower case alike."),
+    "null": Op("({c} IS NULL) = {v}", "true: unknown; false: known."),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request's list parameters, checked: SQL conditions with their bound values, sort and page."""
+
+    conditions: tuple[LiteralString, ...]
+    values: Mapping[str, Any]
+    sort: str
+    limit: int
+    count: bool
+    after: tuple[str, UUID] | None
+    selective: bool
+    mark: str = field(compare=False)
+
+
+def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+
+
+def parse(listing: Listing, query: Iterable[tuple[str, str]]) -> Asked:
+    """Checks the query parameters against the listing. Raises Invalid naming each wrong parameter and what would be right."""
+    errors: list[FieldError] = []
+    given: dict[str, str] = {}
+    for name, text in query:
+        if name in given:
+            errors.append(FieldError(name[:100], "duplicate", "is given twice; give it once"))
+        given[name] = text
+    filters = {n: t for n, t in given.items() if n not in _RESERVED}
+    conditions, values, selective = _conditions(listing, filters, errors)
+    if "q" in given:
+        _search(listing, given["q"], conditions, values, errors)
+    sort = given.get("sort", listing.default_sort)
+    if sort.removeprefix("-") not in listing.sorts:
+        errors.append(FieldError("sort", "unknown", "must be one of " + ", ".join(listing.sorts) + ", with - for descending"))
+    limit = _limit(given.get("limit"), errors)
+    count = _count(given.get("count"), errors)
+    if errors:
+        raise Invalid(errors)
+    mark = _mark(listing, filters, given.get("q"), sort)
+    after = _opened(given["cursor"], mark) if "cursor" in given else None
+    return Asked(tuple(conditions), values, sort, limit, count, after, selective, mark)
+
+
+def _conditions(
+    listing: Listing, filters: Mapping[str, str], errors: list[FieldError]
+) -> tuple[list[LiteralString], dict[str, Any], bool]:
+    conditions: list[LiteralString] = []
+    values: dict[str, Any] = {}
+    selective = False
+    for full, text in filters.items():
+        name, _, rest = full.partition("[")
+        op = rest.removesuffix("]") if rest else "eq"
+        known = listing.filters.get(name)
+        if known is None or (op != "eq" and op not in known.kind.ops) or len(conditions) == len(_NAMES):
+            errors.append(FieldError(full[:100], "unknown_parameter", _known_parameters(listing, known)))
+            continue
+        slot = _NAMES[len(conditions)]
+        try:
+            values[slot] = _operand(known.kind, op, text)
+        except (ValueError, KeyError):
+            errors.append(FieldError(full, "value", "must be " + ("true or false" if op == "null" else known.kind.said)))
+            continue
+        type_: LiteralString = "boolean" if op == "null" else known.kind.sql
+        bound: LiteralString = "%(" + slot + ")s::" + type_
+        conditions.append(_OPS[op].sql.replace("{c}", known.sql).replace("{v}", bound))
+        selective = selective or (known.selective and op in ("eq", "in"))
+    return conditions, values, selective
+
+
+def _known_parameters(listing: Listing, known: Filter | None) -> str:
+    if known is not None:
+        return "is not an operator of this field; it takes " + ", ".join(known.kind.ops)
+    return "is not known here; known are " + ", ".join(sorted(listing.filters)) + ", " + ", ".join(sorted(_RESERVED))
+
+
+def _operand(kind: Kind, op: str, text: str) -> Any:
+    if op == "null":
+        return _boolean(text)
+    if op == "in":
+        parts = text.split(",")
+        if len(parts) > 100:
+            raise ValueError
+        return [kind.parse(part) for part in parts]
+    if op == "contains":
+        return "%" + escaped(kind.parse(text)) + "%"
+    if op == "prefix":
+        return escaped(kind.parse(text)) + "%"
+    return kind.parse(text)
+
+
+def escaped(text: str) -> str:
+    """The text as it stands inside a LIKE pattern."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _search(
+    listing: Listing, text: str, conditions: list[LiteralString], values: dict[str, Any], errors: list[FieldError]
+) -> None:
+    if listing.search is None:
+        errors.append(FieldError("q", "unknown_parameter", "is not known here; this list has no search"))
+    elif not 0 < len(text.strip()) <= 100 or "\x00" in text:
+        errors.append(FieldError("q", "value", "must be 1 to 100 characters"))
+    else:
+        conditions.append(listing.search + " ILIKE %(q)s::text")
+        values["q"] = "%" + escaped(text.strip()) + "%"
+
+
+def _limit(text: str | None, errors: list[FieldError]) -> int:
+    if text is None:
+        return DEFAULT_LIMIT
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
+        errors.append(FieldError("limit", "range", f"must be a whole number from 1 to {MAX_LIMIT}"))
+        return DEFAULT_LIMIT
+    return int(text)
+
+
+def _count(text: str | None, errors: list[FieldError]) -> bool:
+    if text not in (None, "true", "false"):
+        errors.append(FieldError("count", "value", "must be true or false"))
+    return text == "true"
+
+
+def _mark(listing: Listing, filters: Mapping[str, str], q: str | None, sort: str) -> str:
+    told = orjson.dumps([listing.aggregate.plural, listing.relation, sorted(filters.items()), q, sort])
+    return hashlib.blake2b(told, digest_size=9).hexdigest()
+
+
+def _opened(cursor: str, mark: str) -> tuple[str, UUID]:
+    try:
+        told, key, id_ = orjson.loads(base64.urlsafe_b64decode(cursor.encode()))
+        after = (str(key), UUID(id_))
+    except (ValueError, TypeError, AttributeError):
+        raise invalid("cursor", "cursor", "is not a cursor of this list; start again without it") from None
+    if told != mark:
+        raise invalid("cursor", "cursor", "belongs to another list, filter or sort; start again without it")
+    return after
+
+
+def _closed(mark: str, key: str, id_: UUID) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([mark, key, str(id_)])).decode()
+
+
+_PAGE = sql.SQL("""{reach}SELECT
+  coalesce(json_agg({json} ORDER BY r.n) FILTER (WHERE r.n <= %(limit)s), '[]')::text,
+  max(r.sort_key::text) FILTER (WHERE r.n = %(limit)s),
+  (array_agg(r.id) FILTER (WHERE r.n = %(limit)s))[1],
+  count(*) > %(limit)s,
+  {total}
+FROM (
+  SELECT p.*, row_number() OVER (ORDER BY p.sort_key {direction}, p.id {direction}) AS n FROM ({branches}) p
+) r""")
+_BRANCH = sql.SQL("""(SELECT r.*, {key} AS sort_key FROM {relation} r
+    WHERE {where} ORDER BY {key} {direction}, r.id {direction} LIMIT %(limit)s + 1)""")
+_REACH = sql.SQL("""WITH reach AS MATERIALIZED (
+  SELECT count(*) <= {few} AS few FROM (SELECT FROM account_view WHERE viewer_id = %(viewer)s::uuid LIMIT {few} + 1) probe
+) """)
+
+
+async def page(session: Session, listing: Listing, asked: Asked, viewer: Viewer) -> str:
+    """One page of the list as JSON text: `{"items": [...], "next_cursor": ..., "total"?}`. One statement."""
+    values = dict(asked.values) | {"viewer": viewer.member_id, "limit": asked.limit}
+    if asked.after is not None:
+        values |= {"after": asked.after[0], "after_id": asked.after[1]}
+    row = await one(session, _statement(listing, asked, viewer), values)
+    assert row is not None
+    items, key, id_, more, total = row
+    cursor = orjson.dumps(_closed(asked.mark, key, id_)).decode() if more else "null"
+    counted = f',"total":{total}' if asked.count else ""
+    return f'{{"items":{items},"next_cursor":{cursor}{counted}}}'
+
+
+def _statement(listing: Listing, asked: Asked, viewer: Viewer) -> sql.Composed:
+    down = asked.sort.startswith("-")
+    sort = listing.sorts[asked.sort.removeprefix("-")]
+    key: LiteralString = sort.down if down else sort.up
+    where = listing.where + "".join(" AND " + c for c in asked.conditions)
+    seen: LiteralString = listing.sight.visible(viewer) if listing.sight else "true"
+    wide: LiteralString = where + " AND " + seen
+    direction = sql.SQL("DESC" if down else "ASC")
+    branches = [wide]
+    both = listing.sight is not None and not viewer.sees_all and not asked.selective and listing.sight.account is not None
+    if both and listing.sight is not None:
+        narrow = where + " AND (SELECT few FROM reach) AND r.id IN (" + listing.sight.reach(listing.relation) + ")"
+        branches = [narrow, wide + " AND NOT (SELECT few FROM reach)"]
+    compared: LiteralString = " < " if down else " > "
+    after: LiteralString = (
+        " AND (" + key + ", r.id)" + compared + "(%(after)s::" + sort.type + ", %(after_id)s::uuid)" if asked.after else ""
+    )
+    rows = [
+        _BRANCH.format(
+            key=sql.SQL(key), relation=sql.SQL(listing.relation), where=sql.SQL(branch + after), direction=direction
+        )
+        for branch in branches
+    ]
+    total = sql.SQL("(SELECT count(*) FROM {} r WHERE {})").format(sql.SQL(listing.relation), sql.SQL(wide))
+    return _PAGE.format(
+        reach=_REACH.format(few=sql.SQL(FEW_ACCOUNTS)) if both else sql.SQL(""),
+        json=sql.SQL(listing.shown) if listing.shown else listing.aggregate.json(),
+        total=total if asked.count else sql.SQL("NULL::bigint"),
+        direction=direction,
+        branches=sql.SQL(" UNION ALL ").join(rows),
+    )

@@ -1,0 +1,33 @@
+"""What every aggregate's row has, and how a service keeps its tables apart from the others'."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+Instant = DateTime(timezone=True)
+
+
+class Row(SQLModel):
+    """The columns of every aggregate: identity, version, the event's partition, who and when, and the mark of deletion."""
+
+    id: UUID = Field(primary_key=True)
+    version: int
+    partition_key: UUID
+    created_at: datetime = Field(sa_type=Instant)  # type: ignore[call-overload]  # an instance is accepted
+    created_by: str = Field(sa_type=Text)
+    updated_at: datetime = Field(sa_type=Instant)  # type: ignore[call-overload]
+    updated_by: str = Field(sa_type=Text)
+    deleted_at: datetime | None = Field(default=None, sa_type=Instant)  # type: ignore[call-overload]
+
+
+class External(SQLModel):
+    """The column of rows that can be imported: `{source: id}`."""
+
+    external_ids: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB, sa_column_kwargs={"server_default": "{}"})
+
+
+STAMPS = ("created_at", "created_by", "updated_at", "updated_by")

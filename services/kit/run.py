@@ -1,0 +1,110 @@
+"""The two processes of a service: `api` serves HTTP; `worker` numbers, publishes, consumes and works through jobs."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Response
+
+from services.kit.app import Service, create_api, install_problems, json_text
+from services.kit.consumer import Consumer
+from services.kit.db import Database
+from services.kit.problems import Unavailable
+from services.kit.relay import Relay
+from services.kit.settings import Settings
+from services.kit.telemetry import Telemetry, configure_logging
+
+DRAIN_SECONDS = 10
+log = structlog.get_logger()
+
+
+class Part(Protocol):
+    """Something that a worker runs until it is told to stop, and that knows whether it can do its work."""
+
+    async def run(self, stop: asyncio.Event) -> None: ...
+
+    def ready(self) -> str | None: ...
+
+
+def run(service: Service) -> None:
+    """Runs the process that the first argument names, until SIGTERM or SIGINT."""
+    settings = Settings()
+    role = sys.argv[1] if len(sys.argv) == 2 else ""
+    if role not in ("api", "worker"):
+        sys.exit(f"usage: python -m services.{service.name}.main api|worker")
+    configure_logging(settings, process=f"{service.name}-{role}")
+    app = create_api(service, settings) if role == "api" else create_worker(service, settings)
+    serve(app, settings)
+
+
+def serve(app: FastAPI, settings: Settings) -> None:
+    """Serves the app on the settings' host and port; SIGTERM lets running requests end."""
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+def create_worker(service: Service, settings: Settings) -> FastAPI:
+    """The worker: its parts in one event loop, with health over HTTP."""
+    db = Database(settings.database_url(service.name), name=f"{service.name}-worker", size=settings.database_pool_size)
+    parts = _parts(service, settings, db)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await db.open()
+        stop = asyncio.Event()
+        running = [asyncio.create_task(_until_stopped(part, stop), name=type(part).__name__) for part in parts]
+        yield
+        stop.set()
+        await asyncio.wait(running, timeout=DRAIN_SECONDS)
+        await db.close()
+
+    app = FastAPI(title=f"{service.title} worker", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    _install_health(app, parts)
+    install_problems(app)
+    app.add_middleware(Telemetry, service=service.name)
+    return app
+
+
+def _parts(service: Service, settings: Settings, db: Database) -> list[Part]:
+    parts: list[Part] = [Relay(service.name, settings, db, service.public)]
+    if service.consumes:
+        parts.append(Consumer(service.name, settings, db, service.consumes, service.handlers))
+    return parts
+
+
+async def _until_stopped(part: Part, stop: asyncio.Event) -> None:
+    """Starts the part again when it ends by an error that it did not expect; only stopping ends it."""
+    while not stop.is_set():
+        try:
+            await part.run(stop)
+        except Exception:
+            log.exception("part_failed", part=type(part).__name__)
+            await asyncio.sleep(1)
+
+
+def _install_health(app: FastAPI, parts: Sequence[Part]) -> None:
+    @app.get("/healthz")
+    async def healthz() -> Response:  # pyright: ignore[reportUnusedFunction]
+        return json_text('{"status":"alive"}')
+
+    @app.get("/readyz")
+    async def readyz() -> Response:  # pyright: ignore[reportUnusedFunction]
+        for part in parts:
+            reason = part.ready()
+            if reason is not None:
+                raise Unavailable("not_ready", reason)
+        return json_text('{"status":"ready"}')

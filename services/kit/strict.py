@@ -1,0 +1,99 @@
+"""A strict reading of requests: what is sent is what is meant, or it is refused with the field's name."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from fastapi import Request
+
+from services.kit.problems import BadRequest, FieldError, Unsupported, invalid
+
+JSON_TYPES = frozenset({"application/json", "application/merge-patch+json"})
+
+
+class StrictRequest(Request):
+    """A request whose `json()` refuses other media types, duplicate keys, NaN, NUL and lone surrogates."""
+
+    async def body(self) -> bytes:
+        body = await super().body()
+        if body and self.method in ("POST", "PUT", "PATCH"):
+            _check_media_type(self.headers.get("content-type", ""))
+        return body
+
+    async def json(self) -> Any:
+        return parse_json(await self.body())
+
+
+def _check_media_type(header: str) -> None:
+    kind = header.partition(";")[0].strip().lower()
+    if kind not in JSON_TYPES and kind != "multipart/form-data":
+        raise Unsupported("media_type", "Send the body as application/json.")
+
+
+def parse_json(body: bytes) -> Any:
+    """The JSON value. Raises BadRequest (not JSON) or Invalid (duplicate key, NaN, NUL, beyond 100 levels)."""
+    try:
+        text = body.decode("utf-8")
+        value: Any = json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant)
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BadRequest("json_invalid", f"The body is not JSON: {_where(error)}.") from error
+    except RecursionError as error:
+        raise BadRequest("json_depth", "The body is nested too deeply.") from error
+    except ValueError as error:
+        raise BadRequest("json_invalid", "The body holds a number with too many digits.") from error
+    if "\\u0000" in text or "\x00" in text or "\\ud" in text.lower():
+        _check_strings(value, "body")
+    return value
+
+
+def _where(error: Exception) -> str:
+    return error.msg + f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else "it is not UTF-8"
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise invalid(twice[:200], "duplicate_key", "is given twice; give it once")
+    return found
+
+
+def _constant(text: str) -> NoReturn:
+    raise invalid("body", "number", f"holds {text}, which is not a JSON number")
+
+
+def _check_strings(value: Any, path: str) -> None:
+    if isinstance(value, str):
+        if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
+            raise invalid(path, "character", "holds a NUL or half of a surrogate pair, which cannot be stored")
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            _check_strings(name, path)
+            _check_strings(inner, name)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            _check_strings(inner, f"{path}.{number}")
+
+
+_SAID: Mapping[str, str] = {
+    "extra_forbidden": "is not known here",
+    "missing": "is required",
+}
+
+
+def field_errors(errors: Sequence[Any]) -> list[FieldError]:
+    """Validation errors of pydantic as field errors; the first part of a place (body, query, path) is left out."""
+    return [FieldError(_path(e["loc"]), str(e["type"]), _message(e)) for e in errors[:100]]
+
+
+def _path(location: Sequence[Any]) -> str:
+    parts = [str(part) for part in location]
+    if len(parts) > 1 and parts[0] in ("body", "query", "path", "header"):
+        parts = parts[1:]
+    return ".".join(parts)[:200]
+
+
+def _message(error: Any) -> str:
+    text = _SAID.get(error["type"]) or str(error["msg"])
+    return text.removeprefix("Value error, ")[:300]
