@@ -1,0 +1,1 @@
+"""The five stages and the moves of a deal between them."""
