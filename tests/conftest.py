@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import pytest
-from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
 
+from deploy.local import topics
 from tests.servers import DESK, Databases, Desk, OwnServers, Servers, ServersAtDesk
 
 _servers = pytest.StashKey[OwnServers]()
@@ -91,11 +90,12 @@ def kafka_bootstrap(servers: Servers) -> str:
 def kafka_topic(kafka_bootstrap: str) -> Iterator[KafkaTopic]:
     """`kafka_topic()` is the name of a fresh topic; see KafkaTopic."""
     made: list[str] = []
-    admin = KafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    admin = topics.connect(kafka_bootstrap)
 
     def make(name: str = "test", partitions: int = 1) -> str:
         made.append(f"{name}.{secrets.token_hex(6)}")
-        admin.create_topics([NewTopic(made[-1], partitions, 1)])
+        admin.create_topics({made[-1]: {"num_partitions": partitions, "replication_factor": 1}})
+        admin.wait_for_topics(made[-1:])
         return made[-1]
 
     yield make
