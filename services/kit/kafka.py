@@ -1,0 +1,212 @@
+"""Kafka clients with every default that matters said out loud.
+
+kafka-python's own defaults suit neither the relay nor the consumers: they create topics that are misspelt,
+commit offsets by the clock, start at the end of a topic and let records expire.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.partitioner.default import murmur2
+
+SESSION_TIMEOUT: Final = 10.0
+"""Seconds after which a silent consumer loses its partitions. Waits for locks (2 s) and idle transactions (5 s)
+end before."""
+
+MAX_POLL_INTERVAL: Final = 60.0
+"""Seconds that one batch may take before its consumer is taken for stuck."""
+
+ROUND_BYTES: Final = 800_000
+"""What the records of one round may add up to (`Record.size`): see RoundProducer."""
+
+_BATCH_BYTES = (
+    1_000_000  # Above ROUND_BYTES with all overhead, below the broker's message.max.bytes (1,048,588).
+)
+_HOUR_MS = 60 * 60 * 1000
+_CONNECT_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is sent to a topic: `key` decides the partition, and with it the order."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+    @property
+    def size(self) -> int:
+        """Bytes on the wire, rounded up."""
+        headers = sum(len(name) + len(value) + 8 for name, value in self.headers)
+        return len(self.key) + len(self.value or b"") + headers + 32
+
+
+class NotAcknowledged(Exception):
+    """A round was not acknowledged as a whole, in time; parts of it may be on the topic. Its text says
+    why."""
+
+
+class RoundProducer:
+    """Sends rounds of records: all of a round is acknowledged by all in-sync replicas, or `send` raises.
+
+    The records of a round for one partition travel in one batch, which the broker appends as a whole or not
+    at all, and nothing more is sent before the round is acknowledged. Hence no record overtakes another of
+    its partition, whatever fails, and whichever producers still have a round on its way: see
+    `services.kit.relay`.
+
+    So that a partition's share is one batch, records linger until `flush`, and a round is at most
+    ROUND_BYTES. So that the client never gives one up by itself and goes on with the next, no record
+    expires; whoever has waited too long calls `abandon`. Methods block and belong in a thread, one at a
+    time, but for `abandon`.
+    """
+
+    def __init__(self, bootstrap_servers: str, *, client_id: str) -> None:
+        """Connects. Raises KafkaError when no broker answers within 10 s."""
+        self._producer = _Producer(
+            bootstrap_servers=bootstrap_servers.split(","),
+            client_id=client_id,
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=_HOUR_MS,
+            batch_size=_BATCH_BYTES,
+            delivery_timeout_ms=24 * _HOUR_MS,
+            request_timeout_ms=10_000,
+            max_block_ms=_CONNECT_MS,
+            bootstrap_timeout_ms=_CONNECT_MS,
+            reconnect_backoff_max_ms=1_000,
+            metadata_max_age_ms=60_000,
+            allow_auto_create_topics=False,
+            metrics_enabled=False,
+        )
+
+    def send(self, records: Sequence[Record], *, timeout: float) -> None:
+        """Sends one round and waits for its acknowledgement, `timeout` seconds a partition at the most.
+
+        Raises NotAcknowledged; the producer is of no more use then: `abandon` it. Raises ValueError for a
+        round beyond ROUND_BYTES, of which nothing was sent.
+        """
+        if sum(record.size for record in records) > ROUND_BYTES and len(records) > 1:
+            raise ValueError(f"a round of more than {ROUND_BYTES} bytes")
+        try:
+            futures = [
+                self._producer.send(
+                    record.topic,
+                    record.value,
+                    key=record.key,
+                    headers=list(record.headers),
+                    partition=self._partition(record),
+                )
+                for record in records
+            ]
+            self._producer.flush(timeout)
+        except (KafkaError, ValueError) as error:
+            raise NotAcknowledged(_sentence(error)) from error
+        for future in futures:
+            if not future.succeeded():
+                raise NotAcknowledged(_sentence(future.exception))
+
+    def _partition(self, record: Record) -> int:
+        return partition_of(record.key, len(self._producer.partitions_for(record.topic)))
+
+    def abandon(self) -> None:
+        """Gives up what is on its way without sending it again, and ends the client's thread.
+
+        May be called while another thread waits in `send`, which raises then. Blocks for a moment, never
+        raises.
+        """
+        self._producer.abandon()
+
+    def close(self) -> None:
+        """Ends an idle producer. Blocks for at most 5 s, never raises."""
+        with suppress(KafkaError):
+            self._producer.close(timeout=5)
+
+
+class _Producer(KafkaProducer):
+    def abandon(self) -> None:
+        # close(0) flushes first, raises because that takes longer, and leaves a thread which sends for ever.
+        # A sender that was told to fail what it holds leaves close nothing to flush.
+        self._sender.force_close()
+        with suppress(KafkaError):
+            self.close(timeout=5)
+
+
+@lru_cache(maxsize=65_536)
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key among `partitions`: as every Kafka client decides by default."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def connect_consumer(
+    bootstrap_servers: str, *, group: str | None, client_id: str, records: int = 1000
+) -> KafkaConsumer:
+    """A consumer that never commits by itself, never makes a topic, and starts nowhere of its own accord.
+
+    Whoever uses it seeks: a partition without a position, or with one out of range, raises from `poll`. A
+    poll gives at most `records`. Blocks; raises KafkaError when no broker answers within 10 s.
+    """
+    return KafkaConsumer(
+        bootstrap_servers=bootstrap_servers.split(","),
+        group_id=group,
+        client_id=client_id,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        allow_auto_create_topics=False,
+        max_poll_records=records,
+        max_poll_interval_ms=int(MAX_POLL_INTERVAL * 1000),
+        session_timeout_ms=int(SESSION_TIMEOUT * 1000),
+        heartbeat_interval_ms=int(SESSION_TIMEOUT * 1000 / 4),
+        fetch_max_wait_ms=250,
+        fetch_min_bytes=1,
+        request_timeout_ms=15_000,
+        bootstrap_timeout_ms=_CONNECT_MS,
+        reconnect_backoff_max_ms=1_000,
+        metadata_max_age_ms=60_000,
+        isolation_level="read_committed",
+        metrics_enabled=False,
+    )
+
+
+def connect_admin(bootstrap_servers: str, *, client_id: str) -> KafkaAdminClient:
+    """A client for topics and offsets. Blocks; raises KafkaError when no broker answers within 10 s."""
+    return KafkaAdminClient(
+        bootstrap_servers=bootstrap_servers.split(","),
+        client_id=client_id,
+        request_timeout_ms=_CONNECT_MS,
+        bootstrap_timeout_ms=_CONNECT_MS,
+        reconnect_backoff_max_ms=1_000,
+        metrics_enabled=False,
+    )
+
+
+def end_offsets(bootstrap_servers: str, topics: Iterable[str]) -> Mapping[TopicPartition, int]:
+    """Where each partition of the topics ends: the offset that its next record will get.
+
+    Topics that do not exist are left out. Blocks; raises KafkaError when no broker answers within 10 s.
+    """
+    admin = connect_admin(bootstrap_servers, client_id="offsets")
+    try:
+        described = admin.describe_topics(sorted(set(topics) & set(admin.list_topics())))
+        wanted = {
+            TopicPartition(topic["name"], partition["partition_index"]): OffsetSpec.LATEST
+            for topic in described
+            for partition in topic["partitions"]
+        }
+        return (
+            {tp: found.offset for tp, found in admin.list_partition_offsets(wanted).items()} if wanted else {}
+        )
+    finally:
+        admin.close()
+
+
+def _sentence(error: BaseException | None) -> str:
+    if isinstance(error, KafkaTimeoutError):
+        return f"the broker does not answer ({error})"
+    return f"{type(error).__name__}: {error}" if error else "no acknowledgement came"

@@ -1,0 +1,13 @@
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+_T = TypeVar("_T")
+
+class Future(Generic[_T]):
+    is_done: bool
+    value: _T | None
+    exception: BaseException | None
+    def succeeded(self) -> bool: ...
+    def failed(self) -> bool: ...
+    def add_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[_T]: ...
+    def add_errback(self, errback: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[_T]: ...
