@@ -27,8 +27,8 @@ __all__ = [
     "open_session",
 ]
 
-# Seconds. A client lets go of an idle connection before its server does: a request sent into a connection that
-# is being closed is lost, and a write must not be sent again. Below uvicorn's own default of 5, to be sure.
+# Seconds. A client lets go of an idle connection before its server does: a request sent into a connection
+# that is being closed is lost, and a write must not be sent again. Below uvicorn's default of 5, to be sure.
 SERVER_KEEP_ALIVE = 30
 CLIENT_KEEP_ALIVE = 4.5
 
@@ -42,7 +42,7 @@ class Interrupted(aiohttp.ClientError):
 
 
 def open_client(*, seconds: float = 5.0, transport: AsyncBaseTransport | None = None) -> AsyncClient:
-    """A client whose every wait ends after `seconds`. Use it as a context; tests give a transport of their own."""
+    """A client whose every wait ends after `seconds`. Use it as a context; tests give their own transport."""
     return AsyncClient(
         transport=transport or AiohttpTransport(client=open_session),
         timeout=httpx.Timeout(seconds),
@@ -64,7 +64,7 @@ def open_session() -> ClientSession:
 
 
 async def _send_writes_once(request: ClientRequest, send: ClientHandlerType) -> ClientResponse:
-    """By itself aiohttp sends PUT and DELETE again when a kept connection breaks; not on errors of other kinds."""
+    """aiohttp repeats PUT and DELETE when a kept connection breaks, but not on errors of other kinds."""
     if request.method in READS:
         return await send(request)
     try:

@@ -1,31 +1,29 @@
 """Who asks: bearer tokens of an OpenID Connect issuer, verified here, in every process, every time.
 
-A token is a JWT signed with ES256 by a key of the issuer's JWKS, which is found through the issuer's metadata,
-kept, renewed and rotated. Its verified mail address joins it to a member. What was verified is remembered for at
-most a minute, and only under a hash of the token.
+A token is a JWT signed with ES256 by a key of the issuer's JWKS, which is found through the issuer's
+metadata, kept, renewed and rotated. Its verified mail address joins it to a member. What was verified is
+remembered for at most a minute, and only under a hash of the token.
 """
 
-import asyncio
 import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, LiteralString, NoReturn, Self, cast
+from typing import Any, Generic, LiteralString, NoReturn, Self, TypeAlias, TypeVar, cast
 from uuid import UUID
 
-import structlog
 from joserfc import jws
 from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError, MissingClaimError
 from joserfc.jwk import ECKey
 from joserfc.jwt import JWTClaimsRegistry
 
-from services.kit.clients import AsyncBaseTransport, AsyncClient, HTTPError, InvalidURL, open_client
+from services.kit.clients import AsyncBaseTransport, open_client
 from services.kit.db import Database
-from services.kit.problems import Unauthorized, Unavailable
+from services.kit.keys import ALGORITHM, Clock, IssuerKeys
+from services.kit.problems import Unauthorized
 from services.kit.settings import Settings
 
-ALGORITHM = "ES256"
 ROLES = frozenset({"rep", "manager", "marketing", "executive", "service", "admin", "reporting"})
 SEES_ALL = frozenset({"executive", "marketing", "admin", "reporting"})
 
@@ -34,17 +32,13 @@ LEEWAY = 30
 VERIFIED_FOR = 60
 MEMBER_FOR = 5
 NO_MEMBER_FOR = 1  # somebody who has just been made a member is let in at once
-KEYS_FRESH_FOR = 300
-KEYS_USED_FOR = 3600  # an issuer that is away for longer than its tokens live takes the keys with it
-FETCH_PAUSE = 10
 
 MAX_TOKEN = 16_384
 MAX_REMEMBERED = 10_000
 
-type Clock = Callable[[], float]
-type MemberOf = Callable[[str], Awaitable[UUID | None]]
-
-log = structlog.get_logger()
+K = TypeVar("K")
+V = TypeVar("V")
+MemberOf: TypeAlias = Callable[[str], Awaitable[UUID | None]]
 
 
 @dataclass(frozen=True)
@@ -74,7 +68,7 @@ class Viewer:
         return f"sub:{self.subject}" if self.member_id is None else str(self.member_id)
 
 
-class Remembered[K, V]:
+class Remembered(Generic[K, V]):
     """At most `size` values, each until its time; the oldest give way first."""
 
     def __init__(self, size: int, clock: Clock) -> None:
@@ -95,99 +89,6 @@ class Remembered[K, V]:
 
     def __len__(self) -> int:
         return len(self._kept)
-
-
-class IssuerKeys:
-    """The issuer's public keys by key id: fetched when first needed, renewed in the background.
-
-    An unknown key id asks the issuer afresh, at most once per `FETCH_PAUSE`; requests that wait for keys share one
-    fetch. While the issuer is away the keys at hand stay good for `KEYS_USED_FOR`.
-    """
-
-    def __init__(self, issuer: str, client: AsyncClient, clock: Clock) -> None:
-        self._issuer, self._client, self._clock = issuer, client, clock
-        self._keys: dict[str, ECKey] = {}
-        self._fetched_at = self._asked_at = float("-inf")
-        self._fetching: asyncio.Task[None] | None = None
-
-    async def key(self, kid: str) -> ECKey | None:
-        """The key of that id, or None when the issuer has none. Raises Unavailable without usable keys."""
-        found = self._keys.get(kid) if self._age() < KEYS_USED_FOR else None
-        if found is None:
-            await self._renew()
-            found = self._keys.get(kid)
-        elif self._age() > KEYS_FRESH_FOR:
-            self._start()
-        if self._age() >= KEYS_USED_FOR:
-            raise Unavailable(
-                "issuer_unreachable",
-                "The issuer of tokens does not answer, so none can be verified; try again.",
-                headers={"Retry-After": "5"},
-            )
-        return found
-
-    async def load(self) -> bool:
-        """Fetches the keys unless they are there; whether tokens can be verified now."""
-        if self._age() >= KEYS_USED_FOR:
-            await self._renew()
-        return self._age() < KEYS_USED_FOR
-
-    async def close(self) -> None:
-        """Ends a fetch that is under way."""
-        if self._fetching is not None:
-            self._fetching.cancel()
-            await asyncio.gather(self._fetching, return_exceptions=True)
-
-    def _age(self) -> float:
-        return self._clock() - self._fetched_at
-
-    async def _renew(self) -> None:
-        self._start()
-        if self._fetching is not None:
-            await asyncio.shield(self._fetching)
-
-    def _start(self) -> None:
-        under_way = self._fetching is not None and not self._fetching.done()
-        if not under_way and self._clock() - self._asked_at >= self._pause():
-            self._asked_at = self._clock()
-            self._fetching = asyncio.create_task(self._fetch())
-
-    def _pause(self) -> float:
-        # Without any keys nobody gets in: then the issuer's start is waited for more eagerly.
-        return FETCH_PAUSE if self._keys else 1
-
-    async def _fetch(self) -> None:
-        try:
-            metadata = await self._read(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
-            if metadata.get("issuer") != self._issuer:
-                raise ValueError("the metadata names another issuer")
-            self._keys = _usable_keys(await self._read(str(metadata["jwks_uri"])))
-            self._fetched_at = self._clock()
-        except (HTTPError, InvalidURL, ValueError, KeyError, TypeError, JoseError) as error:
-            log.warning("issuer_keys_not_fetched", reason=type(error).__name__)
-
-    async def _read(self, url: str) -> dict[str, Any]:
-        answer = await self._client.get(url, headers={"Accept": "application/json"})
-        answer.raise_for_status()
-        document: Any = answer.json()
-        if not isinstance(document, dict):
-            raise TypeError("not a JSON object")
-        return cast("dict[str, Any]", document)
-
-
-def _usable_keys(document: Mapping[str, Any]) -> dict[str, ECKey]:
-    keys = [key for key in document["keys"] if _signs(key)]
-    if not keys:
-        raise ValueError("the issuer has no key for " + ALGORITHM)
-    return {
-        key["kid"]: ECKey.import_key({name: key[name] for name in ("kty", "crv", "x", "y")}) for key in keys
-    }
-
-
-def _signs(key: Mapping[str, Any]) -> bool:
-    curve = key.get("kty") == "EC" and key.get("crv") == "P-256"
-    purpose = key.get("use", "sig") == "sig" and key.get("alg", ALGORITHM) == ALGORITHM
-    return curve and purpose and isinstance(key.get("kid"), str)
 
 
 class Verifier:
@@ -280,10 +181,9 @@ class Verifier:
         except MissingClaimError as error:
             raise _refusal("token_claims", f"The token lacks {error.claim}.") from error
         except InvalidClaimError as error:
-            raise _refusal(
-                *_WRONG_CLAIM.get(error.claim, ("token_claims", f"The token's {error.claim} is not valid."))
-            )
-        return _viewer(claims), float(claims["exp"]) + LEEWAY
+            other = ("token_claims", f"The token's {error.claim} is not valid.")
+            raise _refusal(*_WRONG_CLAIM.get(error.claim, other)) from error
+        return _viewer(claims), claims["exp"] + LEEWAY
 
 
 _WRONG_CLAIM = {
@@ -365,7 +265,7 @@ _MEMBER: LiteralString = """
 
 
 def member_lookup(db: Database) -> MemberOf:
-    """Finds the active member with a mail address in the service's own table; an address that two share names none."""
+    """Finds the active member with a mail address in the service's table; an address of two names nobody."""
 
     async def member_of(email: str) -> UUID | None:
         async with db.connect() as session:

@@ -1,0 +1,249 @@
+"""Seen from outside: an id for every request, logs as JSON lines, bodies held to their size.
+
+The middlewares are plain ASGI, because they cost every request: Starlette's base class alone is a third of a
+millisecond. `Telemetry` is the outermost; what crashes inside is logged there and answered as a problem.
+"""
+
+import logging
+import re
+import sys
+import time
+from contextvars import ContextVar
+
+import orjson
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import EventDict
+
+from services.kit.clock import now
+from services.kit.ids import new_id
+from services.kit.problems import Problem, TooLarge, problem_response
+from services.kit.redaction import redact, without_trace_text
+
+REQUEST_ID = "foothold.request_id"
+ROUTE = "foothold.route"
+
+MAX_BODY = 1_000_000
+MAX_UPLOAD = 512_000_000
+# A refused body is read to its end up to this size, so that its sender lives to read the refusal.
+MAX_DRAINED = 32_000_000
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+_present: ContextVar[str | None] = ContextVar("request_id", default=None)
+log = structlog.get_logger()
+
+
+def request_id_of(scope: Scope) -> str | None:
+    """The id of the request, in its log lines and its answer; None outside of `Telemetry`."""
+    return scope.get(REQUEST_ID)
+
+
+def traceparent_of(scope: Scope) -> str | None:
+    """The W3C traceparent that came with the request, or None when there is none of the right form."""
+    value = header_of(scope, b"traceparent")
+    return value.decode("ascii") if value is not None and _TRACEPARENT.fullmatch(value) else None
+
+
+def header_of(scope: Scope, name: bytes) -> bytes | None:
+    """The first header of that name (in lower case), as it came."""
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    return next((value for key, value in headers if key == name), None)
+
+
+class Telemetry:
+    """Gives every request an id, answers crashes, and writes one line an answer.
+
+    The caller's X-Request-Id is taken over if it is 8 to 64 letters, digits, dots, dashes and underscores.
+    The line holds method, route template (never the path: it may hold personal data), status, milliseconds.
+    """
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        self._app = app
+        self._log = structlog.get_logger(service=service)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request of an ASGI server; what is not HTTP goes through untouched."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        answer = _Answer(_request_id(scope), send)
+        scope[REQUEST_ID] = answer.request_id
+        token = _present.set(answer.request_id)
+        try:
+            await self._app(scope, receive, answer.send)
+        except ClientDisconnect:
+            self._log.info("caller_left")
+        except Exception as error:  # noqa: BLE001 - the last resort of every request
+            self._log.error("crashed", exc_info=error)
+            await _answer_crash(scope, receive, answer)
+        finally:
+            self._note(scope, answer, time.perf_counter() - started)
+            _present.reset(token)
+
+    def _note(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
+        self._log.info(
+            "answered",
+            method=scope["method"],
+            route=_route_of(scope),
+            status=answer.status,
+            ms=round(seconds * 1000, 2),
+        )
+
+
+class _Answer:
+    """The answer on its way out: notes its status, adds the request id."""
+
+    __slots__ = ("_id", "_send", "request_id", "status")
+
+    def __init__(self, request_id: str, send: Send) -> None:
+        self.request_id = request_id
+        self.status: int | None = None
+        self._id = (b"x-request-id", request_id.encode("ascii"))
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), self._id]
+        await self._send(message)
+
+
+def _request_id(scope: Scope) -> str:
+    given = header_of(scope, b"x-request-id")
+    return given.decode("ascii") if given is not None and _REQUEST_ID.fullmatch(given) else str(new_id())
+
+
+def _route_of(scope: Scope) -> str:
+    named: str | None = scope.get(ROUTE) or getattr(scope.get("route"), "path", None)
+    return named or "unmatched"
+
+
+async def _answer_crash(scope: Scope, receive: Receive, answer: _Answer) -> None:
+    # An answer that has begun cannot be taken back; the server notices that it does not end, and hangs up.
+    if answer.status is None:
+        problem = Problem("internal", "Something went wrong on our side; the request id finds it in our log.")
+        response = problem_response(problem, request_id=answer.request_id, instance=scope["path"])
+        await response(scope, receive, answer.send)
+
+
+class BodyLimit:
+    """Refuses bodies beyond 1 MB (multipart ones sent to `.../imports` beyond 512 MB) with a 413 problem."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request of an ASGI server. A body whose length is told is refused before it is read."""
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+            await self._app(scope, receive, send)
+            return
+        limit = _limit_of(scope)
+        told = _told_length(scope)
+        if told is not None and told > limit:
+            await _refuse_body(scope, receive, send, limit, drain=told <= MAX_DRAINED)
+        else:
+            body = _LimitedBody(scope, receive, send, limit)
+            await body.handled_by(self._app)
+
+
+class _LimitedBody:
+    """A body counted as it comes. Once too large it is refused here, and the app sees a caller that left."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+        self._scope, self._receive, self._send = scope, receive, send
+        self._limit, self._size = limit, 0
+        self._started = self._refused = False
+
+    async def handled_by(self, app: ASGIApp) -> None:
+        try:
+            await app(self._scope, self.receive, self.send)
+        except Exception:
+            if not self._refused:
+                raise
+
+    async def receive(self) -> Message:
+        if self._refused:
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        self._size += len(message.get("body", b""))
+        if self._size <= self._limit:
+            return message
+        self._refused = True
+        if not self._started:
+            await _refuse_body(self._scope, self._receive, self._send, self._limit, drain=True)
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        if not self._refused:
+            self._started = True
+            await self._send(message)
+
+
+def _limit_of(scope: Scope) -> int:
+    kind = header_of(scope, b"content-type") or b""
+    uploads = kind.startswith(b"multipart/form-data") and scope["path"].endswith("/imports")
+    return MAX_UPLOAD if uploads else MAX_BODY
+
+
+def _told_length(scope: Scope) -> int | None:
+    value = header_of(scope, b"content-length")
+    return int(value) if value is not None and value.isdigit() else None
+
+
+async def _refuse_body(scope: Scope, receive: Receive, send: Send, limit: int, *, drain: bool) -> None:
+    ended = drain and await _read_to_end(receive)
+    problem = TooLarge("body_too_large", f"The body may hold at most {limit:,} bytes.")
+    if not ended:
+        problem.headers["Connection"] = "close"
+    response = problem_response(problem, request_id=request_id_of(scope), instance=scope["path"])
+    await response(scope, receive, send)
+
+
+async def _read_to_end(receive: Receive) -> bool:
+    size = 0
+    while size <= MAX_DRAINED:
+        message = await receive()
+        size += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return True
+    return False
+
+
+def configure_logging(level: str, *, process: str) -> None:
+    """Sends every log line of the process to standard output, redacted; each one says which `process`."""
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[_stamp(process), without_trace_text, redact, _rendered],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=threshold, handlers=[_FromLibraries()], force=True)
+
+
+class _FromLibraries(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
+
+
+def _stamp(process: str) -> structlog.typing.Processor:
+    def stamp(_logger: object, level: str, event: EventDict) -> EventDict:
+        stamped: dict[str, object] = {
+            "at": now().isoformat(timespec="milliseconds"),
+            "level": level,
+            "process": process,
+        }
+        request_id = _present.get()
+        if request_id is not None:
+            stamped["request_id"] = request_id
+        return {**stamped, **event}
+
+    return stamp
+
+
+def _rendered(_logger: object, _level: str, event: EventDict) -> bytes:
+    return orjson.dumps(event, default=repr)
