@@ -5,6 +5,7 @@ from pathlib import Path
 from services.contacts.accounts.routes import routes as accounts
 from services.contacts.events import PUBLIC
 from services.contacts.members.routes import routes as members
+from services.contacts.people.routes import routes as people
 from services.contacts.tables import Base
 from services.kit.app import Service
 from services.kit.run import run
@@ -13,7 +14,7 @@ SERVICE = Service(
     name="contacts",
     title="Foothold contacts",
     description="Our members, the accounts we sell to, the people there and how they are linked.",
-    routers=(members, accounts),
+    routers=(members, accounts, people),
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations",
     public=PUBLIC,

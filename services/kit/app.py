@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import psycopg
 import psycopg_pool
@@ -39,7 +39,7 @@ from services.kit.problems import (
 from services.kit.relay import Bell
 from services.kit.settings import Settings
 from services.kit.strict import StrictRequest, field_errors
-from services.kit.telemetry import Telemetry, request_id_of, traceparent_of
+from services.kit.telemetry import BodyLimit, Telemetry, request_id_of, traceparent_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +73,16 @@ class Call:
     def member_id(self) -> Any:
         """The viewer's member id; None for service accounts and administrators without a member row."""
         return self.viewer.member_id
+
+
+class Judge(Protocol):
+    """Whoever turns an Authorization header into a viewer: a `Verifier`, or a stand-in for tests of what surrounds it."""
+
+    async def viewer(self, authorization: str | None) -> Viewer: ...
+
+    async def __aenter__(self) -> Any: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
 
 
 class StrictRoute(APIRoute):
@@ -147,9 +157,9 @@ def json_text(text: str, *, status: int = 200) -> Response:
 
 
 def create_api(
-    service: Service, settings: Settings, *, verifier: Verifier | None = None, on_statement: OnStatement | None = None
+    service: Service, settings: Settings, *, judge: Judge | None = None, on_statement: OnStatement | None = None
 ) -> FastAPI:
-    """The service's HTTP side. Tests give a verifier of their own and a listener to statements."""
+    """The service's HTTP side. Tests give a judge of their own and a listener to statements."""
     db = Database(
         settings.database_url(service.name),
         name=f"{service.name}-api",
@@ -157,12 +167,12 @@ def create_api(
         on_statement=on_statement,
     )
     bell = Bell(settings.database_url(service.name))
-    judge = verifier or Verifier(settings, member_lookup(db))
+    verifier = judge or Verifier(settings, member_lookup(db))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await db.open()
-        async with bell, judge:
+        async with bell, verifier:
             yield
         await db.close()
 
@@ -175,11 +185,12 @@ def create_api(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.db, app.state.settings, app.state.bell, app.state.verifier = db, settings, bell, judge
+    app.state.db, app.state.settings, app.state.bell, app.state.verifier = db, settings, bell, verifier
     for routes in service.routers:
         app.include_router(routes)
     _install_health(app, db)
     install_problems(app)
+    app.add_middleware(BodyLimit)
     app.add_middleware(Telemetry, service=service.name)
     return app
 

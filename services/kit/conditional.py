@@ -1,13 +1,13 @@
 """Conditional requests: ETags are versions, and changes of a row say which version they were made on."""
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from fastapi import Header
 
 from services.kit.problems import PreconditionRequired, invalid
 
 ANY = None
-type Expected = int | None
+Expected: TypeAlias = int | None
 
 
 def etag(version: int) -> str:

@@ -5,14 +5,14 @@ Statements are SQL text typed `LiteralString`, so the type checker proves that n
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
-type Session = psycopg.AsyncConnection[TupleRow]
-type OnStatement = Callable[[str], None]
+Session: TypeAlias = psycopg.AsyncConnection[TupleRow]
+OnStatement: TypeAlias = Callable[[str], None]
 
 
 class Database:

@@ -325,9 +325,14 @@ _REACH = sql.SQL("""WITH reach AS MATERIALIZED (
 ) """)
 
 
-async def page(session: Session, listing: Listing, asked: Asked, viewer: Viewer) -> str:
-    """One page of the list as JSON text: `{"items": [...], "next_cursor": ..., "total"?}`. One statement."""
-    values = dict(asked.values) | {"viewer": viewer.member_id, "limit": asked.limit}
+async def page(
+    session: Session, listing: Listing, asked: Asked, viewer: Viewer, given: Mapping[str, Any] | None = None
+) -> str:
+    """One page of the list as JSON text: `{"items": [...], "next_cursor": ..., "total"?}`. One statement.
+
+    `given` are the values that the listing's `where` wants.
+    """
+    values = {**asked.values, **(given or {}), "viewer": viewer.member_id, "limit": asked.limit}
     if asked.after is not None:
         values |= {"after": asked.after[0], "after_id": asked.after[1]}
     row = await one(session, _statement(listing, asked, viewer), values)

@@ -36,7 +36,7 @@ def run(service: Service) -> None:
     role = sys.argv[1] if len(sys.argv) == 2 else ""
     if role not in ("api", "worker"):
         sys.exit(f"usage: python -m services.{service.name}.main api|worker")
-    configure_logging(settings, process=f"{service.name}-{role}")
+    configure_logging(settings.log_level, process=f"{service.name}-{role}")
     app = create_api(service, settings) if role == "api" else create_worker(service, settings)
     serve(app, settings)
 

@@ -62,10 +62,10 @@ CREATE TABLE journal_order (
   journal_id bigint NOT NULL,
   recorded_at timestamptz NOT NULL
 );
-CREATE TABLE journal_head (only boolean PRIMARY KEY DEFAULT true CHECK (only), position bigint NOT NULL);
+CREATE TABLE journal_head (singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton), position bigint NOT NULL);
 INSERT INTO journal_head (position) VALUES (0);
 CREATE TABLE journal_cursor (
-  only boolean PRIMARY KEY DEFAULT true CHECK (only),
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   published bigint NOT NULL,
   published_at timestamptz NOT NULL DEFAULT now()
 );

@@ -1,0 +1,93 @@
+"""Every SELECT of people and of the links between them."""
+
+from typing import LiteralString
+from uuid import UUID
+
+from services.contacts.people.domain import Department, Level, LinkKind, RealInfluence
+from services.contacts.people.tables import Contact, ContactLink
+from services.kit.access import Sight
+from services.kit.app import Call
+from services.kit.db import Session, one
+from services.kit.journal import Aggregate
+from services.kit.listing import BOOLEAN, DAY, IDENTIFIER, INSTANT, TEXT, Filter, Listing, code, plain
+from services.kit.rows import STAMPS
+
+CONTACT = Aggregate(
+    "contact",
+    "contacts",
+    Contact,
+    (
+        "id", "account_id", "name", "title", "department", "level", "phones", "emails", "tenure_end_on", "real_influence",
+        "public_official", "preferred_channel", "do_not_contact", "external_ids", "version", *STAMPS,
+    ),
+)  # fmt: skip
+LINK = Aggregate(
+    "contact_link",
+    "contact-links",
+    ContactLink,
+    ("id", "from_contact_id", "to_contact_id", "kind", "note", "version", *STAMPS),
+    kept=("account_id",),
+)
+
+SIGHT = Sight(account="r.account_id")
+
+CONTACTS = Listing(
+    aggregate=CONTACT,
+    relation="contact",
+    sight=SIGHT,
+    filters={
+        "account_id": Filter("r.account_id", IDENTIFIER, selective=True),
+        "name": Filter("r.name", TEXT),
+        "department": Filter("r.department", code(Department)),
+        "level": Filter("r.level", code(Level)),
+        "real_influence": Filter("r.real_influence", code(RealInfluence)),
+        "tenure_end_on": Filter("r.tenure_end_on", DAY),
+        "public_official": Filter("r.public_official", BOOLEAN),
+        "do_not_contact": Filter("r.do_not_contact", BOOLEAN),
+        "created_at": Filter("r.created_at", INSTANT),
+    },
+    sorts={"name": plain("r.name", "text"), "created_at": plain("r.created_at", "timestamptz")},
+    default_sort="name",
+    search="r.name",
+)
+LINKS = Listing(
+    aggregate=LINK,
+    relation="contact_link",
+    sight=SIGHT,
+    filters={
+        "kind": Filter("r.kind", code(LinkKind)),
+        "to_contact_id": Filter("r.to_contact_id", IDENTIFIER),
+    },
+    sorts={"created_at": plain("r.created_at", "timestamptz")},
+    default_sort="created_at",
+    where="r.deleted_at IS NULL AND r.from_contact_id = %(contact)s::uuid",
+)
+
+_ABOVE: LiteralString = """
+WITH RECURSIVE up(id) AS (
+  SELECT %(start)s::uuid
+  UNION SELECT r.to_contact_id FROM contact_link r JOIN up ON up.id = r.from_contact_id
+        WHERE r.kind = 'REPORTS_TO' AND r.deleted_at IS NULL
+) SELECT EXISTS (SELECT FROM up WHERE id = %(contact)s::uuid) /* sight */"""
+
+
+async def account_of(session: Session, call: Call, contact: UUID) -> UUID | None:
+    """The account of a person that the caller sees, or None."""
+    row = await one(
+        session,
+        "SELECT r.account_id FROM contact r WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND "
+        + SIGHT.visible(call.viewer),
+        {"id": contact, "viewer": call.member_id},
+    )
+    return row[0] if row else None
+
+
+async def lock_lines(session: Session) -> None:
+    """Takes the one lock under which REPORTS_TO links change, until the transaction ends."""
+    await session.execute("SELECT pg_advisory_xact_lock(7104, 0)")
+
+
+async def is_above(session: Session, contact: UUID, start: UUID) -> bool:
+    """Whether `contact` is `start` or anyone above `start` by REPORTS_TO."""
+    row = await one(session, _ABOVE, {"contact": contact, "start": start})
+    return bool(row and row[0])

@@ -1,0 +1,65 @@
+"""People and their links over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Request, Response
+
+from services.contacts.people import service
+from services.contacts.people.queries import CONTACTS, LINKS
+from services.contacts.people.schemas import (
+    ContactCreate,
+    ContactList,
+    ContactRead,
+    ContactUpdate,
+    LinkCreate,
+    LinkList,
+    LinkRead,
+)
+from services.kit import listing
+from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
+from services.kit.conditional import Expected, if_match
+
+routes = router("contacts")
+IfMatch = Annotated[Expected, Depends(if_match)]
+
+
+@routes.get("/contacts", response_model=ContactList, openapi_extra={"parameters": CONTACTS.parameters()})
+async def list_contacts(request: Request, call: CallDep, tx: Reading) -> Response:
+    asked = listing.parse(CONTACTS, request.query_params.multi_items())
+    return json_text(await listing.page(tx, CONTACTS, asked, call.viewer))
+
+
+@routes.post("/contacts", status_code=201, response_model=ContactRead)
+async def create_contact(body: ContactCreate, call: CallDep, tx: Statement) -> Response:
+    row = await service.add_contact(tx, call, body)
+    return shown(row, status=201, location=f"/v1/contacts/{row.id}")
+
+
+@routes.get("/contacts/{id}", response_model=ContactRead)
+async def get_contact(id: UUID, call: CallDep, tx: Reading) -> Response:
+    return shown(await service.show_contact(tx, call, id))
+
+
+@routes.patch("/contacts/{id}", response_model=ContactRead)
+async def update_contact(id: UUID, body: ContactUpdate, call: CallDep, tx: Statement, expected: IfMatch) -> Response:
+    return shown(await service.change_contact(tx, call, id, body, expected))
+
+
+@routes.get("/contacts/{id}/links", response_model=LinkList, openapi_extra={"parameters": LINKS.parameters()})
+async def list_links(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+    await service.show_contact(tx, call, id)
+    asked = listing.parse(LINKS, request.query_params.multi_items())
+    return json_text(await listing.page(tx, LINKS, asked, call.viewer, {"contact": id}))
+
+
+@routes.post("/contacts/{id}/links", status_code=201, response_model=LinkRead)
+async def create_link(id: UUID, body: LinkCreate, call: CallDep, tx: Transaction) -> Response:
+    row = await service.link_contacts(tx, call, id, body)
+    return shown(row, status=201, location=f"/v1/contacts/{id}/links/{row.id}")
+
+
+@routes.delete("/contacts/{id}/links/{link_id}", status_code=204)
+async def delete_link(id: UUID, link_id: UUID, call: CallDep, tx: Statement, expected: IfMatch) -> Response:
+    await service.unlink_contacts(tx, call, id, link_id, expected)
+    return Response(status_code=204)

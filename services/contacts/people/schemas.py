@@ -1,0 +1,102 @@
+"""People and links as requests send them and answers show them."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from services.contacts.people.domain import Department, Level, LinkKind, PreferredChannel, RealInfluence
+from services.kit.fields import Body, Day, Email, ExternalIds, Flag, Line, Name, Note, Read, Stamped
+
+Phone = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=40, pattern=r"^[+0-9][0-9 ()./x-]*$")]
+Phones = Annotated[list[Phone], Field(max_length=20)]
+Emails = Annotated[list[Email], Field(max_length=20)]
+
+
+class ContactCreate(Body):
+    """A new person at an account."""
+
+    account_id: UUID
+    name: Name
+    title: Line | None = None
+    department: Department = Department.OTHER
+    level: Level = Level.BASE
+    phones: Phones = Field(default_factory=list[str])
+    emails: Emails = Field(default_factory=list[str])
+    tenure_end_on: Day | None = Field(default=None, description="When the person's term of office ends.")
+    real_influence: RealInfluence | None = Field(default=None, description="What the person really moves, whatever the title.")
+    public_official: Flag = False
+    preferred_channel: PreferredChannel | None = None
+    do_not_contact: Flag = False
+    external_ids: ExternalIds = Field(default_factory=dict)
+
+
+class ContactUpdate(Body):
+    """A merge patch of a person: absent fields stay, lists are replaced as a whole; a person stays at their account."""
+
+    name: Name = ""
+    title: Line | None = None
+    department: Department = Department.OTHER
+    level: Level = Level.BASE
+    phones: Phones = Field(default_factory=list[str])
+    emails: Emails = Field(default_factory=list[str])
+    tenure_end_on: Day | None = None
+    real_influence: RealInfluence | None = None
+    public_official: Flag = False
+    preferred_channel: PreferredChannel | None = None
+    do_not_contact: Flag = False
+    external_ids: ExternalIds = Field(default_factory=dict)
+
+
+class ContactRead(Stamped):
+    """A person at an account."""
+
+    id: UUID
+    account_id: UUID
+    name: str
+    title: str | None
+    department: Department
+    level: Level
+    phones: list[str]
+    emails: list[str]
+    tenure_end_on: date | None
+    real_influence: RealInfluence | None
+    public_official: bool
+    preferred_channel: PreferredChannel | None
+    do_not_contact: bool
+    external_ids: dict[str, str]
+
+
+class ContactList(Read):
+    """A page of people."""
+
+    items: list[ContactRead]
+    next_cursor: str | None
+    total: int | None = None
+
+
+class LinkCreate(Body):
+    """How the person stands to another one at an account that the caller sees."""
+
+    to_contact_id: UUID
+    kind: LinkKind
+    note: Note | None = None
+
+
+class LinkRead(Stamped):
+    """A link between two people."""
+
+    id: UUID
+    from_contact_id: UUID
+    to_contact_id: UUID
+    kind: LinkKind
+    note: str | None
+
+
+class LinkList(Read):
+    """A page of links."""
+
+    items: list[LinkRead]
+    next_cursor: str | None
+    total: int | None = None

@@ -1,0 +1,77 @@
+"""What can be done with people and the links between them."""
+
+from uuid import UUID
+
+from services.contacts.accounts.queries import sees_account
+from services.contacts.people import queries
+from services.contacts.people.domain import LinkKind
+from services.contacts.people.queries import CONTACT, LINK, SIGHT
+from services.contacts.people.schemas import ContactCreate, ContactUpdate, LinkCreate
+from services.kit import journal
+from services.kit.access import require_writer
+from services.kit.app import Call
+from services.kit.clock import now
+from services.kit.conditional import Expected
+from services.kit.db import Session
+from services.kit.journal import Shown
+from services.kit.problems import NotFound, invalid
+
+
+async def add_contact(tx: Session, call: Call, body: ContactCreate) -> Shown:
+    """A new person at an account that the caller sees. Raises Forbidden, Invalid (unknown account)."""
+    require_writer(call.viewer)
+    if not await sees_account(tx, call, body.account_id):
+        raise invalid("account_id", "unknown", "names no account that you may see")
+    row = await journal.create(tx, CONTACT, body.model_dump(), call.cause, partition_key=body.account_id)
+    assert row is not None
+    return row
+
+
+async def show_contact(tx: Session, call: Call, id: UUID) -> Shown:
+    """The person. Raises NotFound."""
+    return await journal.read(tx, CONTACT, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer))
+
+
+async def change_contact(tx: Session, call: Call, id: UUID, body: ContactUpdate, expected: Expected) -> Shown:
+    """Changes the fields that the patch names. Raises NotFound, Forbidden, PreconditionFailed."""
+    sight = SIGHT.visible(call.viewer)
+    values = body.model_dump(exclude_unset=True)
+    row = None
+    require_writer(call.viewer)
+    if values:
+        row = await journal.update(tx, CONTACT, id, values, call.cause, expected=expected, allowed=sight)
+    return row or await journal.miss(tx, CONTACT, id, viewer=call.member_id, sight=sight, expected=expected)
+
+
+async def link_contacts(tx: Session, call: Call, id: UUID, body: LinkCreate) -> Shown:
+    """Links the person to another one. Raises NotFound, Forbidden, Invalid (unknown person, a circle), Conflict (linked already)."""
+    require_writer(call.viewer)
+    account = await queries.account_of(tx, call, id)
+    if account is None:
+        raise NotFound("contact")
+    if await queries.account_of(tx, call, body.to_contact_id) is None:
+        raise invalid("to_contact_id", "unknown", "names no contact that you may see")
+    if body.kind is LinkKind.REPORTS_TO:
+        await _check_line(tx, id, body.to_contact_id)
+    values = body.model_dump() | {"from_contact_id": id, "account_id": account}
+    row = await journal.create(tx, LINK, values, call.cause, partition_key=account)
+    assert row is not None
+    return row
+
+
+async def unlink_contacts(tx: Session, call: Call, contact: UUID, id: UUID, expected: Expected) -> None:
+    """Removes a link of the person. Raises NotFound, Forbidden, PreconditionFailed."""
+    require_writer(call.viewer)
+    sight = SIGHT.visible(call.viewer)
+    of_contact = sight + " AND r.from_contact_id = %(contact)s::uuid"
+    given = {"contact": contact}
+    row = await journal.remove(tx, LINK, id, call.cause, at=now(), expected=expected, allowed=of_contact, given=given)
+    if row is None:
+        await journal.miss(tx, LINK, id, viewer=call.member_id, sight=sight, expected=expected)
+        raise NotFound("contact link")
+
+
+async def _check_line(tx: Session, id: UUID, above: UUID) -> None:
+    await queries.lock_lines(tx)
+    if await queries.is_above(tx, id, above):
+        raise invalid("to_contact_id", "cycle", "reports to this person already")

@@ -1,0 +1,67 @@
+"""The people at our accounts, and how they stand to each other."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, CheckConstraint, Date, ForeignKeyConstraint, Index, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from services.contacts.tables import Base
+from services.kit.rows import External, Row
+
+EMPTY_LIST = {"server_default": text("'[]'")}
+
+
+class Contact(Base, External, Row, table=True):
+    """A person at the customer."""
+
+    __tablename__ = "contact"
+    __table_args__ = (
+        ForeignKeyConstraint(["account_id"], ["account.id"], name="contact__account_id__unknown"),
+        Index("contact_name", "name", "id"),
+        Index("contact_account", "account_id", "name", "id"),
+        Index("contact_born", "created_at", "id"),
+        Index("contact_search", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
+    )
+
+    account_id: UUID
+    name: str = Field(sa_type=Text)
+    title: str | None = Field(default=None, sa_type=Text)
+    department: str = Field(sa_type=Text)
+    level: str = Field(sa_type=Text)
+    phones: list[Any] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs=EMPTY_LIST)
+    emails: list[Any] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs=EMPTY_LIST)
+    tenure_end_on: date | None = Field(default=None, sa_type=Date)
+    real_influence: str | None = Field(default=None, sa_type=Text)
+    public_official: bool = Field(sa_type=Boolean)
+    preferred_channel: str | None = Field(default=None, sa_type=Text)
+    do_not_contact: bool = Field(sa_type=Boolean)
+
+
+class ContactLink(Base, Row, table=True):
+    """How one person stands to another, seen by us."""
+
+    __tablename__ = "contact_link"
+    __table_args__ = (
+        ForeignKeyConstraint(["from_contact_id"], ["contact.id"], name="contact_link__from_contact_id__unknown"),
+        ForeignKeyConstraint(["to_contact_id"], ["contact.id"], name="contact_link__to_contact_id__unknown"),
+        CheckConstraint("from_contact_id <> to_contact_id", name="contact_link__to_contact_id__self"),
+        Index("contact_link_from", "from_contact_id", "created_at", "id"),
+        Index("contact_link_to", "to_contact_id", "kind"),
+        Index(
+            "contact_link__to_contact_id__linked",
+            "from_contact_id",
+            "to_contact_id",
+            "kind",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
+
+    account_id: UUID
+    from_contact_id: UUID
+    to_contact_id: UUID
+    kind: str = Field(sa_type=Text)
+    note: str | None = Field(default=None, sa_type=Text)

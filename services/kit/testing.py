@@ -1,0 +1,102 @@
+"""What tests of a service need: its database, its API without a network, and callers by name."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from fastapi import FastAPI
+from httpx import ASGITransport
+from pydantic import SecretStr
+
+from services.kit import migrations
+from services.kit.app import Service, create_api
+from services.kit.clients import AsyncClient
+from services.kit.db import OnStatement
+from services.kit.identity import Viewer
+from services.kit.problems import Unauthorized
+from services.kit.settings import Settings
+
+ISSUER = "https://issuer.test"
+
+
+@dataclass(eq=False)
+class Callers:
+    """A judge that knows its callers by name: `Authorization: Bearer NAME`."""
+
+    viewers: dict[str, Viewer]
+
+    async def viewer(self, authorization: str | None) -> Viewer:
+        name = (authorization or "").removeprefix("Bearer ")
+        if name not in self.viewers:
+            raise Unauthorized("token_missing", "Send a bearer token.")
+        return self.viewers[name]
+
+    def add(self, name: str, *roles: str, member_id: UUID | None = None) -> None:
+        """Makes the caller known, with roles and member."""
+        email = f"{name}@example.com"
+        self.viewers[name] = Viewer(name, ISSUER, email, frozenset(roles), frozenset(), member_id)
+
+    def join(self, name: str, member_id: UUID) -> None:
+        """Joins the caller to a member."""
+        self.viewers[name] = replace(self.viewers[name], member_id=member_id)
+
+    async def __aenter__(self) -> "Callers":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+def callers() -> Callers:
+    """One caller of each role that needs no member."""
+    known = Callers({})
+    for role in ("admin", "executive", "marketing", "reporting"):
+        known.add(role, role)
+    return known
+
+
+def settings_for(service: Service, url: str, given: Mapping[str, object] | None = None) -> Settings:
+    """Settings of a process of the service on the database."""
+    return Settings.model_validate({f"{service.name}_database_url": SecretStr(url), **(given or {})})
+
+
+def prepared(service: Service):  # noqa: ANN201  # a plain callable for the fixture `database_url`
+    """What makes an empty database the service's: for `database_url(prepare=...)`."""
+
+    def prepare(url: str) -> None:
+        migrations.upgrade(service, url)
+
+    return prepare
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    """A client of the app, with its lifespan running."""
+    async with app.router.lifespan_context(app):
+        async with AsyncClient(transport=ASGITransport(app), base_url="http://service.test") as client:
+            yield client
+
+
+@asynccontextmanager
+async def api_of(
+    service: Service,
+    url: str,
+    judge: Callers,
+    *,
+    on_statement: OnStatement | None = None,
+    given: Mapping[str, object] | None = None,
+) -> AsyncIterator[AsyncClient]:
+    """The service's API on a prepared database."""
+    async with serving(create_api(service, settings_for(service, url, given), judge=judge, on_statement=on_statement)) as client:
+        yield client
+
+
+def as_(name: str, **headers: str) -> dict[str, str]:
+    """The headers of a request by the named caller; `if_match` and `key` are short for theirs."""
+    told = {"Authorization": f"Bearer {name}"}
+    if "if_match" in headers:
+        told["If-Match"] = headers["if_match"]
+    if "key" in headers:
+        told["Idempotency-Key"] = headers["key"]
+    return told
