@@ -38,8 +38,8 @@ class Program:
     grace: float = 10.0
 
 
-def start(program: Program, output: IO[bytes] | int) -> subprocess.Popen[bytes]:
-    """Start `program`, with both its outputs appended to `output`.
+def start(program: Program, output: IO[bytes] | None) -> subprocess.Popen[bytes]:
+    """Start `program`, with both its outputs appended to `output`, or where ours go (None).
 
     The parent-death signal is tied to the calling thread: call it from one that lives as long as the program
     is to live.
@@ -49,7 +49,7 @@ def start(program: Program, output: IO[bytes] | int) -> subprocess.Popen[bytes]:
         program.argv,
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.STDOUT if output else None,
         env=dict(program.environment),
         cwd=program.directory,
         process_group=0,
@@ -62,6 +62,8 @@ def start(program: Program, output: IO[bytes] | int) -> subprocess.Popen[bytes]:
 
 def stop(child: subprocess.Popen[bytes], program: Program) -> None:
     """Ask `child` to end, wait for `program.grace` seconds, then insist; its whole group goes with it."""
+    if child.returncode is not None:
+        return  # Seen ended before: its id may be somebody else's by now.
     if child.poll() is None:
         child.send_signal(program.stop_signal)
         with suppress(subprocess.TimeoutExpired):
