@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from services.opportunities.policy import DEFAULT, Policy, Rating, Role, Stage, Stance, Status
-from services.opportunities.stakeholders.balance import Person, ids, roles_held
+from services.opportunities.stakeholders.balance import Person, ids
 from services.opportunities.stakeholders.structure import (
     Foothold,
     Link,
@@ -170,7 +170,7 @@ def _hostile(picture: Picture) -> bool:
 def _ideal(picture: Picture) -> bool:
     core = picture.policy.core_roles
     friends_alone = all(each.stance == Stance.FRIEND for each in picture.holders(*core))
-    return friends_alone and core <= roles_held(picture.people)
+    return friends_alone and core <= picture.held
 
 
 def _decider_carries(picture: Picture) -> bool:

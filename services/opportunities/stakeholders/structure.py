@@ -50,6 +50,7 @@ class Picture:
 
     stage: Stage
     people: tuple[Weighed, ...]
+    held: frozenset[Role]
     balance: Balance
     foothold: Foothold
     surface: Surface
@@ -89,6 +90,7 @@ def picture_of(stage: Stage, people: Iterable[Person], links: Iterable[Link], po
     return Picture(
         stage=stage,
         people=weighed,
+        held=roles_held(weighed),
         balance=add_up(weighed, policy),
         foothold=foothold_of(weighed, policy),
         surface=surface,

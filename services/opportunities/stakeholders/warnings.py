@@ -78,7 +78,7 @@ def _low_foothold(picture: Picture) -> Warned | None:
 
 
 def _unmapped_role(picture: Picture) -> Warned | None:
-    missing = picture.policy.core_roles - roles_held(picture.people)
+    missing = picture.policy.core_roles - picture.held
     if not missing:
         return None
     severity = Severity.HIGH if missing & picture.policy.decision_roles else Severity.WARNING
@@ -111,7 +111,7 @@ def _opposition_outweighs(picture: Picture) -> Warned | None:
 
 
 def _no_coach(picture: Picture) -> Warned | None:
-    if picture.stage.step < picture.policy.coach_from.step or Role.COACH in roles_held(picture.people):
+    if picture.stage.step < picture.policy.coach_from.step or Role.COACH in picture.held:
         return None
     return Warned(WarningCode.NO_COACH, Severity.WARNING, roles=(Role.COACH,))
 
