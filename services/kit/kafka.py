@@ -16,8 +16,8 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.partitioner.default import murmur2
 
 SESSION_TIMEOUT: Final = 10.0
-"""Seconds after which a silent consumer loses its partitions. Waits for locks (2 s) and idle transactions (5 s)
-end before."""
+"""Seconds after which a silent consumer loses its partitions. Waits for locks (2 s) and idle transactions
+(5 s) end before."""
 
 MAX_POLL_INTERVAL: Final = 60.0
 """Seconds that one batch may take before its consumer is taken for stuck."""

@@ -1,0 +1,156 @@
+"""The contract of events, written down: JSON Schemas generated from what services declare, and shared
+examples.
+
+`docs/events/` holds a schema for the state of each aggregate and one for each type of event. An example of
+each type is a JSON file: the producer's test proves that it emits that shape, every consumer's test that it
+handles it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+
+from services.kit.events import Event, PublicAggregate, decode, schema_id
+from services.kit.kafka import Record
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schema_files(public: Iterable[PublicAggregate]) -> dict[str, bytes]:
+    """The files of `docs/events/` for these aggregates: name and text of each."""
+    found: dict[str, dict[str, Any]] = {}
+    for aggregate in public:
+        state = f"{aggregate.name}.v{aggregate.version}"
+        found[state] = _open(aggregate.state.model_json_schema(mode="serialization"))
+        for type_ in aggregate.types:
+            found[f"{type_}.v{aggregate.version}"] = _event_schema(type_, state, aggregate)
+    return {f"{name}.json": _text(name, schema) for name, schema in found.items()}
+
+
+def write_schemas(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Makes `directory` hold exactly these schemas, of all services together; other kinds of file stay."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for stale in (path for path in directory.glob("*.json") if path.name not in files):
+        stale.unlink()
+    for name, text in files.items():
+        (directory / name).write_bytes(text)
+
+
+def differing_schemas(directory: Path, files: Mapping[str, bytes]) -> list[str]:
+    """The names of files that are missing, stale or superfluous under `directory`."""
+    there = {path.name: path.read_bytes() for path in directory.glob("*.json")}
+    return sorted(name for name in there.keys() | files.keys() if there.get(name) != files.get(name))
+
+
+def _text(name: str, schema: dict[str, Any]) -> bytes:
+    return orjson.dumps(
+        {"$schema": _DIALECT, "$id": schema_id(name), **schema},
+        option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,
+    )
+
+
+def _event_schema(type_: str, state: str, aggregate: PublicAggregate) -> dict[str, Any]:
+    unchanged = type_.endswith((".created", ".snapshot"))
+    return {
+        "title": f"{type_}.v{aggregate.version}",
+        "description": "The value of a record of this type; the envelope is in its headers.",
+        "type": "object",
+        "required": ["data", "changed"],
+        "properties": {
+            "data": {"$ref": f"{state}.json"},
+            "changed": {"type": "null"} if unchanged else _changed_schema(state, aggregate),
+        },
+    }
+
+
+def _changed_schema(state: str, aggregate: PublicAggregate) -> dict[str, Any]:
+    def change(name: str) -> dict[str, Any]:
+        field = {"$ref": f"{state}.json#/properties/{name}"}
+        return {"type": "object", "required": ["from", "to"], "properties": {"from": field, "to": field}}
+
+    return {"type": "object", "properties": {name: change(name) for name in aggregate.state.model_fields}}
+
+
+def _open(schema: Any) -> Any:
+    """The schema without bans on further members: within a version events only gain some."""
+    if isinstance(schema, dict):
+        members = cast("dict[str, Any]", schema).items()
+        return {key: _open(item) for key, item in members if (key, item) != ("additionalProperties", False)}
+    return [_open(item) for item in cast("list[Any]", schema)] if isinstance(schema, list) else schema
+
+
+def example_of(record: Record) -> dict[str, Any]:
+    """The record as an example file shows it: `{"topic", "key", "headers": {}, "value": {}}`."""
+    return {
+        "topic": record.topic,
+        "key": record.key.decode(),
+        "headers": {name: value.decode() for name, value in record.headers},
+        "value": orjson.loads(record.value or b"null"),
+    }
+
+
+def event_of(example: Mapping[str, Any]) -> Event:
+    """The event that a consumer would get from an example. Raises Undecodable."""
+    headers: Mapping[str, str] = example["headers"]
+    return decode(
+        str(example["key"]).encode(),
+        [(name, text.encode()) for name, text in headers.items()],
+        orjson.dumps(example["value"]),
+    )
+
+
+def differences(
+    example: object, emitted: object, *, free: Collection[str] = ("value.changed",), path: str = ""
+) -> list[str]:
+    """Where an emitted record (as `example_of` shows it) has another shape than the example: one line a
+    member.
+
+    Shape is the names of members and the kinds of values; null agrees with everything, an empty list with
+    every list. Members of the objects at the paths in `free` may differ.
+    """
+    if example is None or emitted is None:
+        return []
+    if _kind(example) != _kind(emitted):
+        return [f"{path}: {_kind(emitted)} where the example has {_kind(example)}"]
+    if _kind(example) == "an object":
+        return _members_differ(_members(example), _members(emitted), free, path)
+    if isinstance(example, list):
+        first = next(iter(cast("list[object]", example)), None)
+        items = cast("list[object]", emitted)
+        return [line for item in items for line in differences(first, item, free=free, path=f"{path}[]")]
+    return []
+
+
+def _members_differ(
+    example: Mapping[str, object], emitted: Mapping[str, object], free: Collection[str], path: str
+) -> list[str]:
+    places = {name: f"{path}.{name}" if path else name for name in example.keys() | emitted.keys()}
+    found = [
+        line
+        for name in example.keys() & emitted.keys()
+        for line in differences(example[name], emitted[name], free=free, path=places[name])
+    ]
+    if path not in free:
+        found += [f"{places[name]}: missing" for name in example.keys() - emitted.keys()]
+        found += [f"{places[name]}: not in the example" for name in emitted.keys() - example.keys()]
+    return sorted(found)
+
+
+def _members(value: object) -> Mapping[str, object]:
+    return cast("dict[str, object]", value)
+
+
+def _kind(value: object) -> str:
+    match value:
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case list():
+            return "a list"
+        case _:
+            return "an object"
