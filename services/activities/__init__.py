@@ -1,0 +1,1 @@
+"""What we did with whom, and how long it took."""

@@ -1,0 +1,1 @@
+"""Visits, calls, meetings: everything our people do with a customer or for one."""

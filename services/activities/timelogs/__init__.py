@@ -1,0 +1,1 @@
+"""Where the minutes of a day went."""
