@@ -10,12 +10,13 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import aiohttp
 import httpx
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
-from httpx import AsyncBaseTransport, AsyncClient, HTTPError, InvalidURL
+from httpx import ASGITransport, AsyncBaseTransport, AsyncClient, HTTPError, InvalidURL
 from httpx_aiohttp import AiohttpTransport
 
 __all__ = [
     "CLIENT_KEEP_ALIVE",
     "SERVER_KEEP_ALIVE",
+    "ASGITransport",
     "AsyncBaseTransport",
     "AsyncClient",
     "ClientResponse",
@@ -29,7 +30,7 @@ __all__ = [
 
 # Seconds. A client lets go of an idle connection before its server does: a request sent into a connection
 # that is being closed is lost, and a write must not be sent again. Below uvicorn's default of 5, to be sure.
-SERVER_KEEP_ALIVE = 30
+SERVER_KEEP_ALIVE = 75
 CLIENT_KEEP_ALIVE = 4.5
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})

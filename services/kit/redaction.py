@@ -8,22 +8,12 @@ from typing import cast
 
 from structlog.typing import EventDict
 
-_SECRET_KEYS = frozenset(
-    {
-        *(
-            "authorization",
-            "token",
-            "access_token",
-            "refresh_token",
-            "id_token",
-            "cookie",
-            "password",
-            "secret",
-        ),
-        *("name", "display_name", "full_name", "email", "emails", "mail", "phone", "phones", "address"),
-        *("date_of_birth", "note", "notes", "wants", "body"),
-    }
+_CREDENTIALS = frozenset(
+    ("authorization", "token", "access_token", "refresh_token", "id_token", "cookie", "password", "secret")
 )
+_NAMES = frozenset(("name", "display_name", "full_name", "address", "date_of_birth"))
+_CONTENT = frozenset(("email", "emails", "mail", "phone", "phones", "note", "notes", "wants", "body"))
+_SECRET_KEYS = _CREDENTIALS | _NAMES | _CONTENT
 _SECRETS = (
     (re.compile(r"eyJ[\w-]+\.[\w-]+(\.[\w-]*)?"), "[token]"),
     (re.compile(r"(?i)\bbearer\s+[^\s,;\"']+"), "Bearer [token]"),

@@ -232,11 +232,8 @@ class _FromLibraries(logging.Handler):
 
 def _stamp(process: str) -> structlog.typing.Processor:
     def stamp(_logger: object, level: str, event: EventDict) -> EventDict:
-        stamped: dict[str, object] = {
-            "at": now().isoformat(timespec="milliseconds"),
-            "level": level,
-            "process": process,
-        }
+        at = now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        stamped: dict[str, object] = {"at": at, "level": level, "process": process}
         request_id = _present.get()
         if request_id is not None:
             stamped["request_id"] = request_id
