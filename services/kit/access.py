@@ -43,7 +43,11 @@ class Sight:
         ways: list[LiteralString] = []
         if self.account:
             ways.append(
-                "SELECT r.id FROM account_view v JOIN " + relation + " r ON " + self.account + " = v.account_id"
+                "SELECT r.id FROM account_view v JOIN "
+                + relation
+                + " r ON "
+                + self.account
+                + " = v.account_id"
                 " WHERE v.viewer_id = %(viewer)s::uuid"
             )
         if self.owner:
@@ -80,7 +84,9 @@ def may_hand_over(viewer: Viewer, owner: LiteralString) -> LiteralString:
 def require_writer(viewer: Viewer) -> None:
     """Raises Forbidden when the viewer's roles do not create rows."""
     if not viewer.roles & WRITERS:
-        raise Forbidden("read_only_role", "Your role reads; ask a sales representative, a manager or an administrator.")
+        raise Forbidden(
+            "read_only_role", "Your role reads; ask a sales representative, a manager or an administrator."
+        )
 
 
 def require_admin(viewer: Viewer) -> None:

@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 
 from services.kit import idempotency
 from services.kit.conditional import etag
+from services.kit.clients import AsyncClient, open_client
 from services.kit.db import Database, OnStatement, Session
 from services.kit.events import PublicAggregate
 from services.kit.identity import Verifier, Viewer, member_lookup
@@ -29,6 +30,7 @@ from services.kit.problems import (
     BadRequest,
     Conflict,
     FieldError,
+    Forbidden,
     Invalid,
     MethodNotAllowed,
     NotFound,
@@ -40,6 +42,10 @@ from services.kit.relay import Bell
 from services.kit.settings import Settings
 from services.kit.strict import StrictRequest, field_errors
 from services.kit.telemetry import BodyLimit, Telemetry, request_id_of, traceparent_of
+
+
+# Roles that need no member row.
+STANDING_ROLES = frozenset({"admin", "service", "executive", "marketing", "reporting"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +73,7 @@ class Call:
     db: Database
     settings: Settings
     bell: Bell
+    client: AsyncClient
     token: str
 
     @property
@@ -106,6 +113,7 @@ async def _call(request: Request) -> Call:
     state = request.app.state
     authorization = request.headers.get("authorization")
     viewer = await state.verifier.viewer(authorization)
+    _require_standing(viewer)
     uploads = request.headers.get("content-type", "").startswith("multipart/")
     key = await idempotency.key_of(request, viewer, body=b"" if uploads else await request.body())
     request.state.idempotency = key
@@ -116,7 +124,22 @@ async def _call(request: Request) -> Call:
         traceparent=traceparent_of(request.scope),
         key=key,
     )
-    return Call(viewer, cause, state.db, state.settings, state.bell, (authorization or "").partition(" ")[2])
+    return Call(
+        viewer,
+        cause,
+        state.db,
+        state.settings,
+        state.bell,
+        state.client,
+        (authorization or "").partition(" ")[2],
+    )
+
+
+def _require_standing(viewer: Viewer) -> None:
+    if viewer.member_id is None and not viewer.roles & STANDING_ROLES:
+        raise Forbidden(
+            "not_a_member", "Your token is good, but no member has your mail address; ask an administrator."
+        )
 
 
 CallDep = Annotated[Call, Depends(_call)]
@@ -157,9 +180,14 @@ def json_text(text: str, *, status: int = 200) -> Response:
 
 
 def create_api(
-    service: Service, settings: Settings, *, judge: Judge | None = None, on_statement: OnStatement | None = None
+    service: Service,
+    settings: Settings,
+    *,
+    judge: Judge | None = None,
+    peers: AsyncClient | None = None,
+    on_statement: OnStatement | None = None,
 ) -> FastAPI:
-    """The service's HTTP side. Tests give a judge of their own and a listener to statements."""
+    """The service's HTTP side. Tests give a judge, a client for other services and a listener to statements."""
     db = Database(
         settings.database_url(service.name),
         name=f"{service.name}-api",
@@ -167,12 +195,13 @@ def create_api(
         on_statement=on_statement,
     )
     bell = Bell(settings.database_url(service.name))
+    client = peers or open_client()
     verifier = judge or Verifier(settings, member_lookup(db))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await db.open()
-        async with bell, verifier:
+        async with bell, verifier, client:
             yield
         await db.close()
 
@@ -185,7 +214,8 @@ def create_api(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.db, app.state.settings, app.state.bell, app.state.verifier = db, settings, bell, verifier
+    app.state.db, app.state.settings, app.state.bell = db, settings, bell
+    app.state.verifier, app.state.client = verifier, client
     for routes in service.routers:
         app.include_router(routes)
     _install_health(app, db)
@@ -250,7 +280,9 @@ def _problem_of(error: Exception) -> Problem:
         case HTTPException(status_code=404):
             return NotFound("path")
         case HTTPException(status_code=405):
-            return MethodNotAllowed("method_not_allowed", "This path does not take this method.", headers=error.headers)
+            return MethodNotAllowed(
+                "method_not_allowed", "This path does not take this method.", headers=error.headers
+            )
         case HTTPException(status_code=status) if status < 500:
             return BadRequest("bad_request", "The request cannot be read.")
         case psycopg.errors.LockNotAvailable():
@@ -260,9 +292,13 @@ def _problem_of(error: Exception) -> Problem:
         case psycopg.DataError():
             return Invalid([FieldError("body", "value", "holds a value that cannot be stored")])
         case psycopg.OperationalError() | psycopg_pool.PoolTimeout():
-            return Unavailable("database", "The database does not answer; try again.", headers={"Retry-After": "1"})
+            return Unavailable(
+                "database", "The database does not answer; try again.", headers={"Retry-After": "1"}
+            )
         case _:
-            return Problem("internal", "Something went wrong on our side; the request id finds it in our log.")
+            return Problem(
+                "internal", "Something went wrong on our side; the request id finds it in our log."
+            )
 
 
 def _invalid_request(error: RequestValidationError) -> Problem:
@@ -277,11 +313,15 @@ def _integrity(error: psycopg.IntegrityError) -> Problem:
     if name == idempotency.CONSTRAINT:
         return idempotency.still_running()
     if name.startswith("journal_"):
-        return Invalid([FieldError("body", "too_large", "is larger than 250,000 bytes as it would be recorded")])
+        return Invalid(
+            [FieldError("body", "too_large", "is larger than 250,000 bytes as it would be recorded")]
+        )
     field_, _, code = name.partition("__")[2].rpartition("__")
     if isinstance(error, psycopg.errors.UniqueViolation):
         return Conflict(code or "duplicate", f"There is one with the same {field_ or 'key'} already.")
-    return Invalid([FieldError(field_ or "body", code or "constraint", _SAID.get(code, "does not fit the other fields"))])
+    return Invalid(
+        [FieldError(field_ or "body", code or "constraint", _SAID.get(code, "does not fit the other fields"))]
+    )
 
 
 _SAID = {

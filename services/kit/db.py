@@ -22,7 +22,9 @@ class Database:
     Sessions run in UTC, wait at most 2 s for a lock and never idle inside a transaction for longer than 5 s.
     """
 
-    def __init__(self, url: str, *, name: str, size: int = 10, on_statement: OnStatement | None = None) -> None:
+    def __init__(
+        self, url: str, *, name: str, size: int = 10, on_statement: OnStatement | None = None
+    ) -> None:
         self._pool: AsyncConnectionPool[Session] = AsyncConnectionPool(
             url,
             min_size=1,
@@ -34,7 +36,6 @@ class Database:
             kwargs={
                 "autocommit": True,
                 "application_name": name,
-                "prepared_max": 500,
                 "options": "-c timezone=UTC -c lock_timeout=2000 -c idle_in_transaction_session_timeout=5000",
             },
             configure=_configure,
@@ -66,6 +67,7 @@ class Database:
 
 async def _configure(session: Session) -> None:
     session.prepare_threshold = 2
+    session.prepared_max = 500
 
 
 def _watched(on_statement: OnStatement) -> type[psycopg.AsyncConnection[Any]]:
@@ -77,7 +79,9 @@ def _watched(on_statement: OnStatement) -> type[psycopg.AsyncConnection[Any]]:
     return Watched
 
 
-async def one(session: Session, statement: psycopg.sql.Composable | Any, parameters: dict[str, Any]) -> TupleRow | None:
+async def one(
+    session: Session, statement: psycopg.sql.Composable | Any, parameters: dict[str, Any]
+) -> TupleRow | None:
     """The first row of the statement's answer, or None."""
     cursor = await session.execute(statement, parameters)
     return await cursor.fetchone()

@@ -4,7 +4,17 @@ from datetime import date, datetime
 from re import fullmatch
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+)
 
 from services.kit.clock import now
 
@@ -15,11 +25,22 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Note = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 Flag = StrictBool
 Count = Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]
-Money = Annotated[StrictInt, Field(ge=-MAX_MONEY, le=MAX_MONEY, description="Minor units of the currency, as ISO 4217 counts them.")]
-Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$"), Field(description="ISO 4217 code.", examples=["USD"])]
+Money = Annotated[
+    StrictInt,
+    Field(ge=-MAX_MONEY, le=MAX_MONEY, description="Minor units of the currency, as ISO 4217 counts them."),
+]
+Currency = Annotated[
+    str, StringConstraints(pattern="^[A-Z]{3}$"), Field(description="ISO 4217 code.", examples=["USD"])
+]
 Minutes = Annotated[StrictInt, Field(ge=1, le=1440)]
 Email = Annotated[
-    str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s.,;<>\"]+$")
+    str,
+    StringConstraints(
+        strip_whitespace=True,
+        to_lower=True,
+        max_length=254,
+        pattern=r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s.,;<>\"]+$",
+    ),
 ]
 ExternalIds = Annotated[
     dict[

@@ -57,7 +57,10 @@ class Aggregate:
     def projection(self, *, kept: bool = False) -> sql.Composed:
         """The select list that shows row `r`."""
         shown = [_shown(name, self.columns[name]) for name in self.fields + (self.kept if kept else ())]
-        told = [sql.SQL("{} AS {}").format(sql.SQL(text), sql.Identifier(name)) for name, text in self.computed.items()]
+        told = [
+            sql.SQL("{} AS {}").format(sql.SQL(text), sql.Identifier(name))
+            for name, text in self.computed.items()
+        ]
         return sql.SQL(", ").join(shown + told)
 
     def json(self) -> sql.Composed:
@@ -172,10 +175,14 @@ def _create_statement(aggregate: Aggregate, names: tuple[str, ...], guard: Liter
 
 
 @lru_cache(maxsize=1024)
-def _update_statement(aggregate: Aggregate, names: tuple[str, ...], allowed: LiteralString, answered: bool) -> sql.SQL:
+def _update_statement(
+    aggregate: Aggregate, names: tuple[str, ...], allowed: LiteralString, answered: bool
+) -> sql.SQL:
     columns = aggregate.columns
     sets = [sql.SQL("{} = {}").format(sql.Identifier(name), _value(name, columns[name])) for name in names]
-    moved = [sql.SQL("r.{} IS DISTINCT FROM {}").format(sql.Identifier(n), _value(n, columns[n])) for n in names]
+    moved = [
+        sql.SQL("r.{} IS DISTINCT FROM {}").format(sql.Identifier(n), _value(n, columns[n])) for n in names
+    ]
     text = sql.SQL("""WITH hit AS (
   UPDATE {relation} AS r
   SET {sets}, version = r.version + 1, updated_at = now(), updated_by = %(actor)s::text
@@ -232,7 +239,11 @@ async def create(
     """
     statement = _create_statement(aggregate, tuple(values), guard)
     told = _told(cause, f"{aggregate.name}.{fact}", status)
-    parameters_ = sent(aggregate, values) | told | {"id": id or new_id(), "partition_key": partition_key, **(given or {})}
+    parameters_ = (
+        sent(aggregate, values)
+        | told
+        | {"id": id or new_id(), "partition_key": partition_key, **(given or {})}
+    )
     row = await one(session, statement, parameters_)
     return None if row is None else Shown(row[0], row[1], row[2])
 
@@ -257,7 +268,9 @@ async def update(
     """
     statement = _update_statement(aggregate, tuple(values), allowed, status != 204)
     told = _told(cause, f"{aggregate.name}.{fact}", status)
-    row = await one(session, statement, sent(aggregate, values) | told | {"id": id, "expected": expected, **(given or {})})
+    row = await one(
+        session, statement, sent(aggregate, values) | told | {"id": id, "expected": expected, **(given or {})}
+    )
     return None if row is None else Shown(row[0], row[1], row[2])
 
 

@@ -74,7 +74,9 @@ BOOLEAN = Kind("boolean", _boolean, ("null",), "true or false")
 def code(values: Iterable[str]) -> Kind:
     """The kind of an enumeration's codes."""
     codes = tuple(str(value) for value in values)
-    return Kind("text", lambda text: codes[codes.index(text)], ("ne", "in", "null"), "one of " + ", ".join(codes))
+    return Kind(
+        "text", lambda text: codes[codes.index(text)], ("ne", "in", "null"), "one of " + ", ".join(codes)
+    )
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,9 @@ def day(column: LiteralString) -> Sort:
 def number(column: LiteralString) -> Sort:
     """A sort by a bigint that may be null, nulls last."""
     return Sort(
-        f"coalesce({column}, 9223372036854775807)", f"coalesce({column}, '-9223372036854775808'::bigint)", "bigint"
+        f"coalesce({column}, 9223372036854775807)",
+        f"coalesce({column}, '-9223372036854775808'::bigint)",
+        "bigint",
     )
 
 
@@ -129,13 +133,27 @@ class Listing:
     def parameters(self) -> list[dict[str, Any]]:
         """The query parameters as OpenAPI describes them."""
         told = [
-            _parameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}, "Rows a page."),
-            _parameter("cursor", {"type": "string"}, "`next_cursor` of the page before, under the same filters and sort."),
+            _parameter(
+                "limit",
+                {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+                "Rows a page.",
+            ),
+            _parameter(
+                "cursor",
+                {"type": "string"},
+                "`next_cursor` of the page before, under the same filters and sort.",
+            ),
             _parameter("count", {"type": "boolean", "default": False}, "Adds `total`."),
-            _parameter("sort", {"type": "string", "enum": self._sort_names()}, f"Default `{self.default_sort}`."),
+            _parameter(
+                "sort", {"type": "string", "enum": self._sort_names()}, f"Default `{self.default_sort}`."
+            ),
         ]
         if self.search:
-            told.append(_parameter("q", {"type": "string", "minLength": 1, "maxLength": 100}, "Search by part of the name."))
+            told.append(
+                _parameter(
+                    "q", {"type": "string", "minLength": 1, "maxLength": 100}, "Search by part of the name."
+                )
+            )
         for name, one_ in self.filters.items():
             told.append(_parameter(name, {"type": "string"}, f"Equal to: {one_.kind.said}."))
             for op in one_.kind.ops:
@@ -200,7 +218,11 @@ def parse(listing: Listing, query: Iterable[tuple[str, str]]) -> Asked:
         _search(listing, given["q"], conditions, values, errors)
     sort = given.get("sort", listing.default_sort)
     if sort.removeprefix("-") not in listing.sorts:
-        errors.append(FieldError("sort", "unknown", "must be one of " + ", ".join(listing.sorts) + ", with - for descending"))
+        errors.append(
+            FieldError(
+                "sort", "unknown", "must be one of " + ", ".join(listing.sorts) + ", with - for descending"
+            )
+        )
     limit = _limit(given.get("limit"), errors)
     count = _count(given.get("count"), errors)
     if errors:
@@ -227,7 +249,9 @@ def _conditions(
         try:
             values[slot] = _operand(known.kind, op, text)
         except (ValueError, KeyError):
-            errors.append(FieldError(full, "value", "must be " + ("true or false" if op == "null" else known.kind.said)))
+            errors.append(
+                FieldError(full, "value", "must be " + ("true or false" if op == "null" else known.kind.said))
+            )
             continue
         type_: LiteralString = "boolean" if op == "null" else known.kind.sql
         bound: LiteralString = "%(" + slot + ")s::" + type_
@@ -239,7 +263,12 @@ def _conditions(
 def _known_parameters(listing: Listing, known: Filter | None) -> str:
     if known is not None:
         return "is not an operator of this field; it takes " + ", ".join(known.kind.ops)
-    return "is not known here; known are " + ", ".join(sorted(listing.filters)) + ", " + ", ".join(sorted(_RESERVED))
+    return (
+        "is not known here; known are "
+        + ", ".join(sorted(listing.filters))
+        + ", "
+        + ", ".join(sorted(_RESERVED))
+    )
 
 
 def _operand(kind: Kind, op: str, text: str) -> Any:
@@ -263,7 +292,11 @@ def escaped(text: str) -> str:
 
 
 def _search(
-    listing: Listing, text: str, conditions: list[LiteralString], values: dict[str, Any], errors: list[FieldError]
+    listing: Listing,
+    text: str,
+    conditions: list[LiteralString],
+    values: dict[str, Any],
+    errors: list[FieldError],
 ) -> None:
     if listing.search is None:
         errors.append(FieldError("q", "unknown_parameter", "is not known here; this list has no search"))
@@ -352,17 +385,29 @@ def _statement(listing: Listing, asked: Asked, viewer: Viewer) -> sql.Composed:
     wide: LiteralString = where + " AND " + seen
     direction = sql.SQL("DESC" if down else "ASC")
     branches = [wide]
-    both = listing.sight is not None and not viewer.sees_all and not asked.selective and listing.sight.account is not None
+    both = (
+        listing.sight is not None
+        and not viewer.sees_all
+        and not asked.selective
+        and listing.sight.account is not None
+    )
     if both and listing.sight is not None:
-        narrow = where + " AND (SELECT few FROM reach) AND r.id IN (" + listing.sight.reach(listing.relation) + ")"
+        narrow = (
+            where + " AND (SELECT few FROM reach) AND r.id IN (" + listing.sight.reach(listing.relation) + ")"
+        )
         branches = [narrow, wide + " AND NOT (SELECT few FROM reach)"]
     compared: LiteralString = " < " if down else " > "
     after: LiteralString = (
-        " AND (" + key + ", r.id)" + compared + "(%(after)s::" + sort.type + ", %(after_id)s::uuid)" if asked.after else ""
+        " AND (" + key + ", r.id)" + compared + "(%(after)s::" + sort.type + ", %(after_id)s::uuid)"
+        if asked.after
+        else ""
     )
     rows = [
         _BRANCH.format(
-            key=sql.SQL(key), relation=sql.SQL(listing.relation), where=sql.SQL(branch + after), direction=direction
+            key=sql.SQL(key),
+            relation=sql.SQL(listing.relation),
+            where=sql.SQL(branch + after),
+            direction=direction,
         )
         for branch in branches
     ]

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 import structlog
-import uvicorn
 from fastapi import FastAPI, Response
 
 from services.kit.app import Service, create_api, install_problems, json_text
@@ -15,10 +14,10 @@ from services.kit.consumer import Consumer
 from services.kit.db import Database
 from services.kit.problems import Unavailable
 from services.kit.relay import Relay
+from services.kit.serving import DRAIN_SECONDS, serve
 from services.kit.settings import Settings
 from services.kit.telemetry import Telemetry, configure_logging
 
-DRAIN_SECONDS = 10
 log = structlog.get_logger()
 
 
@@ -38,41 +37,31 @@ def run(service: Service) -> None:
         sys.exit(f"usage: python -m services.{service.name}.main api|worker")
     configure_logging(settings.log_level, process=f"{service.name}-{role}")
     app = create_api(service, settings) if role == "api" else create_worker(service, settings)
-    serve(app, settings)
-
-
-def serve(app: FastAPI, settings: Settings) -> None:
-    """Serves the app on the settings' host and port; SIGTERM lets running requests end."""
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-    )
+    serve(app, host=settings.host, port=settings.port)
 
 
 def create_worker(service: Service, settings: Settings) -> FastAPI:
     """The worker: its parts in one event loop, with health over HTTP."""
-    db = Database(settings.database_url(service.name), name=f"{service.name}-worker", size=settings.database_pool_size)
+    db = Database(
+        settings.database_url(service.name), name=f"{service.name}-worker", size=settings.database_pool_size
+    )
     parts = _parts(service, settings, db)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await db.open()
         stop = asyncio.Event()
-        running = [asyncio.create_task(_until_stopped(part, stop), name=type(part).__name__) for part in parts]
+        running = [
+            asyncio.create_task(_until_stopped(part, stop), name=type(part).__name__) for part in parts
+        ]
         yield
         stop.set()
         await asyncio.wait(running, timeout=DRAIN_SECONDS)
         await db.close()
 
-    app = FastAPI(title=f"{service.title} worker", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title=f"{service.title} worker", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+    )
     _install_health(app, parts)
     install_problems(app)
     app.add_middleware(Telemetry, service=service.name)

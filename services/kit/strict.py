@@ -47,7 +47,11 @@ def parse_json(body: bytes) -> Any:
 
 
 def _where(error: Exception) -> str:
-    return error.msg + f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else "it is not UTF-8"
+    return (
+        error.msg + f" at character {error.pos}"
+        if isinstance(error, json.JSONDecodeError)
+        else "it is not UTF-8"
+    )
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -66,7 +70,9 @@ def _constant(text: str) -> NoReturn:
 def _check_strings(value: Any, path: str) -> None:
     if isinstance(value, str):
         if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
-            raise invalid(path, "character", "holds a NUL or half of a surrogate pair, which cannot be stored")
+            raise invalid(
+                path, "character", "holds a NUL or half of a surrogate pair, which cannot be stored"
+            )
     elif isinstance(value, dict):
         for name, inner in value.items():
             _check_strings(name, path)

@@ -84,11 +84,14 @@ async def api_of(
     url: str,
     judge: Callers,
     *,
+    peers: AsyncClient | None = None,
     on_statement: OnStatement | None = None,
     given: Mapping[str, object] | None = None,
 ) -> AsyncIterator[AsyncClient]:
     """The service's API on a prepared database."""
-    async with serving(create_api(service, settings_for(service, url, given), judge=judge, on_statement=on_statement)) as client:
+    settings = settings_for(service, url, given)
+    app = create_api(service, settings, judge=judge, peers=peers, on_statement=on_statement)
+    async with serving(app) as client:
         yield client
 
 

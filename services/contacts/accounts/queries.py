@@ -71,7 +71,8 @@ async def sees_account(session: Session, call: Call, account: UUID) -> bool:
     """Whether there is such an account and the caller sees it."""
     row = await one(
         session,
-        "SELECT true FROM account r WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND " + SIGHT.visible(call.viewer),
+        "SELECT true FROM account r WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND "
+        + SIGHT.visible(call.viewer),
         {"id": account, "viewer": call.member_id},
     )
     return row is not None

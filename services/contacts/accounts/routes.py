@@ -7,10 +7,17 @@ from fastapi import Depends, Request, Response
 
 from services.contacts.accounts import service
 from services.contacts.accounts.queries import ACCOUNTS
-from services.contacts.accounts.schemas import AccountCreate, AccountList, AccountRead, AccountUpdate
-from services.kit import listing
+from services.contacts.accounts.schemas import (
+    AccountCreate,
+    AccountList,
+    AccountFound,
+    AccountRead,
+    AccountUpdate,
+)
+from services.kit import listing, lookup
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
 from services.kit.conditional import Expected, if_match
+from services.kit.lookup import LookupRequest
 
 routes = router("accounts")
 IfMatch = Annotated[Expected, Depends(if_match)]
@@ -28,11 +35,18 @@ async def create_account(body: AccountCreate, call: CallDep, tx: Statement) -> R
     return shown(row, status=201, location=f"/v1/accounts/{row.id}")
 
 
+@routes.post("/accounts/lookup", response_model=AccountFound)
+async def look_up_accounts(body: LookupRequest, call: CallDep, tx: Reading) -> Response:
+    return json_text(await lookup.find(tx, ACCOUNTS, body, call.viewer))
+
+
 @routes.get("/accounts/{id}", response_model=AccountRead)
 async def get_account(id: UUID, call: CallDep, tx: Reading) -> Response:
     return shown(await service.show_account(tx, call, id))
 
 
 @routes.patch("/accounts/{id}", response_model=AccountRead)
-async def update_account(id: UUID, body: AccountUpdate, call: CallDep, tx: Transaction, expected: IfMatch) -> Response:
+async def update_account(
+    id: UUID, body: AccountUpdate, call: CallDep, tx: Transaction, expected: IfMatch
+) -> Response:
     return shown(await service.change_account(tx, call, id, body, expected))

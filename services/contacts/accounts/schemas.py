@@ -9,7 +9,9 @@ from services.contacts.accounts.domain import AccountKind, TargetType
 from services.contacts.members.domain import MemberFunction
 from services.kit.fields import Body, Count, Currency, ExternalIds, Line, Money, Name, Read, Stamped
 
-Website = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^https?://[^\s]+$")]
+Website = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^https?://[^\s]+$")
+]
 Year = Annotated[StrictInt, Field(ge=1, le=9999)]
 
 
@@ -73,3 +75,9 @@ class AccountList(Read):
     items: list[AccountRead]
     next_cursor: str | None
     total: int | None = None
+
+
+class AccountFound(Read):
+    """The accounts that a lookup found."""
+
+    items: list[AccountRead]

@@ -54,7 +54,9 @@ async def change_account(tx: Session, call: Call, id: UUID, body: AccountUpdate,
         may = may_hand_over(call.viewer, "r.owner_id")
     row = None
     if values:
-        row = await journal.update(tx, ACCOUNT, id, values, call.cause, expected=expected, allowed=sight + " AND " + may)
+        row = await journal.update(
+            tx, ACCOUNT, id, values, call.cause, expected=expected, allowed=sight + " AND " + may
+        )
     return row or await journal.miss(
         tx, ACCOUNT, id, viewer=call.member_id, sight=sight, may=may, expected=expected
     )
@@ -81,10 +83,18 @@ async def _check_references(tx: Session, call: Call, body: AccountCreate) -> Non
     errors: list[FieldError] = []
     if named:
         unknown = await queries.unknown_members(tx, list(named.values()))
-        errors = [FieldError(f, "unknown", "names no active member") for f, id in named.items() if id in unknown]
+        errors = [
+            FieldError(f, "unknown", "names no active member") for f, id in named.items() if id in unknown
+        ]
     seats = [seat.member_id for seat in body.team]
-    errors += [FieldError(f"team.{n}.member_id", "duplicate", "is on the team twice") for n, id in enumerate(seats) if id in seats[:n]]
-    if body.parent_account_id is not None and not await queries.sees_account(tx, call, body.parent_account_id):
+    errors += [
+        FieldError(f"team.{n}.member_id", "duplicate", "is on the team twice")
+        for n, id in enumerate(seats)
+        if id in seats[:n]
+    ]
+    if body.parent_account_id is not None and not await queries.sees_account(
+        tx, call, body.parent_account_id
+    ):
         errors.append(FieldError("parent_account_id", "unknown", "names no account that you may see"))
     if errors:
         raise Invalid(errors)
@@ -93,4 +103,8 @@ async def _check_references(tx: Session, call: Call, body: AccountCreate) -> Non
 async def _check_parent(tx: Session, id: UUID, parent: UUID) -> None:
     await queries.lock_hierarchy(tx)
     if await queries.is_above(tx, id, parent):
-        raise invalid("parent_account_id", "cycle", "belongs to this account already; a parent cannot be below its child")
+        raise invalid(
+            "parent_account_id",
+            "cycle",
+            "belongs to this account already; a parent cannot be below its child",
+        )

@@ -17,7 +17,9 @@ class Account(Base, External, Row, table=True):
     __tablename__ = "account"
     __table_args__ = (
         ForeignKeyConstraint(["owner_id"], ["member.id"], name="account__owner_id__unknown"),
-        ForeignKeyConstraint(["parent_account_id"], ["account.id"], name="account__parent_account_id__unknown"),
+        ForeignKeyConstraint(
+            ["parent_account_id"], ["account.id"], name="account__parent_account_id__unknown"
+        ),
         CheckConstraint("parent_account_id <> id", name="account__parent_account_id__cycle"),
         Index("account_name", "name", "id"),
         Index("account_owner", "owner_id", "name", "id"),
@@ -38,5 +40,7 @@ class Account(Base, External, Row, table=True):
     office_location: str | None = Field(default=None, sa_type=Text)
     parent_account_id: UUID | None = None
     owner_id: UUID | None = None
-    team: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")})
+    team: list[dict[str, Any]] = Field(
+        default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")}
+    )
     target_type: str | None = Field(default=None, sa_type=Text)

@@ -48,5 +48,3 @@ async def is_above(session: Session, member: UUID, start: UUID) -> bool:
     """Whether `member` is `start` or anyone above `start` in the reporting line."""
     row = await one(session, _ABOVE, {"member": member, "start": start})
     return bool(row and row[0])
-
-

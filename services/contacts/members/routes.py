@@ -7,10 +7,18 @@ from fastapi import Depends, Request, Response
 
 from services.contacts.members import service
 from services.contacts.members.queries import MEMBERS
-from services.contacts.members.schemas import Me, MemberCreate, MemberList, MemberRead, MemberUpdate
-from services.kit import listing
+from services.contacts.members.schemas import (
+    Me,
+    MemberCreate,
+    MemberList,
+    MemberFound,
+    MemberRead,
+    MemberUpdate,
+)
+from services.kit import listing, lookup
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
 from services.kit.conditional import Expected, if_match
+from services.kit.lookup import LookupRequest
 
 routes = router("members")
 IfMatch = Annotated[Expected, Depends(if_match)]
@@ -28,13 +36,20 @@ async def create_member(body: MemberCreate, call: CallDep, tx: Statement) -> Res
     return shown(row, status=201, location=f"/v1/members/{row.id}")
 
 
+@routes.post("/members/lookup", response_model=MemberFound)
+async def look_up_members(body: LookupRequest, call: CallDep, tx: Reading) -> Response:
+    return json_text(await lookup.find(tx, MEMBERS, body, call.viewer))
+
+
 @routes.get("/members/{id}", response_model=MemberRead)
 async def get_member(id: UUID, call: CallDep, tx: Reading) -> Response:
     return shown(await service.show_member(tx, call, id))
 
 
 @routes.patch("/members/{id}", response_model=MemberRead)
-async def update_member(id: UUID, body: MemberUpdate, call: CallDep, tx: Transaction, expected: IfMatch) -> Response:
+async def update_member(
+    id: UUID, body: MemberUpdate, call: CallDep, tx: Transaction, expected: IfMatch
+) -> Response:
     return shown(await service.change_member(tx, call, id, body, expected))
 
 

@@ -54,3 +54,9 @@ class Me(Read):
     roles: list[str]
     member_id: UUID | None
     member: MemberRead | None
+
+
+class MemberFound(Read):
+    """The members that a lookup found."""
+
+    items: list[MemberRead]

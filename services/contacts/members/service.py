@@ -39,9 +39,13 @@ async def change_member(tx: Session, call: Call, id: UUID, body: MemberUpdate, e
     if manager is not None:
         await queries.lock_reporting_line(tx)
         if await queries.is_above(tx, id, manager):
-            raise invalid("manager_id", "cycle", "reports to this member already; choose somebody above or beside")
+            raise invalid(
+                "manager_id", "cycle", "reports to this member already; choose somebody above or beside"
+            )
     row = await journal.update(tx, MEMBER, id, values, call.cause, expected=expected) if values else None
-    return row or await journal.miss(tx, MEMBER, id, viewer=call.member_id, sight=EVERYBODY, expected=expected)
+    return row or await journal.miss(
+        tx, MEMBER, id, viewer=call.member_id, sight=EVERYBODY, expected=expected
+    )
 
 
 async def show_me(tx: Session, call: Call) -> str:

@@ -10,15 +10,17 @@ from services.contacts.people.queries import CONTACTS, LINKS
 from services.contacts.people.schemas import (
     ContactCreate,
     ContactList,
+    ContactFound,
     ContactRead,
     ContactUpdate,
     LinkCreate,
     LinkList,
     LinkRead,
 )
-from services.kit import listing
+from services.kit import listing, lookup
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
 from services.kit.conditional import Expected, if_match
+from services.kit.lookup import LookupRequest
 
 routes = router("contacts")
 IfMatch = Annotated[Expected, Depends(if_match)]
@@ -36,13 +38,20 @@ async def create_contact(body: ContactCreate, call: CallDep, tx: Statement) -> R
     return shown(row, status=201, location=f"/v1/contacts/{row.id}")
 
 
+@routes.post("/contacts/lookup", response_model=ContactFound)
+async def look_up_contacts(body: LookupRequest, call: CallDep, tx: Reading) -> Response:
+    return json_text(await lookup.find(tx, CONTACTS, body, call.viewer))
+
+
 @routes.get("/contacts/{id}", response_model=ContactRead)
 async def get_contact(id: UUID, call: CallDep, tx: Reading) -> Response:
     return shown(await service.show_contact(tx, call, id))
 
 
 @routes.patch("/contacts/{id}", response_model=ContactRead)
-async def update_contact(id: UUID, body: ContactUpdate, call: CallDep, tx: Statement, expected: IfMatch) -> Response:
+async def update_contact(
+    id: UUID, body: ContactUpdate, call: CallDep, tx: Statement, expected: IfMatch
+) -> Response:
     return shown(await service.change_contact(tx, call, id, body, expected))
 
 

@@ -9,7 +9,10 @@ from pydantic import Field, StringConstraints
 from services.contacts.people.domain import Department, Level, LinkKind, PreferredChannel, RealInfluence
 from services.kit.fields import Body, Day, Email, ExternalIds, Flag, Line, Name, Note, Read, Stamped
 
-Phone = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=40, pattern=r"^[+0-9][0-9 ()./x-]*$")]
+Phone = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=3, max_length=40, pattern=r"^[+0-9][0-9 ()./x-]*$"),
+]
 Phones = Annotated[list[Phone], Field(max_length=20)]
 Emails = Annotated[list[Email], Field(max_length=20)]
 
@@ -25,7 +28,9 @@ class ContactCreate(Body):
     phones: Phones = Field(default_factory=list[str])
     emails: Emails = Field(default_factory=list[str])
     tenure_end_on: Day | None = Field(default=None, description="When the person's term of office ends.")
-    real_influence: RealInfluence | None = Field(default=None, description="What the person really moves, whatever the title.")
+    real_influence: RealInfluence | None = Field(
+        default=None, description="What the person really moves, whatever the title."
+    )
     public_official: Flag = False
     preferred_channel: PreferredChannel | None = None
     do_not_contact: Flag = False
@@ -100,3 +105,9 @@ class LinkList(Read):
     items: list[LinkRead]
     next_cursor: str | None
     total: int | None = None
+
+
+class ContactFound(Read):
+    """The people that a lookup found."""
+
+    items: list[ContactRead]

@@ -65,7 +65,9 @@ async def unlink_contacts(tx: Session, call: Call, contact: UUID, id: UUID, expe
     sight = SIGHT.visible(call.viewer)
     of_contact = sight + " AND r.from_contact_id = %(contact)s::uuid"
     given = {"contact": contact}
-    row = await journal.remove(tx, LINK, id, call.cause, at=now(), expected=expected, allowed=of_contact, given=given)
+    row = await journal.remove(
+        tx, LINK, id, call.cause, at=now(), expected=expected, allowed=of_contact, given=given
+    )
     if row is None:
         await journal.miss(tx, LINK, id, viewer=call.member_id, sight=sight, expected=expected)
         raise NotFound("contact link")

@@ -45,7 +45,9 @@ class ContactLink(Base, Row, table=True):
 
     __tablename__ = "contact_link"
     __table_args__ = (
-        ForeignKeyConstraint(["from_contact_id"], ["contact.id"], name="contact_link__from_contact_id__unknown"),
+        ForeignKeyConstraint(
+            ["from_contact_id"], ["contact.id"], name="contact_link__from_contact_id__unknown"
+        ),
         ForeignKeyConstraint(["to_contact_id"], ["contact.id"], name="contact_link__to_contact_id__unknown"),
         CheckConstraint("from_contact_id <> to_contact_id", name="contact_link__to_contact_id__self"),
         Index("contact_link_from", "from_contact_id", "created_at", "id"),

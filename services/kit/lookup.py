@@ -1,0 +1,83 @@
+"""Lookups: how one service asks another, while writing, for references that it does not know yet.
+
+The owner answers `POST /v1/<noun>/lookup` with the rows that the caller may see; the asker folds them as copies at their
+version and goes on. Reading never asks: it has its copies.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from psycopg import sql
+from pydantic import Field
+
+from services.kit.app import Call
+from services.kit.clients import AsyncClient, HTTPError
+from services.kit.db import Session, one
+from services.kit.fields import Body
+from services.kit.identity import Viewer
+from services.kit.listing import Listing
+from services.kit.problems import Unavailable
+
+MOST = 500
+
+
+class ExternalId(Body):
+    """An id in another system."""
+
+    source: Annotated[str, Field(max_length=40)]
+    id: Annotated[str, Field(max_length=200)]
+
+
+class LookupRequest(Body):
+    """Which rows are wanted: by id, or by id in another system."""
+
+    ids: Annotated[list[UUID], Field(max_length=MOST)] = Field(default_factory=list[UUID])
+    external_ids: Annotated[list[ExternalId], Field(max_length=MOST)] = Field(
+        default_factory=list[ExternalId]
+    )
+
+
+_FOUND = sql.SQL("""
+SELECT coalesce(json_agg({json}), '[]')::text FROM {relation} r
+WHERE r.deleted_at IS NULL AND {sight} AND (r.id = ANY (%(ids)s::uuid[]){external})""")
+_EXTERNAL = sql.SQL(""" OR r.id IN (
+    SELECT x.row_id FROM jsonb_to_recordset(%(external)s::jsonb) AS e(source text, id text)
+    JOIN external_id x ON x.noun = {noun} AND x.source = e.source AND x.external_id = e.id)""")
+
+
+async def find(session: Session, listing: Listing, body: LookupRequest, viewer: Viewer) -> str:
+    """The rows that the viewer sees of those that are wanted, as JSON text `{"items": [...]}`. One statement."""
+    by_source = _EXTERNAL.format(noun=sql.Literal(listing.relation)) if body.external_ids else sql.SQL("")
+    statement = _FOUND.format(
+        json=listing.aggregate.json(),
+        relation=sql.Identifier(listing.relation),
+        sight=sql.SQL(listing.sight.visible(viewer) if listing.sight else "true"),
+        external=by_source,
+    )
+    external = orjson.dumps([e.model_dump() for e in body.external_ids]).decode()
+    row = await one(session, statement, {"ids": body.ids, "external": external, "viewer": viewer.member_id})
+    assert row is not None
+    return f'{{"items":{row[0]}}}'
+
+
+async def ask(
+    client: AsyncClient, call: Call, base_url: str, noun: str, ids: Sequence[UUID]
+) -> list[dict[str, Any]]:
+    """The rows that the owner shows the caller, asked with the caller's own token.
+
+    Raises Unavailable when the owner does not answer: an unknown reference can then be neither accepted nor refused.
+    """
+    headers = {"Authorization": f"Bearer {call.token}", "X-Request-Id": call.cause.request_id or ""}
+    wanted = {"ids": [str(id) for id in ids][:MOST]}
+    try:
+        answer = await client.post(f"{base_url}/v1/{noun}/lookup", json=wanted, headers=headers)
+        answer.raise_for_status()
+    except HTTPError as error:
+        raise Unavailable(
+            "reference_unverified",
+            f"The {noun} named here cannot be looked up now; try again.",
+            headers={"Retry-After": "1"},
+        ) from error
+    return answer.json()["items"]
