@@ -4,6 +4,7 @@ kafka-python's own defaults suit neither the relay nor the consumers: they creat
 commit offsets by the clock, start at the end of a topic and let records expire.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -204,6 +205,18 @@ def end_offsets(bootstrap_servers: str, topics: Iterable[str]) -> Mapping[TopicP
         )
     finally:
         admin.close()
+
+
+async def reachable(bootstrap_servers: str, *, seconds: float = 2.0) -> bool:
+    """Whether any of the servers accepts a connection within `seconds`. Never raises."""
+    for server in bootstrap_servers.split(","):
+        host, _, port = server.strip().rpartition(":")
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(seconds):
+                _, writer = await asyncio.open_connection(host, int(port))
+            writer.close()
+            return True
+    return False
 
 
 def _sentence(error: BaseException | None) -> str:
