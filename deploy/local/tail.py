@@ -1,0 +1,56 @@
+"""`foothold events tail`: the records of a topic, read beside all consumers and disturbing none."""
+
+import json
+import sys
+from itertools import islice
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from deploy.local.problems import StackProblem
+
+
+def follow(bootstrap_servers: str, topic: str, *, beginning: bool, count: int | None) -> None:
+    """Print one JSON object a record until Ctrl-C, or until `count` records were printed."""
+    try:
+        consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False, group_id=None)
+    except KafkaError as error:
+        raise StackProblem(f"No Kafka broker answers at {bootstrap_servers}.") from error
+    try:
+        _assign(consumer, topic, beginning=beginning)
+        for record in islice(consumer, count):
+            sys.stdout.write(json.dumps(_shown(record), ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+    finally:
+        consumer.close()
+
+
+def _assign(consumer: Any, topic: str, *, beginning: bool) -> None:
+    # Asking by the list of all topics, for asking for one that is missing waits until it appears.
+    if topic not in consumer.topics():
+        known = ", ".join(sorted(name for name in consumer.topics() if not name.startswith("__")))
+        raise StackProblem(f"There is no topic {topic}; there is: {known or 'none yet'}.")
+    places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+    consumer.assign(places)
+    (consumer.seek_to_beginning if beginning else consumer.seek_to_end)(*places)
+
+
+def _shown(record: Any) -> dict[str, object]:
+    headers = {name: value.decode(errors="replace") for name, value in record.headers}
+    return {
+        "partition": record.partition,
+        "offset": record.offset,
+        "key": record.key.decode(errors="replace") if record.key else None,
+        "headers": headers,
+        "value": _value(record.value),
+    }
+
+
+def _value(value: bytes | None) -> object:
+    if value is None:
+        return None
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value.decode(errors="replace")
