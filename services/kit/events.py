@@ -235,7 +235,7 @@ def _nested(annotation: Any) -> Callable[[Any], Any] | None:
 # From Kafka to a handler
 
 
-def wire_type(headers: Iterable[tuple[str, bytes]]) -> str:
+def wire_type(headers: Iterable[tuple[str, bytes | None]]) -> str:
     """The `ce_type` of a record, read without decoding it. Raises Undecodable where there is none."""
     for name, value in headers:
         if name == "ce_type":
@@ -243,10 +243,10 @@ def wire_type(headers: Iterable[tuple[str, bytes]]) -> str:
     raise Undecodable("the header ce_type is missing")
 
 
-def decode(key: bytes | None, headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Event:
+def decode(key: bytes | None, headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> Event:
     """The event in a record. Raises Undecodable, saying which header or member of the value is wrong."""
     given = {name: _text(name, raw) for name, raw in headers}
-    aggregate, fact, schema_version = _type(_header(given, "ce_type"))
+    aggregate, fact, schema_version = type_of(_header(given, "ce_type"))
     body = _body(value)
     return Event(
         id=_header(given, "ce_id"),
@@ -262,14 +262,14 @@ def decode(key: bytes | None, headers: Iterable[tuple[str, bytes]], value: bytes
         imported=given.get("ce_imported") == "true",
         data=body["data"],
         changed=body["changed"],
-        key=_text("key", key or b""),
+        key=_text("key", key),
         traceparent=given.get("ce_traceparent"),
     )
 
 
-def _text(name: str, raw: bytes) -> str:
+def _text(name: str, raw: bytes | None) -> str:
     try:
-        return raw.decode()
+        return (raw or b"").decode()
     except UnicodeDecodeError as error:
         raise Undecodable(f"{name} is not UTF-8") from error
 
@@ -289,7 +289,8 @@ def _read(given: Mapping[str, str], name: str, read: Callable[[str], _T]) -> _T:
         raise Undecodable(f"the header {name} cannot be {text[:100]!r}") from error
 
 
-def _type(text: str) -> tuple[str, str, int]:
+def type_of(text: str) -> tuple[str, str, int]:
+    """Aggregate, fact and version of a `ce_type`. Raises Undecodable."""
     match = _WIRE_TYPE.fullmatch(text)
     if match is None:
         raise Undecodable(f"the header ce_type cannot be {text[:100]!r}")

@@ -153,7 +153,7 @@ def connect_consumer(
     Whoever uses it seeks: a partition without a position, or with one out of range, raises from `poll`. A
     poll gives at most `records`. Blocks; raises KafkaError when no broker answers within 10 s.
     """
-    return KafkaConsumer(
+    return _Consumer(
         bootstrap_servers=bootstrap_servers.split(","),
         group_id=group,
         client_id=client_id,
@@ -173,6 +173,16 @@ def connect_consumer(
         isolation_level="read_committed",
         metrics_enabled=False,
     )
+
+
+class _Consumer(KafkaConsumer):
+    def __init__(self, **configs: object) -> None:
+        try:
+            super().__init__(**configs)
+        except BaseException:
+            # A constructor that finds no broker leaves the client's thread running.
+            self._client.close()
+            raise
 
 
 def connect_admin(bootstrap_servers: str, *, client_id: str) -> KafkaAdminClient:

@@ -1,0 +1,435 @@
+"""The consumer: brings what other services tell to this service's handlers, each event with one effect.
+
+Where it stands is kept in the service's own database, a row for each partition, and moves in the
+transaction that handles a batch (`services.kit.delivery`). A position at or below the last one is a
+repetition of the relay's and is skipped. Kafka's own offsets serve display alone.
+
+Rebalances happen inside `poll`, and a batch is handled between two polls: a partition is never taken away
+in the middle of a batch, and where the group has given up on us meanwhile, the place has moved and the
+batch rolls back.
+
+What fails: trouble of the database or the network is waited out, for ever. A handler's own error parks the
+event's key with all that follows of it, so that neither the other keys stop nor its order breaks. What is
+no event at all goes to the service's dead letters. Types that are not listed are ignored and counted.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+from typing import ParamSpec, TypeVar
+
+import structlog
+from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
+
+from services.kit.backoff import Backoff, pause
+from services.kit.db import Database
+from services.kit.delivery import (
+    Batch,
+    Delivery,
+    Displaced,
+    Handler,
+    Handlers,
+    Place,
+    Received,
+    Slice,
+    is_outage,
+)
+from services.kit.events import Undecodable, dead_letter_topic_of, decode, topic_of, wire_type
+from services.kit.kafka import (
+    NotAcknowledged,
+    Record,
+    RoundProducer,
+    connect_consumer,
+    end_offsets,
+    reachable,
+)
+from services.kit.settings import Settings
+
+__all__ = ["Batch", "Consumer", "Counts", "Handler", "Lag", "lag"]
+
+_POLL_MS = 200
+_SHOW_OFFSETS = 5.0
+_LOOK_FOR_BROKER = 2.0
+_DEAD_LETTER_TIMEOUT = 10.0
+_DEAD_VALUE_BYTES = 500_000
+_CALL_TIMEOUT_MS = 10_000
+
+P = ParamSpec("P")
+R = TypeVar("R")
+log = structlog.get_logger()
+
+
+@dataclass
+class Counts:
+    """What became of the records since the start; `repeated` were handled before."""
+
+    handled: int = 0
+    ignored: int = 0
+    repeated: int = 0
+    parked: int = 0
+    dead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Dead:
+    record: ConsumerRecord
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """What a poll gave, before anything is done about it."""
+
+    slices: list[Slice]
+    dead: list[_Dead]
+    ignored: int
+    repeated: int
+
+
+class Consumer:
+    """The consumer of a service: one member of the group that has its name, for all topics it reads.
+
+    `handlers` are found by full type (`account.updated`), else by aggregate (`account`).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        db: Database,
+        consumes: Collection[str],
+        handlers: Mapping[str, Handler | Batch],
+    ) -> None:
+        self.counts = Counts()
+        self._name = name
+        self._bootstrap_servers = settings.kafka_bootstrap_servers
+        self._topics = [topic_of(service) for service in consumes]
+        self._handlers = Handlers(handlers)
+        self._delivery = Delivery(name, db)
+        self._burial = _Burial(name, settings.kafka_bootstrap_servers)
+        self._thread: ThreadPoolExecutor | None = None
+        self._assignment = _Assignment()
+        self._trouble: str | None = "consuming has not started yet"
+        self._broker: str | None = None
+        self._looked = self._shown = 0.0
+
+    def ready(self) -> str | None:
+        """Why it cannot do its work; None while it can, be it with no partition of its own."""
+        return self._trouble or self._broker
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consumes until `stop` is set, then finishes the batch in hand, leaves the group and returns.
+
+        Outages of database and broker do not end it. Where a topic no longer holds what comes next, it does
+        nothing any more but say so (`ready`) until `stop`.
+        """
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{self._name}-consumer")
+        try:
+            await self._consume_for_ever(stop)
+        except Exception as error:
+            self._trouble = f"consuming ended: {type(error).__name__}"
+            raise
+        finally:
+            await self._burial.close()
+            self._thread.shutdown(wait=False)
+
+    async def _consume_for_ever(self, stop: asyncio.Event) -> None:
+        backoff = Backoff()
+        while not stop.is_set():
+            try:
+                await self._consume(stop, backoff)
+            except (OffsetOutOfRangeError, LogTruncationError) as error:
+                self._trouble = self._out_of_range(error)
+                log.error("offset_out_of_range", consumer=self._name, reason=self._trouble)
+                await stop.wait()
+            except (KafkaError, OSError) as error:
+                self._trouble = f"consuming: {type(error).__name__}: {error}"
+                log.warning("consuming_interrupted", consumer=self._name, error=type(error).__name__)
+                await backoff.wait(stop)
+
+    def _out_of_range(self, error: Exception) -> str:
+        found = str(error.args[0]) if error.args else ""
+        topic = next((topic for topic in self._topics if topic in found), self._topics[0])
+        producer = topic.removesuffix(".events")
+        return (
+            f"{topic} no longer holds what comes next for {self._name} ({found[:200]}); "
+            f"run: foothold events rebuild {self._name} --from {producer}"
+        )
+
+    async def _consume(self, stop: asyncio.Event, backoff: Backoff) -> None:
+        kafka = await self._call(
+            connect_consumer, self._bootstrap_servers, group=self._name, client_id=f"{self._name}-consumer"
+        )
+        try:
+            self._assignment = _Assignment(kafka)
+            kafka.subscribe(self._topics, listener=self._assignment)
+            while not stop.is_set():
+                await self._step(kafka, stop, backoff)
+        finally:
+            await self._call(partial(kafka.close, autocommit=False, timeout_ms=3000))
+
+    async def _step(self, kafka: KafkaConsumer, stop: asyncio.Event, backoff: Backoff) -> None:
+        polled = await self._call(kafka.poll, timeout_ms=_POLL_MS)
+        try:
+            await self._place(kafka)
+            if polled:
+                await self._handle(polled)
+                backoff.reset()
+            await self._show_offsets(kafka)
+        except Displaced:
+            log.warning("consumer_displaced", consumer=self._name)
+            self._assignment.forget()
+            await pause(stop, 0.5)
+        except Exception as error:
+            if not isinstance(error, NotAcknowledged | KafkaError) and not is_outage(error):
+                raise
+            self._trouble = f"consuming: {type(error).__name__}: {error}"
+            log.warning("batch_interrupted", consumer=self._name, error=type(error).__name__)
+            self._assignment.forget()
+            await backoff.wait(stop)
+
+    async def _place(self, kafka: KafkaConsumer) -> None:
+        """Takes up each newly assigned partition where this service stands in it, or at its beginning."""
+        wanted = self._assignment.unplaced
+        if wanted:
+            places = await self._delivery.places(wanted)
+            if fresh := wanted - places.keys():
+                find = partial(kafka.beginning_offsets, timeout_ms=_CALL_TIMEOUT_MS)
+                await self._delivery.begin(await self._call(find, fresh))
+                places |= await self._delivery.places(fresh)
+            self._assignment.place(places)
+        if self._assignment.joined:
+            self._trouble = None
+        await self._look_for_broker()
+
+    async def _handle(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+        sorted_ = await self._call(self._sort, polled)
+        if not sorted_.slices:
+            return
+        await self._burial.bury(sorted_.dead)
+        outcome = await self._delivery.deliver(sorted_.slices)
+        self._burial.forget()
+        for slice_ in sorted_.slices:
+            self._assignment.places[slice_.partition] = slice_.after
+        self.counts.handled += outcome.handled
+        self.counts.parked += outcome.parked
+        self.counts.dead += len(sorted_.dead)
+        self.counts.ignored += sorted_.ignored
+        self.counts.repeated += sorted_.repeated
+
+    def _sort(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> _Sorted:
+        sorted_ = _Sorter(self._handlers)
+        for partition, records in polled.items():
+            # Records of a partition that was just given to us come again once it has its place.
+            if place := self._assignment.places.get(partition):
+                sorted_.add(partition, records, place)
+        return sorted_.result()
+
+    async def _show_offsets(self, kafka: KafkaConsumer) -> None:
+        if monotonic() - self._shown < _SHOW_OFFSETS:
+            return
+        self._shown = monotonic()
+        offsets = {
+            partition: OffsetAndMetadata(place.next_offset, "", -1)
+            for partition, place in self._assignment.places.items()
+        }
+        if offsets:
+            with suppress(KafkaError):
+                await self._call(kafka.commit_async, offsets)
+
+    async def _look_for_broker(self) -> None:
+        if monotonic() - self._looked > _LOOK_FOR_BROKER:
+            self._looked = monotonic()
+            found = await reachable(self._bootstrap_servers)
+            self._broker = None if found else f"consuming: no broker at {self._bootstrap_servers}"
+
+    async def _call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Calls in the one thread that ever touches the client: a consumer of kafka-python knows no two."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, partial(function, *args, **kwargs)
+        )
+
+
+class _Sorter:
+    """Tells apart what is to handle, what was handled before, what nobody listens to, and what is no
+    event."""
+
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+        self._slices: list[Slice] = []
+        self._dead: list[_Dead] = []
+        self._ignored = 0
+        self._repeated = 0
+
+    def add(self, partition: TopicPartition, records: Sequence[ConsumerRecord], place: Place) -> None:
+        last = place.last_position
+        received: list[Received] = []
+        for record in records:
+            one = self._read(record)
+            if one is None:
+                continue
+            if one.event.position <= last:
+                self._repeated += 1
+                continue
+            last = one.event.position
+            received.append(one)
+        after = Place(records[-1].offset + 1, last)
+        self._slices.append(Slice(partition, place, after, tuple(received)))
+
+    def _read(self, record: ConsumerRecord) -> Received | None:
+        try:
+            handler = self._handlers.find(wire_type(record.headers))
+            if handler is None:
+                self._ignored += 1
+                return None
+            return Received(decode(record.key, record.headers, record.value), record, handler)
+        except Undecodable as error:
+            self._dead.append(_Dead(record, str(error)))
+            return None
+
+    def result(self) -> _Sorted:
+        return _Sorted(self._slices, self._dead, self._ignored, self._repeated)
+
+
+class _Assignment(ConsumerRebalanceListener):
+    """The partitions that the group has given to us, and our place in each. New ones rest until they have
+    theirs.
+
+    kafka-python calls back inside `poll`, in a thread of its own, while we wait for `poll`.
+    """
+
+    def __init__(self, kafka: KafkaConsumer | None = None) -> None:
+        self._kafka = kafka
+        self.joined = False
+        self.unplaced: set[TopicPartition] = set()
+        self.places: dict[TopicPartition, Place] = {}
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        self.joined = True
+        self.places.clear()
+        self.unplaced = set(assigned)
+        self._rest()
+
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        self.unplaced -= set(revoked)
+        for partition in revoked:
+            self.places.pop(partition, None)
+
+    def forget(self) -> None:
+        """Lets every partition rest until its place is read anew."""
+        self.unplaced |= self.places.keys()
+        self.places.clear()
+        self._rest()
+
+    def place(self, places: Mapping[TopicPartition, Place]) -> None:
+        """Goes on from these places."""
+        if self._kafka is not None:
+            for partition, place in places.items():
+                self._kafka.seek(partition, place.next_offset)
+            self._kafka.resume(*places)
+        self.places.update(places)
+        self.unplaced -= places.keys()
+
+    def _rest(self) -> None:
+        if self._kafka is not None:
+            for partition in self.unplaced:
+                # Some position, or the client would look for one among Kafka's offsets.
+                self._kafka.seek(partition, 0)
+            self._kafka.pause(*self.unplaced)
+
+
+class _Burial:
+    """Sends what is no event to the service's dead letters, once in this process for each record."""
+
+    def __init__(self, consumer: str, bootstrap_servers: str) -> None:
+        self._consumer = consumer
+        self._bootstrap_servers = bootstrap_servers
+        self._producer: RoundProducer | None = None
+        self._buried: set[tuple[str, int, int]] = set()
+
+    async def bury(self, dead: Sequence[_Dead]) -> None:
+        """Returns when all are acknowledged. Raises NotAcknowledged or KafkaError."""
+        for one in dead:
+            place = (one.record.topic, one.record.partition, one.record.offset)
+            if place not in self._buried:
+                await self._send(self._letter(one))
+                self._buried.add(place)
+                log.error(
+                    "dead_letter",
+                    consumer=self._consumer,
+                    topic=place[0],
+                    partition=place[1],
+                    offset=place[2],
+                )
+
+    def forget(self) -> None:
+        """The batch is done: none of its records comes again."""
+        self._buried.clear()
+
+    async def close(self) -> None:
+        """Ends the producer, if there was need of one."""
+        if self._producer is not None:
+            await asyncio.to_thread(self._producer.abandon)
+
+    async def _send(self, letter: Record) -> None:
+        try:
+            if self._producer is None:
+                connect = partial(
+                    RoundProducer, self._bootstrap_servers, client_id=f"{self._consumer}-dead-letter"
+                )
+                self._producer = await asyncio.to_thread(connect)
+            await asyncio.to_thread(self._producer.send, [letter], timeout=_DEAD_LETTER_TIMEOUT)
+        except (NotAcknowledged, KafkaError):
+            await self.close()
+            self._producer = None
+            raise
+
+    def _letter(self, one: _Dead) -> Record:
+        record = one.record
+        told = {
+            "dl_reason": one.reason,
+            "dl_consumer": self._consumer,
+            "dl_topic": record.topic,
+            "dl_partition": str(record.partition),
+            "dl_offset": str(record.offset),
+        }
+        value = record.value
+        if value is not None and len(value) > _DEAD_VALUE_BYTES:
+            told["dl_value_bytes"] = str(len(value))
+            value = value[:_DEAD_VALUE_BYTES]
+        headers = [(name, raw or b"") for name, raw in record.headers]
+        headers += [(name, text.encode()) for name, text in told.items()]
+        return Record(dead_letter_topic_of(self._consumer), record.key or b"", value, headers)
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far a consumer is behind in one partition. `next_offset` is None where it has not begun."""
+
+    topic: str
+    partition: int
+    next_offset: int | None
+    end_offset: int
+
+    @property
+    def records(self) -> int:
+        """Records that it has yet to read."""
+        return self.end_offset - (self.next_offset or 0)
+
+
+async def lag(consumer: str, settings: Settings, db: Database, consumes: Collection[str]) -> list[Lag]:
+    """How far the consumer is behind, a line for each partition. Raises KafkaError and psycopg.Error."""
+    ends = await asyncio.to_thread(
+        end_offsets, settings.kafka_bootstrap_servers, [topic_of(service) for service in consumes]
+    )
+    places = await Delivery(consumer, db).places(ends.keys())
+    return [
+        Lag(*partition, places[partition].next_offset if partition in places else None, end)
+        for partition, end in sorted(ends.items())
+    ]
