@@ -23,6 +23,7 @@ class MemberState(BaseModel):
     function: MemberFunction
     manager_id: UUID | None
     active: bool
+    external_ids: dict[str, str]
 
 
 class AccountState(BaseModel):
@@ -60,9 +61,17 @@ class ContactLinkState(BaseModel):
     kind: LinkKind
 
 
+class AccountStandingState(BaseModel):
+    """What follows from others' events about an account: who is on its team by an open deal."""
+
+    id: UUID
+    deal_team_ids: list[UUID]
+
+
 PUBLIC = (
     PublicAggregate("member", "members", MemberState),
     PublicAggregate("account", "accounts", AccountState),
+    PublicAggregate("account_standing", "account-standings", AccountStandingState),
     PublicAggregate("contact", "contacts", ContactState),
     PublicAggregate("contact_link", "contact-links", ContactLinkState),
 )

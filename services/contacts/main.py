@@ -4,7 +4,9 @@ from pathlib import Path
 
 from services.contacts.accounts.routes import routes as accounts
 from services.contacts.events import PUBLIC
+from services.contacts.handlers import HANDLERS
 from services.contacts.members.routes import routes as members
+from services.contacts.overview.routes import routes as overview
 from services.contacts.people.routes import routes as people
 from services.contacts.tables import Base
 from services.kit.app import Service
@@ -14,10 +16,12 @@ SERVICE = Service(
     name="contacts",
     title="Foothold contacts",
     description="Our members, the accounts we sell to, the people there and how they are linked.",
-    routers=(members, accounts, people),
+    routers=(members, accounts, people, overview),
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations",
     public=PUBLIC,
+    handlers=HANDLERS,
+    consumes=("opportunities",),
 )
 
 if __name__ == "__main__":

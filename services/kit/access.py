@@ -1,8 +1,8 @@
 """Who sees what, in SQL: `Sight` is where every query of a visible table starts.
 
-The tables `person_up` and `account_view` are kept by triggers (sql/0001_kit.sql). Predicates are over the row `r` and want
-the parameter `viewer`, the viewer's member id or null. Each carries the mark `/* sight */`: a test holds every executed
-statement that reads a visible table to it.
+The tables `person_up` and `account_view` are kept by triggers (sql/0001_kit.sql). Predicates are over the row `r`
+and want the parameter `viewer`, the viewer's member id or null. Each carries the mark `/* sight */`: a test holds
+every executed statement that reads a visible table to it.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Sight:
         return "/* sight */ (" + " OR ".join(checks) + ")"
 
     def reach(self, relation: LiteralString) -> LiteralString:
-        """The ids of all that the viewer sees in `relation`, found from the viewer's side: for a viewer of few accounts."""
+        """The ids of all that the viewer sees in `relation`, found from the side of a viewer of few accounts."""
         ways: list[LiteralString] = []
         if self.account:
             ways.append(

@@ -1,11 +1,11 @@
-"""From one descriptor of a service to its processes: `api` serves HTTP, `worker` numbers, publishes, consumes and works.
+"""From one descriptor of a service to its HTTP side.
 
 Routes are written out in their rooms; what they share is here: the caller's `Call`, a session whose commit comes before
 the answer, a strict reading of bodies, and refusals as problems.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +20,14 @@ from sqlalchemy import MetaData
 from starlette.exceptions import HTTPException
 
 from services.kit import idempotency
-from services.kit.conditional import etag
 from services.kit.clients import AsyncClient, open_client
+from services.kit.conditional import etag
 from services.kit.db import Database, OnStatement, Session
+from services.kit.delivery import Batch, Handler
 from services.kit.events import PublicAggregate
 from services.kit.identity import Verifier, Viewer, member_lookup
 from services.kit.journal import Cause, Shown
+from services.kit.numbering import Bell
 from services.kit.problems import (
     BadRequest,
     Conflict,
@@ -38,11 +40,9 @@ from services.kit.problems import (
     Unavailable,
     problem_response,
 )
-from services.kit.relay import Bell
 from services.kit.settings import Settings
 from services.kit.strict import StrictRequest, field_errors
 from services.kit.telemetry import BodyLimit, Telemetry, request_id_of, traceparent_of
-
 
 # Roles that need no member row.
 STANDING_ROLES = frozenset({"admin", "service", "executive", "marketing", "reporting"})
@@ -59,7 +59,7 @@ class Service:
     metadata: MetaData
     migrations: Path
     public: tuple[PublicAggregate, ...]
-    handlers: dict[str, Any] = field(default_factory=dict[str, Any])
+    handlers: Mapping[str, Handler | Batch] = field(default_factory=dict[str, Handler | Batch])
     consumes: tuple[str, ...] = ()
     imports: tuple[Any, ...] = ()
 
@@ -83,7 +83,7 @@ class Call:
 
 
 class Judge(Protocol):
-    """Whoever turns an Authorization header into a viewer: a `Verifier`, or a stand-in for tests of what surrounds it."""
+    """Whoever turns an Authorization header into a viewer: a `Verifier`, or a stand-in in tests."""
 
     async def viewer(self, authorization: str | None) -> Viewer: ...
 
@@ -199,7 +199,7 @@ def create_api(
     verifier = judge or Verifier(settings, member_lookup(db))
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         await db.open()
         async with bell, verifier, client:
             yield

@@ -1,7 +1,7 @@
 """Copies of what other services own: narrow tables that folds keep, read beside the service's own rows.
 
-A copy's table has `id, version, deleted_at` and the columns that its service wants. Folding sets a copy to a newer state,
-never adds to it, so that it can be repeated; a deleted row stays as a tombstone and keeps its version.
+A copy's table has `id, version, deleted_at` and the columns that its service wants. Folding sets a copy to a newer
+state, never adds to it, so that it can be repeated; a deleted row stays as a tombstone and keeps its version.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,10 @@ WHERE c.version <= excluded.version
 """).format(table=sql.Identifier(self.table), columns=columns, record=record, sets=sets)
 
     async def fold(self, session: Session, events: Sequence[Event]) -> None:
-        """Sets the copies to what the events say, where that is not older. Raises ValidationError for a state that lacks a field."""
+        """Sets the copies to what the events say, where that is not older.
+
+        Raises ValidationError for a state that lacks a field.
+        """
         rows = [
             self._row(e.data, e.version, e.time.isoformat() if e.type.partition(".")[2] in GONE else None)
             for e in events

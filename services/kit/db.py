@@ -3,15 +3,17 @@
 Statements are SQL text typed `LiteralString`, so the type checker proves that no input enters SQL.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any, LiteralString, TypeAlias
 
 import psycopg
 from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Composed
 from psycopg_pool import AsyncConnectionPool
 
 Session: TypeAlias = psycopg.AsyncConnection[TupleRow]
+Query: TypeAlias = LiteralString | SQL | Composed
 OnStatement: TypeAlias = Callable[[str], None]
 
 
@@ -50,7 +52,7 @@ class Database:
         await self._pool.close()
 
     @asynccontextmanager
-    async def connect(self) -> AsyncIterator[Session]:
+    async def connect(self) -> AsyncGenerator[Session]:
         """A session in autocommit: each statement is its own transaction.
 
         Raises psycopg_pool.PoolTimeout after 10 s without a free connection.
@@ -59,7 +61,7 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Session]:
+    async def transaction(self) -> AsyncGenerator[Session]:
         """A session inside one transaction: committed on leaving, rolled back when an exception leaves."""
         async with self._pool.connection() as session, session.transaction():
             yield session
@@ -72,16 +74,14 @@ async def _configure(session: Session) -> None:
 
 def _watched(on_statement: OnStatement) -> type[psycopg.AsyncConnection[Any]]:
     class Watched(psycopg.AsyncConnection[Any]):
-        async def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-            on_statement(query if isinstance(query, str) else query.as_string(self))
+        async def execute(self, query: Any, *args: Any, **kwargs: Any) -> psycopg.AsyncCursor[Any]:
+            on_statement(query.as_string(self) if isinstance(query, SQL | Composed) else str(query))
             return await super().execute(query, *args, **kwargs)
 
     return Watched
 
 
-async def one(
-    session: Session, statement: psycopg.sql.Composable | Any, parameters: dict[str, Any]
-) -> TupleRow | None:
+async def one(session: Session, statement: Query, parameters: Mapping[str, Any]) -> TupleRow | None:
     """The first row of the statement's answer, or None."""
     cursor = await session.execute(statement, parameters)
     return await cursor.fetchone()

@@ -29,7 +29,7 @@ class Key:
 
 
 async def key_of(request: Request, viewer: Viewer, *, body: bytes) -> Key | None:
-    """The request's key, or None. Raises Invalid beyond 255 characters or with characters that are not visible ASCII."""
+    """The request's key, or None. Raises Invalid unless it is 1 to 255 visible ASCII characters."""
     text = request.headers.get("idempotency-key")
     if text is None or request.method in ("GET", "HEAD"):
         return None
@@ -39,7 +39,9 @@ async def key_of(request: Request, viewer: Viewer, *, body: bytes) -> Key | None
     return Key(f"{viewer.issuer} {viewer.subject}", text, hashlib.sha256(told).digest())
 
 
-async def keep(session: Session, key: Key | None, *, status: int, answer: str | None, version: int | None = None) -> None:
+async def keep(
+    session: Session, key: Key | None, *, status: int, answer: str | None, version: int | None = None
+) -> None:
     """Stores the answer beside the effect, in the effect's transaction; nothing without a key.
 
     Raises psycopg.errors.UniqueViolation when the key is taken.
@@ -60,11 +62,12 @@ def parameters(key: Key | None) -> dict[str, object]:
 
 
 async def stored_answer(db: Database, key: Key) -> Response | None:
-    """The answer kept under the key, marked as replayed, or None. Raises Invalid for another request under the key."""
+    """The answer kept under the key, marked as replayed, or None. Raises Invalid when another request has it."""
     async with db.connect() as session:
         row = await one(
             session,
-            "SELECT fingerprint, status, version, answer FROM idempotency_key WHERE caller = %(caller)s AND key = %(key)s",
+            "SELECT fingerprint, status, version, answer FROM idempotency_key"
+            " WHERE caller = %(caller)s AND key = %(key)s",
             parameters(key),
         )
     if row is None:
@@ -73,15 +76,21 @@ async def stored_answer(db: Database, key: Key) -> Response | None:
     if bytes(fingerprint) != key.fingerprint:
         raise _other_request()
     headers = {"Idempotency-Replayed": "true"} | ({"ETag": etag(version)} if version else {})
-    return Response(answer, status_code=status, media_type="application/json" if answer else None, headers=headers)
+    return Response(
+        answer, status_code=status, media_type="application/json" if answer else None, headers=headers
+    )
 
 
 def _other_request() -> Invalid:
-    return invalid("Idempotency-Key", "key_reused", "was used for another request; a new request needs a key of its own")
+    return invalid(
+        "Idempotency-Key", "key_reused", "was used for another request; a new request needs a key of its own"
+    )
 
 
 def still_running() -> Conflict:
     """The refusal of a second request while the first one under the key still runs."""
-    problem = Conflict("request_running", "The first request under this Idempotency-Key is still running; ask again.")
+    problem = Conflict(
+        "request_running", "The first request under this Idempotency-Key is still running; ask again."
+    )
     problem.headers["Retry-After"] = "1"
     return problem

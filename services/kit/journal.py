@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
-from typing import Any, LiteralString
+from typing import Any, LiteralString, cast
 from uuid import UUID
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
-from sqlalchemy import Column, DateTime
+from sqlalchemy import Column, DateTime, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import SQLModel
 
 from services.kit.conditional import Expected
 from services.kit.db import Session, one
-from services.kit.ids import new_id
 from services.kit.idempotency import Key, parameters
+from services.kit.ids import new_id
 from services.kit.problems import Forbidden, NotFound, PreconditionFailed
 
 NOTHING: Mapping[str, LiteralString] = {}
@@ -45,14 +45,18 @@ class Aggregate:
     state_version: int = 1
 
     @property
+    def _table(self) -> Table:
+        return cast("Table", getattr(self.table, "__table__"))  # noqa: B009  # SQLModel sets it on table classes only
+
+    @property
     def relation(self) -> sql.Identifier:
         """The table's name."""
-        return sql.Identifier(str(self.table.__tablename__))
+        return sql.Identifier(self._table.name)
 
     @property
     def columns(self) -> Mapping[str, Column[Any]]:
         """The table's columns by name."""
-        return self.table.__table__.c  # type: ignore[attr-defined]  # SQLModel sets it on table classes only
+        return dict(self._table.c)
 
     def projection(self, *, kept: bool = False) -> sql.Composed:
         """The select list that shows row `r`."""
@@ -99,7 +103,7 @@ def _shown(name: str, column: Column[Any]) -> sql.Composed:
 
 
 def _value(name: str, column: Column[Any]) -> sql.Composed:
-    kind = column.type.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+    kind = cast("LiteralString", column.type.compile(dialect=postgresql.dialect()))
     return sql.SQL("{}::" + kind).format(sql.Placeholder(name))
 
 
@@ -126,8 +130,8 @@ shown AS (
 ), entry AS (
   INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent, imported,
                        changed, state, state_version)
-  SELECT %(type)s::text, {name}, id, version, partition_key, %(actor)s::text, %(request_id)s::text, %(traceparent)s::text,
-         %(imported)s::boolean, {changed}, state, {state_version} FROM shown
+  SELECT %(type)s::text, {name}, id, version, partition_key, %(actor)s::text, %(request_id)s::text,
+         %(traceparent)s::text, %(imported)s::boolean, {changed}, state, {state_version} FROM shown
   RETURNING id, recorded_at
 ), queued AS (
   INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry
@@ -161,7 +165,8 @@ def _create_statement(aggregate: Aggregate, names: tuple[str, ...], guard: Liter
     columns = aggregate.columns
     text = sql.SQL("""WITH born AS (
   INSERT INTO {relation} AS r (id, version, partition_key, created_at, created_by, updated_at, updated_by{columns})
-  SELECT %(id)s::uuid, 1, coalesce(%(partition_key)s::uuid, %(id)s::uuid), now(), %(actor)s::text, now(), %(actor)s::text{values}
+  SELECT %(id)s::uuid, 1, coalesce(%(partition_key)s::uuid, %(id)s::uuid),
+         now(), %(actor)s::text, now(), %(actor)s::text{values}
   WHERE {guard}
   RETURNING r.*
 ), {recorded}""").format(
@@ -203,7 +208,7 @@ def _update_statement(
 
 
 def _frozen(text: sql.Composed) -> sql.SQL:
-    return sql.SQL(text.as_string(None))  # type: ignore[arg-type]  # composed of literals and identifiers alone
+    return sql.SQL(cast("LiteralString", text.as_string(None)))  # composed of literals and identifiers alone
 
 
 def _told(cause: Cause, type_: str, status: int) -> dict[str, Any]:
@@ -263,8 +268,8 @@ async def update(
 ) -> Shown | None:
     """Changes the row if it stands at `expected` (None: any version), `allowed` holds and a value really differs.
 
-    None otherwise: nothing was written, and `miss` says why. A deleted row is changed only by setting its `deleted_at`. `allowed` is SQL over the row `r` and `given`.
-    A change that answers 204 keeps no answer text under its key.
+    None otherwise: nothing was written, and `miss` says why. `allowed` is SQL over the row `r` and `given`.
+    A deleted row is changed only by setting its `deleted_at`. A change that answers 204 keeps no answer text.
     """
     statement = _update_statement(aggregate, tuple(values), allowed, status != 204)
     told = _told(cause, f"{aggregate.name}.{fact}", status)
@@ -295,7 +300,8 @@ async def remove(
 @lru_cache(maxsize=256)
 def _read_statement(aggregate: Aggregate, sight: LiteralString, may: LiteralString) -> sql.SQL:
     text = sql.SQL(
-        "SELECT r.id, r.version, {json}::text, {may} FROM {relation} r WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND {sight}"
+        "SELECT r.id, r.version, {json}::text, {may} FROM {relation} r"
+        " WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND {sight}"
     ).format(json=aggregate.json(), may=sql.SQL(may), relation=aggregate.relation, sight=sql.SQL(sight))
     return _frozen(text)
 

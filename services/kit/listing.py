@@ -154,11 +154,7 @@ class Listing:
                     "q", {"type": "string", "minLength": 1, "maxLength": 100}, "Search by part of the name."
                 )
             )
-        for name, one_ in self.filters.items():
-            told.append(_parameter(name, {"type": "string"}, f"Equal to: {one_.kind.said}."))
-            for op in one_.kind.ops:
-                told.append(_parameter(f"{name}[{op}]", {"type": "string"}, _OPS[op].said))
-        return told
+        return told + [one_ for name, known in self.filters.items() for one_ in _operators(name, known.kind)]
 
     def _sort_names(self) -> list[str]:
         return [sign + name for name in self.sorts for sign in ("", "-")]
@@ -204,8 +200,13 @@ def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str,
     return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
 
 
+def _operators(name: str, kind: Kind) -> list[dict[str, Any]]:
+    equal = _parameter(name, {"type": "string"}, f"Equal to: {kind.said}.")
+    return [equal, *(_parameter(f"{name}[{op}]", {"type": "string"}, _OPS[op].said) for op in kind.ops)]
+
+
 def parse(listing: Listing, query: Iterable[tuple[str, str]]) -> Asked:
-    """Checks the query parameters against the listing. Raises Invalid naming each wrong parameter and what would be right."""
+    """Checks the query parameters against the listing. Raises Invalid naming each wrong parameter."""
     errors: list[FieldError] = []
     given: dict[str, str] = {}
     for name, text in query:
@@ -354,7 +355,8 @@ FROM (
 _BRANCH = sql.SQL("""(SELECT r.*, {key} AS sort_key FROM {relation} r
     WHERE {where} ORDER BY {key} {direction}, r.id {direction} LIMIT %(limit)s + 1)""")
 _REACH = sql.SQL("""WITH reach AS MATERIALIZED (
-  SELECT count(*) <= {few} AS few FROM (SELECT FROM account_view WHERE viewer_id = %(viewer)s::uuid LIMIT {few} + 1) probe
+  SELECT count(*) <= {few} AS few
+  FROM (SELECT FROM account_view WHERE viewer_id = %(viewer)s::uuid LIMIT {few} + 1) probe
 ) """)
 
 
@@ -380,11 +382,11 @@ def _statement(listing: Listing, asked: Asked, viewer: Viewer) -> sql.Composed:
     down = asked.sort.startswith("-")
     sort = listing.sorts[asked.sort.removeprefix("-")]
     key: LiteralString = sort.down if down else sort.up
-    where = listing.where + "".join(" AND " + c for c in asked.conditions)
+    where = _all_of(listing.where, *asked.conditions)
     seen: LiteralString = listing.sight.visible(viewer) if listing.sight else "true"
     wide: LiteralString = where + " AND " + seen
     direction = sql.SQL("DESC" if down else "ASC")
-    branches = [wide]
+    branches: list[LiteralString] = [wide]
     both = (
         listing.sight is not None
         and not viewer.sees_all
@@ -419,3 +421,7 @@ def _statement(listing: Listing, asked: Asked, viewer: Viewer) -> sql.Composed:
         direction=direction,
         branches=sql.SQL(" UNION ALL ").join(rows),
     )
+
+
+def _all_of(*conditions: LiteralString) -> LiteralString:
+    return " AND ".join(conditions)

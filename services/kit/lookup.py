@@ -1,7 +1,7 @@
 """Lookups: how one service asks another, while writing, for references that it does not know yet.
 
-The owner answers `POST /v1/<noun>/lookup` with the rows that the caller may see; the asker folds them as copies at their
-version and goes on. Reading never asks: it has its copies.
+The owner answers `POST /v1/<noun>/lookup` with the rows that the caller may see; the asker folds them as copies at
+their version and goes on. Reading never asks: it has its copies.
 """
 
 from collections.abc import Sequence

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from alembic import command
+from alembic import command, context
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, MetaData, create_engine
+from sqlalchemy import Connection, Engine, MetaData, create_engine
 
 if TYPE_CHECKING:
     from services.kit.app import Service
@@ -31,6 +31,11 @@ class ServerTooOld(Exception):
 def kit_sql(name: str) -> str:
     """The text of one of the kit's frozen SQL files."""
     return (SQL / name).read_text(encoding="utf-8")
+
+
+def execute_kit_sql(connection: Connection, name: str) -> None:
+    """Executes one of the kit's frozen SQL files; a migration gives `op.get_bind()`."""
+    connection.exec_driver_sql(kit_sql(name).replace("%", "%%"))
 
 
 def engine_of(url: str) -> Engine:
@@ -78,8 +83,6 @@ def ours(_: Any, name: str | None, kind: str, *__: Any) -> bool:
 
 def run(config: Config, metadata: MetaData) -> None:
     """What every service's env.py does: one transaction for all versions."""
-    from alembic import context
-
     engine = engine_of(config.attributes["url"])
     with engine.connect() as connection:
         context.configure(

@@ -15,7 +15,7 @@ MEDIA_TYPE = "application/problem+json"
 
 @dataclass(frozen=True)
 class FieldError:
-    """What is wrong with one field: its path (`team.0.member_id`), a stable code, and a sentence that says what would be right."""
+    """What is wrong with one field: its path (`team.0.member_id`), a stable code, and what would be right."""
 
     field: str
     code: str
@@ -46,17 +46,27 @@ class Problem(Exception):
 
 
 class BadRequest(Problem):
+    """What cannot be parsed."""
+
     status, title = 400, "Bad request"
 
 
 class Unauthorized(Problem):
+    """No token, or one that is not good."""
+
     status, title = 401, "Unauthorized"
 
     def __init__(self, code: str, detail: str) -> None:
-        super().__init__(code, detail, headers={"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{code}"'})
+        super().__init__(
+            code,
+            detail,
+            headers={"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{code}"'},
+        )
 
 
 class Forbidden(Problem):
+    """Seen, but not the caller's to do."""
+
     status, title = 403, "Forbidden"
 
 
@@ -70,10 +80,14 @@ class NotFound(Problem):
 
 
 class MethodNotAllowed(Problem):
+    """The path is there, the method is not."""
+
     status, title = 405, "Method not allowed"
 
 
 class Conflict(Problem):
+    """The state of things does not allow it."""
+
     status, title = 409, "Conflict"
 
 
@@ -92,10 +106,14 @@ class PreconditionFailed(Problem):
 
 
 class TooLarge(Problem):
+    """More bytes than are taken."""
+
     status, title = 413, "Content too large"
 
 
 class Unsupported(Problem):
+    """A media type that is not read here."""
+
     status, title = 415, "Unsupported media type"
 
 
@@ -110,17 +128,26 @@ class Invalid(Problem):
 
 
 class PreconditionRequired(Problem):
+    """A change of an existing row must say on which version it was made."""
+
     status, title = 428, "Precondition required"
 
     def __init__(self) -> None:
-        super().__init__("if_match_required", 'Send If-Match with the version you read, as in If-Match: "3", or If-Match: *.')
+        super().__init__(
+            "if_match_required",
+            'Send If-Match with the version you read, as in If-Match: "3", or If-Match: *.',
+        )
 
 
 class Unavailable(Problem):
+    """Something that is needed does not answer now."""
+
     status, title = 503, "Service unavailable"
 
 
 class UpstreamTimeout(Problem):
+    """Somebody behind did not answer in time."""
+
     status, title = 504, "Gateway timeout"
 
 

@@ -12,7 +12,7 @@ Instant = DateTime(timezone=True)
 
 
 class Row(SQLModel):
-    """The columns of every aggregate: identity, version, the event's partition, who and when, and the mark of deletion."""
+    """The columns of every aggregate: identity, version, the events' partition, who and when, whether deleted."""
 
     id: UUID = Field(primary_key=True)
     version: int
@@ -27,7 +27,9 @@ class Row(SQLModel):
 class External(SQLModel):
     """The column of rows that can be imported: `{source: id}`."""
 
-    external_ids: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB, sa_column_kwargs={"server_default": "{}"})
+    external_ids: dict[str, Any] = Field(
+        default_factory=dict, sa_type=JSONB, sa_column_kwargs={"server_default": "{}"}
+    )
 
 
 STAMPS = ("created_at", "created_by", "updated_at", "updated_by")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from fastapi import Request
 
@@ -74,11 +74,11 @@ def _check_strings(value: Any, path: str) -> None:
                 path, "character", "holds a NUL or half of a surrogate pair, which cannot be stored"
             )
     elif isinstance(value, dict):
-        for name, inner in value.items():
+        for name, inner in cast("dict[str, Any]", value).items():
             _check_strings(name, path)
             _check_strings(inner, name)
     elif isinstance(value, list):
-        for number, inner in enumerate(value):
+        for number, inner in enumerate(cast("list[Any]", value)):
             _check_strings(inner, f"{path}.{number}")
 
 

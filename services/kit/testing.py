@@ -1,8 +1,9 @@
 """What tests of a service need: its database, its API without a network, and callers by name."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Self
 from uuid import UUID
 
 from fastapi import FastAPI
@@ -41,7 +42,7 @@ class Callers:
         """Joins the caller to a member."""
         self.viewers[name] = replace(self.viewers[name], member_id=member_id)
 
-    async def __aenter__(self) -> "Callers":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -61,7 +62,7 @@ def settings_for(service: Service, url: str, given: Mapping[str, object] | None 
     return Settings.model_validate({f"{service.name}_database_url": SecretStr(url), **(given or {})})
 
 
-def prepared(service: Service):  # noqa: ANN201  # a plain callable for the fixture `database_url`
+def prepared(service: Service) -> Callable[[str], None]:
     """What makes an empty database the service's: for `database_url(prepare=...)`."""
 
     def prepare(url: str) -> None:
@@ -71,11 +72,14 @@ def prepared(service: Service):  # noqa: ANN201  # a plain callable for the fixt
 
 
 @asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[AsyncClient]:
+async def serving(app: FastAPI) -> AsyncGenerator[AsyncClient]:
     """A client of the app, with its lifespan running."""
-    async with app.router.lifespan_context(app):
-        async with AsyncClient(transport=ASGITransport(app), base_url="http://service.test") as client:
-            yield client
+    transport = ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        AsyncClient(transport=transport, base_url="http://service.test") as client,
+    ):
+        yield client
 
 
 @asynccontextmanager
@@ -87,7 +91,7 @@ async def api_of(
     peers: AsyncClient | None = None,
     on_statement: OnStatement | None = None,
     given: Mapping[str, object] | None = None,
-) -> AsyncIterator[AsyncClient]:
+) -> AsyncGenerator[AsyncClient]:
     """The service's API on a prepared database."""
     settings = settings_for(service, url, given)
     app = create_api(service, settings, judge=judge, peers=peers, on_statement=on_statement)

@@ -9,8 +9,8 @@ from services.contacts.accounts import service
 from services.contacts.accounts.queries import ACCOUNTS
 from services.contacts.accounts.schemas import (
     AccountCreate,
-    AccountList,
     AccountFound,
+    AccountList,
     AccountRead,
     AccountUpdate,
 )
@@ -25,23 +25,27 @@ IfMatch = Annotated[Expected, Depends(if_match)]
 
 @routes.get("/accounts", response_model=AccountList, openapi_extra={"parameters": ACCOUNTS.parameters()})
 async def list_accounts(request: Request, call: CallDep, tx: Reading) -> Response:
+    """The accounts that the caller sees."""
     asked = listing.parse(ACCOUNTS, request.query_params.multi_items())
     return json_text(await listing.page(tx, ACCOUNTS, asked, call.viewer))
 
 
 @routes.post("/accounts", status_code=201, response_model=AccountRead)
 async def create_account(body: AccountCreate, call: CallDep, tx: Statement) -> Response:
+    """Opens an account; without an owner it is the caller's."""
     row = await service.open_account(tx, call, body)
     return shown(row, status=201, location=f"/v1/accounts/{row.id}")
 
 
 @routes.post("/accounts/lookup", response_model=AccountFound)
 async def look_up_accounts(body: LookupRequest, call: CallDep, tx: Reading) -> Response:
+    """Those of these accounts that the caller sees."""
     return json_text(await lookup.find(tx, ACCOUNTS, body, call.viewer))
 
 
 @routes.get("/accounts/{id}", response_model=AccountRead)
 async def get_account(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """One account."""
     return shown(await service.show_account(tx, call, id))
 
 
@@ -49,4 +53,5 @@ async def get_account(id: UUID, call: CallDep, tx: Reading) -> Response:
 async def update_account(
     id: UUID, body: AccountUpdate, call: CallDep, tx: Transaction, expected: IfMatch
 ) -> Response:
+    """Changes an account (JSON merge patch)."""
     return shown(await service.change_account(tx, call, id, body, expected))

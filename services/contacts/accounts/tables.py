@@ -14,7 +14,6 @@ from services.kit.rows import External, Row
 class Account(Base, External, Row, table=True):
     """One organisation, with its owner and team among our people."""
 
-    __tablename__ = "account"
     __table_args__ = (
         ForeignKeyConstraint(["owner_id"], ["member.id"], name="account__owner_id__unknown"),
         ForeignKeyConstraint(

@@ -10,8 +10,8 @@ from services.contacts.members.queries import MEMBERS
 from services.contacts.members.schemas import (
     Me,
     MemberCreate,
-    MemberList,
     MemberFound,
+    MemberList,
     MemberRead,
     MemberUpdate,
 )
@@ -26,23 +26,27 @@ IfMatch = Annotated[Expected, Depends(if_match)]
 
 @routes.get("/members", response_model=MemberList, openapi_extra={"parameters": MEMBERS.parameters()})
 async def list_members(request: Request, call: CallDep, tx: Reading) -> Response:
+    """Our people, by name."""
     asked = listing.parse(MEMBERS, request.query_params.multi_items())
     return json_text(await listing.page(tx, MEMBERS, asked, call.viewer))
 
 
 @routes.post("/members", status_code=201, response_model=MemberRead)
 async def create_member(body: MemberCreate, call: CallDep, tx: Statement) -> Response:
+    """Adds one of our people; administrators only."""
     row = await service.add_member(tx, call, body)
     return shown(row, status=201, location=f"/v1/members/{row.id}")
 
 
 @routes.post("/members/lookup", response_model=MemberFound)
 async def look_up_members(body: LookupRequest, call: CallDep, tx: Reading) -> Response:
+    """The members with these ids."""
     return json_text(await lookup.find(tx, MEMBERS, body, call.viewer))
 
 
 @routes.get("/members/{id}", response_model=MemberRead)
 async def get_member(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """One of our people."""
     return shown(await service.show_member(tx, call, id))
 
 
@@ -50,9 +54,11 @@ async def get_member(id: UUID, call: CallDep, tx: Reading) -> Response:
 async def update_member(
     id: UUID, body: MemberUpdate, call: CallDep, tx: Transaction, expected: IfMatch
 ) -> Response:
+    """Changes a member (JSON merge patch); administrators only."""
     return shown(await service.change_member(tx, call, id, body, expected))
 
 
 @routes.get("/me", response_model=Me)
 async def get_me(call: CallDep, tx: Reading) -> Response:
+    """Who the caller is, with roles and member."""
     return json_text(await service.show_me(tx, call))

@@ -12,7 +12,6 @@ from services.kit.rows import External, Row
 class Member(Base, External, Row, table=True):
     """One of our people."""
 
-    __tablename__ = "member"
     __table_args__ = (
         ForeignKeyConstraint(["manager_id"], ["member.id"], name="member__manager_id__unknown"),
         CheckConstraint("manager_id <> id", name="member__manager_id__cycle"),

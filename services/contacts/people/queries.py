@@ -17,8 +17,8 @@ CONTACT = Aggregate(
     "contacts",
     Contact,
     (
-        "id", "account_id", "name", "title", "department", "level", "phones", "emails", "tenure_end_on", "real_influence",
-        "public_official", "preferred_channel", "do_not_contact", "external_ids", "version", *STAMPS,
+        "id", "account_id", "name", "title", "department", "level", "phones", "emails", "tenure_end_on",
+        "real_influence", "public_official", "preferred_channel", "do_not_contact", "external_ids", "version", *STAMPS,
     ),
 )  # fmt: skip
 LINK = Aggregate(

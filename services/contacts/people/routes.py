@@ -9,8 +9,8 @@ from services.contacts.people import service
 from services.contacts.people.queries import CONTACTS, LINKS
 from services.contacts.people.schemas import (
     ContactCreate,
-    ContactList,
     ContactFound,
+    ContactList,
     ContactRead,
     ContactUpdate,
     LinkCreate,
@@ -28,23 +28,27 @@ IfMatch = Annotated[Expected, Depends(if_match)]
 
 @routes.get("/contacts", response_model=ContactList, openapi_extra={"parameters": CONTACTS.parameters()})
 async def list_contacts(request: Request, call: CallDep, tx: Reading) -> Response:
+    """The people at the accounts that the caller sees."""
     asked = listing.parse(CONTACTS, request.query_params.multi_items())
     return json_text(await listing.page(tx, CONTACTS, asked, call.viewer))
 
 
 @routes.post("/contacts", status_code=201, response_model=ContactRead)
 async def create_contact(body: ContactCreate, call: CallDep, tx: Statement) -> Response:
+    """Adds a person at an account."""
     row = await service.add_contact(tx, call, body)
     return shown(row, status=201, location=f"/v1/contacts/{row.id}")
 
 
 @routes.post("/contacts/lookup", response_model=ContactFound)
 async def look_up_contacts(body: LookupRequest, call: CallDep, tx: Reading) -> Response:
+    """Those of these people whom the caller sees."""
     return json_text(await lookup.find(tx, CONTACTS, body, call.viewer))
 
 
 @routes.get("/contacts/{id}", response_model=ContactRead)
 async def get_contact(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """One person."""
     return shown(await service.show_contact(tx, call, id))
 
 
@@ -52,11 +56,13 @@ async def get_contact(id: UUID, call: CallDep, tx: Reading) -> Response:
 async def update_contact(
     id: UUID, body: ContactUpdate, call: CallDep, tx: Statement, expected: IfMatch
 ) -> Response:
+    """Changes a person (JSON merge patch)."""
     return shown(await service.change_contact(tx, call, id, body, expected))
 
 
 @routes.get("/contacts/{id}/links", response_model=LinkList, openapi_extra={"parameters": LINKS.parameters()})
 async def list_links(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+    """How the person stands to others."""
     await service.show_contact(tx, call, id)
     asked = listing.parse(LINKS, request.query_params.multi_items())
     return json_text(await listing.page(tx, LINKS, asked, call.viewer, {"contact": id}))
@@ -64,11 +70,13 @@ async def list_links(id: UUID, request: Request, call: CallDep, tx: Reading) -> 
 
 @routes.post("/contacts/{id}/links", status_code=201, response_model=LinkRead)
 async def create_link(id: UUID, body: LinkCreate, call: CallDep, tx: Transaction) -> Response:
+    """Says how the person stands to another one."""
     row = await service.link_contacts(tx, call, id, body)
     return shown(row, status=201, location=f"/v1/contacts/{id}/links/{row.id}")
 
 
 @routes.delete("/contacts/{id}/links/{link_id}", status_code=204)
 async def delete_link(id: UUID, link_id: UUID, call: CallDep, tx: Statement, expected: IfMatch) -> Response:
+    """Takes a link back."""
     await service.unlink_contacts(tx, call, id, link_id, expected)
     return Response(status_code=204)

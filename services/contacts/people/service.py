@@ -44,7 +44,10 @@ async def change_contact(tx: Session, call: Call, id: UUID, body: ContactUpdate,
 
 
 async def link_contacts(tx: Session, call: Call, id: UUID, body: LinkCreate) -> Shown:
-    """Links the person to another one. Raises NotFound, Forbidden, Invalid (unknown person, a circle), Conflict (linked already)."""
+    """Links the person to another one.
+
+    Raises NotFound, Forbidden, Invalid (unknown person, a circle), Conflict (linked already).
+    """
     require_writer(call.viewer)
     account = await queries.account_of(tx, call, id)
     if account is None:

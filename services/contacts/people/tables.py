@@ -17,7 +17,6 @@ EMPTY_LIST = {"server_default": text("'[]'")}
 class Contact(Base, External, Row, table=True):
     """A person at the customer."""
 
-    __tablename__ = "contact"
     __table_args__ = (
         ForeignKeyConstraint(["account_id"], ["account.id"], name="contact__account_id__unknown"),
         Index("contact_name", "name", "id"),
@@ -43,7 +42,7 @@ class Contact(Base, External, Row, table=True):
 class ContactLink(Base, Row, table=True):
     """How one person stands to another, seen by us."""
 
-    __tablename__ = "contact_link"
+    __tablename__ = "contact_link"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (
         ForeignKeyConstraint(
             ["from_contact_id"], ["contact.id"], name="contact_link__from_contact_id__unknown"

@@ -4,14 +4,32 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from services.kit.migrations import kit_sql
+from services.kit.migrations import execute_kit_sql
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    op.execute(kit_sql("0001_kit.sql"))
+    execute_kit_sql(op.get_bind(), "0001_kit.sql")
+    op.create_table(
+        "account_standing",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("partition_key", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "deal_team_ids",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'[]'"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
     op.create_table(
         "member",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -43,6 +61,23 @@ def upgrade() -> None:
     )
     op.create_index("member_manager", "member", ["manager_id", "name", "id"], unique=False)
     op.create_index("member_name", "member", ["name", "id"], unique=False)
+    op.create_table(
+        "opportunity",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=True),
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "opportunity_account",
+        "opportunity",
+        ["account_id"],
+        unique=False,
+        postgresql_where=sa.text("status = 'OPEN'"),
+    )
     op.create_table(
         "account",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -171,6 +206,7 @@ def upgrade() -> None:
     op.create_index("contact_link_to", "contact_link", ["to_contact_id", "kind"], unique=False)
     op.execute("SELECT watch_members()")
     op.execute("SELECT watch_accounts()")
+    op.execute("SELECT watch_deals()")
     op.execute("SELECT watch_external_ids('member')")
     op.execute("SELECT watch_external_ids('account')")
     op.execute("SELECT watch_external_ids('contact')")

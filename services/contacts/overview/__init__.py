@@ -1,0 +1,1 @@
+"""An account as its view shows it: itself, its standing, its people."""

@@ -1,0 +1,48 @@
+"""The SELECT behind this service's part of an account's view."""
+
+from functools import lru_cache
+from typing import LiteralString, cast
+from uuid import UUID
+
+from psycopg import sql
+
+from services.contacts.accounts.queries import ACCOUNT, SIGHT
+from services.contacts.people.queries import CONTACT
+from services.contacts.standings.queries import STANDING
+from services.kit.app import Call
+from services.kit.db import Session, one
+from services.kit.problems import NotFound
+
+MOST_PEOPLE: LiteralString = "200"
+
+_PART = sql.SQL("""
+SELECT json_build_object(
+  'account', {account},
+  'standing', (SELECT {standing} FROM account_standing r WHERE r.id = a.id),
+  'people', (
+    SELECT coalesce(json_agg({contact} ORDER BY r.name, r.id), '[]')
+    FROM (SELECT r.* FROM contact r WHERE r.account_id = a.id AND r.deleted_at IS NULL
+          ORDER BY r.name, r.id LIMIT {most}) r
+  ))::text
+FROM account r, LATERAL (SELECT r.id) a
+WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND {sight}""")
+
+
+@lru_cache
+def _statement(sight: LiteralString) -> sql.SQL:
+    text = _PART.format(
+        account=ACCOUNT.json(),
+        standing=STANDING.json(),
+        contact=CONTACT.json(),
+        most=sql.SQL(MOST_PEOPLE),
+        sight=sql.SQL(sight),
+    )
+    return sql.SQL(cast("LiteralString", text.as_string(None)))
+
+
+async def account_part(session: Session, call: Call, id: UUID) -> str:
+    """The account with its standing and its people as JSON text, in one statement. Raises NotFound."""
+    row = await one(session, _statement(SIGHT.visible(call.viewer)), {"id": id, "viewer": call.member_id})
+    if row is None:
+        raise NotFound("account")
+    return str(row[0])

@@ -1,0 +1,1 @@
+"""What is derived about accounts from what other services tell."""
