@@ -130,15 +130,15 @@ shown AS (
 ), entry AS (
   INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent, imported,
                        changed, state, state_version)
-  SELECT %(type)s::text, {name}, id, version, partition_key, %(actor)s::text, %(request_id)s::text,
-         %(traceparent)s::text, %(imported)s::boolean, {changed}, state, {state_version} FROM shown
+  SELECT %(_type)s::text, {name}, id, version, partition_key, %(_actor)s::text, %(_request_id)s::text,
+         %(_traceparent)s::text, %(_imported)s::boolean, {changed}, state, {state_version} FROM shown
   RETURNING id, recorded_at
 ), queued AS (
   INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry
 ), keyed AS (
   INSERT INTO idempotency_key (caller, key, fingerprint, status, version, answer)
-  SELECT %(caller)s::text, %(key)s::text, %(fingerprint)s::bytea, %(status)s::smallint, {answer}
-  FROM shown WHERE %(key)s::text IS NOT NULL
+  SELECT %(_caller)s::text, %(_key)s::text, %(_fingerprint)s::bytea, %(_status)s::smallint, {answer}
+  FROM shown WHERE %(_key)s::text IS NOT NULL
 )
 SELECT id, version, answer::text FROM shown""")
 
@@ -161,18 +161,27 @@ def _recorded(aggregate: Aggregate, *, source: sql.Composable, before: bool, ans
 
 
 @lru_cache(maxsize=512)
-def _create_statement(aggregate: Aggregate, names: tuple[str, ...], guard: LiteralString) -> sql.SQL:
+def _create_statement(
+    aggregate: Aggregate,
+    names: tuple[str, ...],
+    filled: tuple[tuple[str, LiteralString], ...],
+    guard: LiteralString,
+) -> sql.SQL:
     columns = aggregate.columns
+    found = {name: sql.SQL("(" + text + ")") for name, text in filled}
     text = sql.SQL("""WITH born AS (
   INSERT INTO {relation} AS r (id, version, partition_key, created_at, created_by, updated_at, updated_by{columns})
-  SELECT %(id)s::uuid, 1, coalesce(%(partition_key)s::uuid, %(id)s::uuid),
-         now(), %(actor)s::text, now(), %(actor)s::text{values}
+  SELECT %(id)s::uuid, 1, coalesce({partition_key}, %(id)s::uuid),
+         now(), %(_actor)s::text, now(), %(_actor)s::text{values}
   WHERE {guard}
   RETURNING r.*
 ), {recorded}""").format(
         relation=aggregate.relation,
         columns=sql.Composed([sql.SQL(", {}").format(sql.Identifier(name)) for name in names]),
-        values=sql.Composed([sql.SQL(", {}").format(_value(name, columns[name])) for name in names]),
+        values=sql.Composed(
+            [sql.SQL(", {}").format(found.get(name) or _value(name, columns[name])) for name in names]
+        ),
+        partition_key=found.get("partition_key") or sql.SQL("%(partition_key)s::uuid"),
         guard=sql.SQL(guard),
         recorded=_recorded(aggregate, source=sql.SQL("born r"), before=False, answered=True),
     )
@@ -190,7 +199,7 @@ def _update_statement(
     ]
     text = sql.SQL("""WITH hit AS (
   UPDATE {relation} AS r
-  SET {sets}, version = r.version + 1, updated_at = now(), updated_by = %(actor)s::text
+  SET {sets}, version = r.version + 1, updated_at = now(), updated_by = %(_actor)s::text
   WHERE r.id = %(id)s::uuid AND (r.version = %(expected)s::integer OR %(expected)s::integer IS NULL)
     AND ({moved}) AND {alive} AND {allowed}
   RETURNING old AS before, new AS after
@@ -212,16 +221,17 @@ def _frozen(text: sql.Composed) -> sql.SQL:
 
 
 def _told(cause: Cause, type_: str, status: int) -> dict[str, Any]:
-    return {
+    """What goes with every change, apart from the columns: an activity has a type and a status of its own."""
+    told = {
         "type": type_,
         "actor": cause.actor,
-        "viewer": cause.member_id,
         "request_id": cause.request_id,
         "traceparent": cause.traceparent,
         "imported": cause.imported,
         "status": status,
         **parameters(cause.key),
     }
+    return {f"_{name}": value for name, value in told.items()} | {"viewer": cause.member_id}
 
 
 async def create(
@@ -233,16 +243,18 @@ async def create(
     id: UUID | None = None,
     partition_key: UUID | None = None,
     fact: str = "created",
+    filled: Mapping[str, LiteralString] = NOTHING,
     guard: LiteralString = "true",
     given: Mapping[str, Any] | None = None,
     status: int = 201,
 ) -> Shown | None:
-    """Writes a new row and what goes with it. None when `guard` (SQL over `given`) does not hold: nothing was written.
+    """Writes a new row and what goes with it. None when `guard` does not hold: nothing was written.
 
-    `partition_key` is the row's for ever: its account's id, else its own. Raises psycopg.errors.UniqueViolation and the
+    `partition_key` is the row's for ever: its account's id, else its own. `filled` are columns, `partition_key` among
+    them, that SQL finds; it and `guard` are over `values` and `given`. Raises psycopg.errors.UniqueViolation and the
     like where the table's constraints do.
     """
-    statement = _create_statement(aggregate, tuple(values), guard)
+    statement = _create_statement(aggregate, tuple(values), tuple(filled.items()), guard)
     told = _told(cause, f"{aggregate.name}.{fact}", status)
     parameters_ = (
         sent(aggregate, values)
