@@ -200,7 +200,11 @@ def _desk_handler(servers: Servers) -> type[socketserver.StreamRequestHandler]:
 
 def _hold(directory: Path) -> IO[bytes]:
     lock = (directory / "lock").open("wb")
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise
     return lock
 
 

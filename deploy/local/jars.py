@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -67,10 +67,20 @@ def fetch(advance: Callable[[int, int], None] = lambda _done, _total: None) -> P
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="fetching-") as unfinished:
         jars = Path(unfinished) / "jars"
         jars.mkdir()
-        for done, _ in enumerate(_fetch_all(wanted, Path(unfinished), jars), start=1):
+        context = MavenContext(repo_cache=Path(unfinished) / "repository", timeout=60)
+        for done, _ in enumerate(collect(wanted, context, jars), start=1):
             advance(done, len(wanted))
         _settle(jars, target)
     return target
+
+
+def collect(wanted: Sequence[LockedJar], context: MavenContext, into: Path) -> Iterator[Path]:
+    """Bring every jar from where `context` finds it into the directory `into`, yielding each as it arrives.
+
+    Raises a StackProblem for a jar that cannot be had, and for one whose bytes are not the lock's.
+    """
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        yield from pool.map(partial(_fetch_one, context, into), wanted)
 
 
 def lock() -> None:
@@ -85,13 +95,7 @@ def lock() -> None:
     LOCK.write_text(note + "".join(sorted(lines, key=lambda line: line.split()[1])))
 
 
-def _fetch_all(wanted: tuple[LockedJar, ...], cache: Path, jars: Path) -> Iterator[Path]:
-    context = MavenContext(repo_cache=cache / "repository", timeout=60)
-    with ThreadPoolExecutor(_PARALLEL) as pool:
-        yield from pool.map(partial(_fetch_one, context, jars), wanted)
-
-
-def _fetch_one(context: MavenContext, jars: Path, jar: LockedJar) -> Path:
+def _fetch_one(context: MavenContext, into: Path, jar: LockedJar) -> Path:
     group, artifact, version = jar.coordinate.split(":")
     try:
         found = context.project(group, artifact).at_version(version).artifact().resolve()
@@ -101,7 +105,7 @@ def _fetch_one(context: MavenContext, jars: Path, jar: LockedJar) -> Path:
         ) from error
     if _sha256(found) != jar.sha256:
         raise StackProblem(f"{jar.coordinate}: its checksum is not the one in {LOCK.name}; it is not used.")
-    return Path(shutil.move(found, jars / jar.filename))
+    return Path(shutil.move(found, into / jar.filename))
 
 
 def _settle(jars: Path, target: Path) -> None:

@@ -197,7 +197,7 @@ def require_version(url: str, setting: str) -> None:
         with psycopg.connect(url, connect_timeout=5) as connection:
             version = connection.info.server_version
     except psycopg.OperationalError as error:
-        raise StackProblem(f"{setting}: no PostgreSQL answers there: {_last_line(str(error))}") from error
+        raise StackProblem(f"{setting}: no PostgreSQL answers there: {str(error).splitlines()[0]}") from error
     refuse_version(version, setting)
 
 

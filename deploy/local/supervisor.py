@@ -7,9 +7,10 @@ parent's death through the thread that started them, so no other thread may.
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -24,6 +25,7 @@ from deploy.local.problems import StackProblem
 LOG_BYTES = 10_000_000
 _LOOK_EVERY = 0.2
 _TRIM_EVERY = 5.0
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LONGEST_PAUSE = 30.0
 _STEADY_AFTER = 60.0
 
@@ -65,6 +67,18 @@ class Supervisor:
         self._phase: Phase = "starting"
         self.addresses: dict[str, str] = {}
         self.ending = asyncio.Event()
+
+    async def conduct(self, work: Coroutine[None, None, None]) -> None:
+        """Do `work` until it fails or a signal asks for an end; then end everything, and only then return.
+
+        Raises what `work` raised. To be called once, from the main thread's event loop.
+        """
+        for number in _ENDING_SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, self.ask_to_end)
+        try:
+            await self._unless_ending(work)
+        finally:
+            await self.end()
 
     def ask_to_end(self) -> None:
         """What a signal does: the first asks for an orderly end, a second insists."""
@@ -128,6 +142,16 @@ class Supervisor:
         for _, members in groupby(stages, key=lambda kept: kept.charge.stage):
             await asyncio.gather(*(_end(kept.charge.program, kept.child) for kept in members))
         self._home.forget()
+
+    async def _unless_ending(self, work: Coroutine[None, None, None]) -> None:
+        working = asyncio.create_task(work)
+        ending = asyncio.create_task(self.ending.wait())
+        await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if not working.done():
+            working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
 
     def _look_after(self, kept: _Kept) -> None:
         """One look at a child: notice that it crashed, or start it again when its pause is over."""

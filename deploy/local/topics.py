@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,12 +49,13 @@ class TopicAdmin(Protocol):
 
 def connect(bootstrap_servers: str) -> TopicAdmin:
     """An admin client; a StackProblem where no broker answers."""
+    # Looked at first: the client tries for half a minute and leaves its sockets open.
+    if not any(_listens(address) for address in bootstrap_servers.split(",")):
+        raise StackProblem(_nobody(bootstrap_servers))
     try:
         client = KafkaAdminClient(bootstrap_servers=bootstrap_servers, client_id="foothold")
     except KafkaError as error:
-        raise StackProblem(
-            f"No Kafka broker answers at {bootstrap_servers}; is KAFKA_BOOTSTRAP_SERVERS right?"
-        ) from error
+        raise StackProblem(_nobody(bootstrap_servers)) from error
     return cast("TopicAdmin", client)
 
 
@@ -173,6 +175,19 @@ def _refuse_other_partitions(topic: Topic, held: int | None) -> None:
             f"Topic {topic.name} has {held} partitions where {topic.partitions} are declared; partitions are"
             " never altered: declare what is there, or start a new generation of the topic."
         )
+
+
+def _nobody(bootstrap_servers: str) -> str:
+    return f"No Kafka broker answers at {bootstrap_servers}; is KAFKA_BOOTSTRAP_SERVERS right?"
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.strip().rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _create(admin: TopicAdmin, topics: Sequence[Topic]) -> None:

@@ -6,9 +6,7 @@ process at once, then the demo data. A signal at any moment leads to the same or
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 
 import httpx
 from rich.console import Console
@@ -25,8 +23,6 @@ from deploy.local.screen import final_screen
 from deploy.local.stack import STORES, Stack, exists
 from deploy.local.steps import Steps
 from deploy.local.supervisor import Charge, Supervisor, last_words, start_all
-
-_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(stack: Stack, console: Console, *, demo: bool) -> None:
@@ -49,17 +45,14 @@ class _Up:
         self._supervisor = Supervisor(stack.home, stack.base_port, self._steps.say)
 
     async def run(self) -> None:
-        for number in _ENDING_SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(number, self._supervisor.ask_to_end)
         code = 0
         try:
-            await self._unless_ending(self._serve())
+            await self._supervisor.conduct(self._serve())
         except (StackProblem, OSError) as error:
             self._steps.say(f"[red]{escape(one_sentence(error))}[/]")
             code = 1
-        finally:
-            await self._end()
-        self._leave(code)
+        self._console.file.flush()
+        os._exit(code)
 
     async def _serve(self) -> None:
         with self._steps.shown():
@@ -127,26 +120,6 @@ class _Up:
         await asyncio.to_thread(broker.prepare)
         ready = _in_thread(lambda: launch.listens(broker.port))
         await self._supervisor.start(Charge(program=broker.program(), ready=ready, stage=STORES, patience=90))
-
-    async def _unless_ending(self, work: Coroutine[None, None, None]) -> None:
-        """Do `work` until it fails or an end is asked for, whichever is first."""
-        working = asyncio.create_task(work)
-        ending = asyncio.create_task(self._supervisor.ending.wait())
-        await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
-        ending.cancel()
-        if working.done():
-            working.result()
-        working.cancel()
-        with suppress(asyncio.CancelledError):
-            await working
-
-    async def _end(self) -> None:
-        with self._steps.shown(), self._steps.step("Ending"):
-            await self._supervisor.end()
-
-    def _leave(self, code: int) -> None:
-        self._console.file.flush()
-        os._exit(code)
 
 
 def _in_thread(look: Callable[[], bool]) -> Callable[[], Coroutine[None, None, bool]]:
