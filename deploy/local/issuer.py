@@ -315,7 +315,8 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Foothold:
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 34rem; margin: 3rem auto; padding: 0 1rem; }}
 button, input[type=email] {{ display: block; width: 100%; box-sizing: border-box; margin: .4rem 0;
-  padding: .6rem; font: inherit; text-align: left; border: 1px solid #bbb; border-radius: .4rem; background: #fff; }}
+  padding: .6rem; font: inherit; text-align: left; background: #fff;
+  border: 1px solid #bbb; border-radius: .4rem; }}
 button:hover {{ border-color: #0a6; }} small {{ color: #667; }}
 </style>
 <h1>Who are you today?</h1>

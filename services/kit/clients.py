@@ -5,27 +5,35 @@ every request pays: forwarding through it costs a third of what it costs through
 follows redirects, reads proxies from the environment, nor sends a write twice.
 """
 
+from collections.abc import AsyncIterable
+from contextlib import AbstractAsyncContextManager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Literal, TypeAlias
 
 import aiohttp
 import httpx
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
 from httpx import ASGITransport, AsyncBaseTransport, AsyncClient, HTTPError, InvalidURL
 from httpx_aiohttp import AiohttpTransport
+from yarl import URL
 
 __all__ = [
     "CLIENT_KEEP_ALIVE",
     "SERVER_KEEP_ALIVE",
+    "TROUBLES",
     "ASGITransport",
     "AsyncBaseTransport",
     "AsyncClient",
     "ClientResponse",
     "ClientSession",
     "HTTPError",
-    "Interrupted",
     "InvalidURL",
+    "Trouble",
+    "Waits",
+    "call",
     "open_client",
     "open_session",
+    "trouble_of",
 ]
 
 # Seconds. A client lets go of an idle connection before its server does: a request sent into a connection
@@ -36,6 +44,13 @@ CLIENT_KEEP_ALIVE = 4.5
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 # What aiohttp would add by itself; what a caller did not say is not said for them.
 _UNSAID = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+
+
+# What can go wrong with a call of a session, and what it comes down to: no connection, no answer in time, or an
+# answer that cannot be used (where it was a write, nobody knows whether it took effect).
+TROUBLES = (aiohttp.ClientError, TimeoutError, OSError)
+Trouble: TypeAlias = Literal["unreachable", "timeout", "error"]
+Waits: TypeAlias = aiohttp.ClientTimeout
 
 
 class Interrupted(aiohttp.ClientError):
@@ -64,6 +79,23 @@ def open_session() -> ClientSession:
     )
 
 
+def call(
+    session: ClientSession,
+    method: str,
+    url: str,
+    *,
+    headers: list[tuple[str, str]],
+    body: bytes | AsyncIterable[bytes] | None = None,
+    waits: Waits,
+) -> AbstractAsyncContextManager[ClientResponse]:
+    """One request, its URL taken as it is; the answer's body is still to be read inside. Raises `TROUBLES`.
+
+    A body that comes in pieces wants its length among the headers, or goes out chunked.
+    """
+    address = URL(url, encoded=True)
+    return session.request(method, address, headers=headers, data=body, timeout=waits, allow_redirects=False)
+
+
 async def _send_writes_once(request: ClientRequest, send: ClientHandlerType) -> ClientResponse:
     """aiohttp repeats PUT and DELETE when a kept connection breaks, but not on errors of other kinds."""
     if request.method in READS:
@@ -74,3 +106,14 @@ async def _send_writes_once(request: ClientRequest, send: ClientHandlerType) -> 
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise Interrupted(str(error)) from error
+
+
+def trouble_of(error: Exception) -> Trouble:
+    """What one of `TROUBLES` comes down to."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectorError):
+        return "unreachable"
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, aiohttp.ServerDisconnectedError | OSError):
+        return "unreachable"
+    return "error"

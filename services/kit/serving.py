@@ -1,5 +1,6 @@
 """One way to serve HTTP: uvicorn on uvloop and httptools, its own access log off, a graceful end."""
 
+import gc
 from typing import cast
 
 import uvicorn
@@ -13,6 +14,9 @@ DRAIN_SECONDS = 10
 
 def serve(app: ASGIApp, *, host: str, port: int) -> None:
     """Serves until SIGTERM or SIGINT; requests that are under way then get `DRAIN_SECONDS` to end."""
+    # What was imported stays for good: looking through it again costs some 40 ms of silence each time.
+    gc.collect()
+    gc.freeze()
     uvicorn.run(
         cast("ASGIApplication", app),
         host=host,

@@ -1,0 +1,1 @@
+"""The one door: identity, forwarding, composed views."""

@@ -1,0 +1,132 @@
+"""The composition of the gateway: one door in front of forwarding, the account view and a few pages.
+
+`python -m gateway.main` serves it on HOST and PORT.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from gateway.routes import health, pages
+from gateway.routes.account_view import PART_SECONDS, AccountView
+from gateway.routes.documents import install_documents
+from gateway.routes.door import METHODS, Door
+from gateway.routes.forward import ANSWER_SECONDS, Forward
+from gateway.upstreams import Upstreams
+from services.kit.identity import Verifier
+from services.kit.problems import BadRequest, MethodNotAllowed, NotFound, Problem, problem_response
+from services.kit.serving import serve
+from services.kit.settings import Settings
+from services.kit.telemetry import BodyLimit, Telemetry, configure_logging, request_id_of
+
+TITLE = "Foothold"
+DESCRIPTION = (
+    "Who decides, where we stand with them, what to do next: one API for accounts, deals and activities."
+)
+
+_CORS_REQUEST = (
+    "Authorization",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "traceparent",
+    "X-Request-Id",
+)
+_CORS_ANSWER = ("ETag", "Location", "Idempotency-Replayed", "Retry-After", "X-Request-Id")
+
+
+def create_gateway(
+    settings: Settings,
+    *,
+    verifier: Verifier | None = None,
+    part_seconds: float = PART_SECONDS,
+    answer_seconds: float = ANSWER_SECONDS,
+) -> ASGIApp:
+    """The gateway as an ASGI app; its lifespan opens and closes what it calls services with.
+
+    Tests give a verifier of their own and shorter waits.
+    """
+    upstreams = Upstreams(settings)
+    judge = verifier or Verifier(settings)
+    door = Door(
+        judge,
+        view=AccountView(upstreams, part_seconds=part_seconds),
+        forward=Forward(upstreams, answer_seconds=answer_seconds),
+        pages=_pages(upstreams, judge),
+    )
+    return Telemetry(_shared_with(settings.cors_origins, BodyLimit(door)), service="gateway")
+
+
+def _shared_with(origins: tuple[str, ...], app: ASGIApp) -> ASGIApp:
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=METHODS,
+        allow_headers=_CORS_REQUEST,
+        expose_headers=_CORS_ANSWER,
+    )
+
+
+def _pages(upstreams: Upstreams, verifier: Verifier) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        upstreams.open()
+        async with verifier:
+            yield
+        await upstreams.close()
+
+    app = FastAPI(
+        title=TITLE,
+        description=DESCRIPTION,
+        version="1",
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.verifier = verifier
+    app.include_router(pages.router)
+    app.include_router(health.router)
+    install_documents(app, upstreams)
+    app.add_exception_handler(Problem, _refused)
+    app.add_exception_handler(HTTPException, _refused)
+    return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    return problem_response(
+        _problem_of(error), request_id=request_id_of(request.scope), instance=request.url.path
+    )
+
+
+def _problem_of(error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case HTTPException(status_code=404):
+            return NotFound("path")
+        case HTTPException(status_code=405):
+            return MethodNotAllowed(
+                "method_not_allowed", "This path does not take this method.", headers=error.headers
+            )
+        case _:
+            return BadRequest("bad_request", "The request cannot be read.")
+
+
+def main() -> None:
+    """Serves on the settings' host and port, until SIGTERM or SIGINT."""
+    settings = Settings()
+    configure_logging(settings.log_level, process="gateway")
+    serve(create_gateway(settings), host=settings.host, port=settings.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""`GET /v1/accounts/{id}/view`: what all services know of one account, asked at once, spliced into one answer."""
+
+import asyncio
+
+from starlette.types import Receive, Scope, Send
+
+from gateway.routes.door import Passed, not_allowed
+from gateway.routes.forward import back
+from gateway.upstreams import Answer, Upstreams
+from gateway.views.account import PARTS, Reason, is_part, spliced
+from services.kit.clients import Trouble
+from services.kit.clock import now
+from services.kit.problems import NotFound, Unavailable
+from services.kit.telemetry import header_of, request_id_of
+
+PART_SECONDS = 2.0
+
+# What a service says of the caller or the request holds for the whole view.
+_SAYS_NO = frozenset((400, 401, 403, 422))
+_PASSED_ON = (b"authorization", b"traceparent", b"tracestate", b"accept-language")
+
+
+class AccountView:
+    """Asks every service for its part of the view, each within a time budget."""
+
+    def __init__(self, upstreams: Upstreams, *, part_seconds: float = PART_SECONDS) -> None:
+        self._upstreams, self._seconds = upstreams, part_seconds
+
+    async def __call__(self, passed: Passed, scope: Scope, _receive: Receive, send: Send) -> None:
+        """One request that the door let in.
+
+        Raises NotFound when every service that answers says so, Unavailable when none answers.
+        """
+        if scope["method"] not in ("GET", "HEAD"):
+            raise not_allowed(("GET", "HEAD"))
+        as_of = now()
+        headers = _headers(scope)
+        asked = (self._upstreams.ask(part, passed.target, headers, seconds=self._seconds) for part in PARTS)
+        answers = dict(zip(PARTS, await asyncio.gather(*asked), strict=True))
+        refusal = next((a for a in answers.values() if isinstance(a, Answer) and a.status in _SAYS_NO), None)
+        if refusal is not None:
+            await _send(send, refusal.status, back(refusal.headers), refusal.body)
+        else:
+            body = spliced(_parts(answers), as_of)
+            length = (b"content-length", str(len(body)).encode())
+            await _send(send, 200, [(b"content-type", b"application/json"), length], body)
+
+
+def _parts(answers: dict[str, Answer | Trouble]) -> dict[str, bytes | Reason]:
+    parts: dict[str, bytes | Reason] = {part: _part(part, answer) for part, answer in answers.items()}
+    if not any(isinstance(part, bytes) for part in parts.values()):
+        if "not_yet" in parts.values():
+            raise NotFound("account")
+        raise Unavailable(
+            "upstream_unreachable", "No service answers; try again.", headers={"Retry-After": "2"}
+        )
+    return parts
+
+
+def _part(part: str, answer: Answer | Trouble) -> bytes | Reason:
+    if isinstance(answer, str):
+        return answer
+    if answer.status == 404:
+        return "not_yet"
+    usable = answer.status == 200 and answer.media_type == "application/json" and is_part(part, answer.body)
+    return answer.body if usable else "error"
+
+
+def _headers(scope: Scope) -> list[tuple[str, str]]:
+    passed_on = [(name, header_of(scope, name)) for name in _PASSED_ON]
+    kept = [(name.decode(), value.decode("latin-1")) for name, value in passed_on if value is not None]
+    return [*kept, ("accept", "application/json"), ("x-request-id", request_id_of(scope) or "")]
+
+
+async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,142 @@
+"""The door: every request under /v1 is judged here, by its path and its token, before anything is asked of a service.
+
+Plain ASGI, for it is on the way of every request. What is not under /v1 (pages, documents, health) goes to an
+ordinary app.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import unquote_to_bytes
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.upstreams import OWNER_OF
+from services.kit.identity import Verifier
+from services.kit.problems import (
+    BadRequest,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    Unauthorized,
+    problem_response,
+)
+from services.kit.telemetry import ROUTE, request_id_of
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+_PLAIN = re.compile(rb"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
+_VIEW = re.compile(rb"/v1/accounts/[^/]+/view")
+_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_WORD = re.compile(r"[a-z][a-z-]{0,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A request that the door let in: its target as it came (path and query), and the service that owns it."""
+
+    target: str
+    service: str
+
+
+class Room(Protocol):
+    """Where a request goes from the door."""
+
+    async def __call__(self, passed: Passed, scope: Scope, receive: Receive, send: Send, /) -> None: ...
+
+
+class Door:
+    """Lets requests in: to the account view, to forwarding, or, outside of /v1, to the pages."""
+
+    def __init__(self, verifier: Verifier, *, view: Room, forward: Room, pages: ASGIApp) -> None:
+        self._verifier, self._view, self._forward, self._pages = verifier, view, forward, pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection of an ASGI server."""
+        if scope["type"] != "http" or not scope["raw_path"].startswith(b"/v1/"):
+            await self._pages(scope, receive, send)
+            return
+        try:
+            await self._let_in(scope, receive, send)
+        except Problem as problem:
+            instance = scope["raw_path"].decode("ascii", "replace")
+            response = problem_response(problem, request_id=request_id_of(scope), instance=instance)
+            await response(scope, receive, send)
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: bytes = scope["raw_path"]
+        segments = judged(path)
+        scope[ROUTE] = template(segments)
+        service = OWNER_OF.get(segments[1])
+        if service is None:
+            raise NotFound("path")
+        if scope["method"] not in METHODS:
+            raise not_allowed(METHODS)
+        await self._verifier.viewer(_authorization(scope))
+        room = self._view if _VIEW.fullmatch(path) else self._forward
+        await room(Passed(_target(path, scope["query_string"]), service), scope, receive, send)
+
+
+def not_allowed(methods: tuple[str, ...]) -> MethodNotAllowed:
+    """The refusal of a method, with those that the path takes."""
+    allowed = ", ".join(methods)
+    detail = f"This path does not take this method; it takes {allowed}."
+    return MethodNotAllowed("method_not_allowed", detail, headers={"Allow": allowed})
+
+
+def judged(path: bytes) -> list[str]:
+    """The path's segments, decoded. A service must read the very path that was judged here.
+
+    Raises BadRequest for what two readers could understand differently: empty segments, `.` and `..`, encoded
+    slashes, backslashes, control characters, and what is not UTF-8.
+    """
+    if _PLAIN.fullmatch(path):
+        return path[1:].decode("ascii").split("/")
+    segments = [_decoded(segment) for segment in path[1:].split(b"/")]
+    if segments[-1] == "" and all(segments[:-1]):
+        raise NotFound("path")
+    for segment in segments:
+        if segment in ("", ".", "..") or "/" in segment or "\\" in segment or not segment.isprintable():
+            raise _malformed()
+    return segments
+
+
+def _decoded(segment: bytes) -> str:
+    try:
+        return unquote_to_bytes(segment).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _malformed() from error
+
+
+def _malformed() -> BadRequest:
+    return BadRequest(
+        "path_malformed",
+        "The path holds an empty segment, a dot segment, an encoded slash or a character that has no place there.",
+    )
+
+
+def template(segments: list[str]) -> str:
+    """The path for logs: ids and what callers made up are left out, so that it names a route and no row."""
+    shown = list(segments[:2])
+    for segment in segments[2:]:
+        after_word = shown[-1] != "{id}" and len(shown) > 2
+        if _ID.fullmatch(segment):
+            shown.append("{id}")
+        else:
+            shown.append(segment if _WORD.fullmatch(segment) and not after_word else "{value}")
+    return "/" + "/".join(shown)
+
+
+def _target(path: bytes, query: bytes) -> str:
+    try:
+        return (path + b"?" + query if query else path).decode("ascii")
+    except UnicodeDecodeError as error:
+        raise BadRequest("query_malformed", "The query holds bytes that must be percent-encoded.") from error
+
+
+def _authorization(scope: Scope) -> str | None:
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    given = [value for name, value in headers if name == b"authorization"]
+    if len(given) > 1:
+        raise Unauthorized("token_malformed", "Send one Authorization header.")
+    return given[0].decode("latin-1") if given else None

@@ -1,0 +1,1 @@
+"""Pure composition: from the answers of services to one answer."""
