@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, LiteralString, cast
 from uuid import UUID
 
@@ -53,10 +53,15 @@ class Aggregate:
         """The table's name."""
         return sql.Identifier(self._table.name)
 
-    @property
+    @cached_property
     def columns(self) -> Mapping[str, Column[Any]]:
         """The table's columns by name."""
         return dict(self._table.c)
+
+    @cached_property
+    def json_columns(self) -> frozenset[str]:
+        """The names of the columns that hold JSON."""
+        return frozenset(name for name, column in self.columns.items() if isinstance(column.type, JSONB))
 
     def projection(self, *, kept: bool = False) -> sql.Composed:
         """The select list that shows row `r`."""
@@ -107,19 +112,17 @@ def _value(name: str, column: Column[Any]) -> sql.Composed:
     return sql.SQL("{}::" + kind).format(sql.Placeholder(name))
 
 
-def _sent(value: Any, column: Column[Any]) -> Any:
-    if value is None:
-        return None
-    if isinstance(column.type, JSONB):
-        return Jsonb(value)
-    if isinstance(value, Enum):
-        return value.value
-    return value
-
-
 def sent(aggregate: Aggregate, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values as the driver takes them: JSON columns wrapped, enumerations as their codes."""
-    return {name: _sent(value, aggregate.columns[name]) for name, value in values.items()}
+    return {name: _sent(value, json=name in aggregate.json_columns) for name, value in values.items()}
+
+
+def _sent(value: Any, *, json: bool) -> Any:
+    if value is None:
+        return None
+    if json:
+        return Jsonb(value)
+    return value.value if isinstance(value, Enum) else value
 
 
 _RECORDED = sql.SQL("""
