@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Self
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.net.compat import KafkaNetClient
 from kafka.partitioner.default import murmur2
+from kafka.producer.future import FutureRecordMetadata
 
 SESSION_TIMEOUT: Final = 10.0
 """Seconds after which a silent consumer loses its partitions. Waits for locks (2 s) and idle transactions
@@ -30,7 +32,7 @@ _BATCH_BYTES = (
     1_000_000  # Above ROUND_BYTES with all overhead, below the broker's message.max.bytes (1,048,588).
 )
 _HOUR_MS = 60 * 60 * 1000
-_CONNECT_MS = 10_000
+_CONNECT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,10 @@ class RoundProducer:
     time, but for `abandon`.
     """
 
-    def __init__(self, bootstrap_servers: str, *, client_id: str) -> None:
-        """Connects. Raises KafkaError when no broker answers within 10 s."""
+    def __init__(
+        self, bootstrap_servers: str, *, client_id: str, connect_seconds: float = _CONNECT_SECONDS
+    ) -> None:
+        """Connects. Raises KafkaError when no broker answers within `connect_seconds`."""
         self._producer = _Producer(
             bootstrap_servers=bootstrap_servers.split(","),
             client_id=client_id,
@@ -79,8 +83,8 @@ class RoundProducer:
             batch_size=_BATCH_BYTES,
             delivery_timeout_ms=24 * _HOUR_MS,
             request_timeout_ms=10_000,
-            max_block_ms=_CONNECT_MS,
-            bootstrap_timeout_ms=_CONNECT_MS,
+            max_block_ms=int(connect_seconds * 1000),
+            bootstrap_timeout_ms=int(connect_seconds * 1000),
             reconnect_backoff_max_ms=1_000,
             metadata_max_age_ms=60_000,
             allow_auto_create_topics=False,
@@ -96,25 +100,28 @@ class RoundProducer:
         if sum(record.size for record in records) > ROUND_BYTES and len(records) > 1:
             raise ValueError(f"a round of more than {ROUND_BYTES} bytes")
         try:
-            futures = [
-                self._producer.send(
-                    record.topic,
-                    record.value,
-                    key=record.key,
-                    headers=list(record.headers),
-                    partition=self._partition(record),
-                )
-                for record in records
-            ]
+            futures = self._append(records)
             self._producer.flush(timeout)
-        except (KafkaError, ValueError) as error:
+        except (KafkaError, ValueError, RuntimeError) as error:
             raise NotAcknowledged(_sentence(error)) from error
         for future in futures:
             if not future.succeeded():
                 raise NotAcknowledged(_sentence(future.exception))
 
-    def _partition(self, record: Record) -> int:
-        return partition_of(record.key, len(self._producer.partitions_for(record.topic)))
+    def _append(self, records: Sequence[Record]) -> list[FutureRecordMetadata]:
+        counts = {
+            topic: len(self._producer.partitions_for(topic)) for topic in {one.topic for one in records}
+        }
+        return [
+            self._producer.send(
+                one.topic,
+                one.value,
+                key=one.key,
+                headers=list(one.headers),
+                partition=partition_of(one.key, counts[one.topic]),
+            )
+            for one in records
+        ]
 
     def abandon(self) -> None:
         """Gives up what is on its way without sending it again, and ends the client's thread.
@@ -130,7 +137,32 @@ class RoundProducer:
             self._producer.close(timeout=5)
 
 
+class _Client:
+    """Makes the network client of a producer or consumer, so that it can be closed if nothing comes of those.
+
+    Their constructors leave sockets and threads behind when they find no broker.
+    """
+
+    def __init__(self) -> None:
+        self._made: list[KafkaNetClient] = []
+
+    def __call__(self, **configs: object) -> KafkaNetClient:
+        self._made.append(KafkaNetClient(**configs))
+        return self._made[-1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        for client in self._made if failed else ():
+            client.close()
+
+
 class _Producer(KafkaProducer):
+    def __init__(self, **configs: object) -> None:
+        with _Client() as client:
+            super().__init__(kafka_client=client, **configs)
+
     def abandon(self) -> None:
         # close(0) flushes first, raises because that takes longer, and leaves a thread which sends for ever.
         # A sender that was told to fail what it holds leaves close nothing to flush.
@@ -146,55 +178,53 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 
 def connect_consumer(
-    bootstrap_servers: str, *, group: str | None, client_id: str, records: int = 1000
+    bootstrap_servers: str,
+    *,
+    group: str | None,
+    client_id: str,
+    records: int = 1000,
+    connect_seconds: float = _CONNECT_SECONDS,
 ) -> KafkaConsumer:
     """A consumer that never commits by itself, never makes a topic, and starts nowhere of its own accord.
 
     Whoever uses it seeks: a partition without a position, or with one out of range, raises from `poll`. A
-    poll gives at most `records`. Blocks; raises KafkaError when no broker answers within 10 s.
+    poll gives at most `records`. Blocks; raises KafkaError when no broker answers within `connect_seconds`.
     """
-    return _Consumer(
-        bootstrap_servers=bootstrap_servers.split(","),
-        group_id=group,
-        client_id=client_id,
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        allow_auto_create_topics=False,
-        max_poll_records=records,
-        max_poll_interval_ms=int(MAX_POLL_INTERVAL * 1000),
-        session_timeout_ms=int(SESSION_TIMEOUT * 1000),
-        heartbeat_interval_ms=int(SESSION_TIMEOUT * 1000 / 4),
-        fetch_max_wait_ms=250,
-        fetch_min_bytes=1,
-        request_timeout_ms=15_000,
-        bootstrap_timeout_ms=_CONNECT_MS,
-        reconnect_backoff_max_ms=1_000,
-        metadata_max_age_ms=60_000,
-        isolation_level="read_committed",
-        metrics_enabled=False,
-    )
-
-
-class _Consumer(KafkaConsumer):
-    def __init__(self, **configs: object) -> None:
-        try:
-            super().__init__(**configs)
-        except BaseException:
-            # A constructor that finds no broker leaves the client's thread running.
-            self._client.close()
-            raise
+    with _Client() as client:
+        return KafkaConsumer(
+            kafka_client=client,
+            bootstrap_servers=bootstrap_servers.split(","),
+            group_id=group,
+            client_id=client_id,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            allow_auto_create_topics=False,
+            max_poll_records=records,
+            max_poll_interval_ms=int(MAX_POLL_INTERVAL * 1000),
+            session_timeout_ms=int(SESSION_TIMEOUT * 1000),
+            heartbeat_interval_ms=int(SESSION_TIMEOUT * 1000 / 4),
+            fetch_max_wait_ms=250,
+            fetch_min_bytes=1,
+            request_timeout_ms=15_000,
+            bootstrap_timeout_ms=int(connect_seconds * 1000),
+            reconnect_backoff_max_ms=1_000,
+            metadata_max_age_ms=60_000,
+            isolation_level="read_committed",
+            metrics_enabled=False,
+        )
 
 
 def connect_admin(bootstrap_servers: str, *, client_id: str) -> KafkaAdminClient:
     """A client for topics and offsets. Blocks; raises KafkaError when no broker answers within 10 s."""
-    return KafkaAdminClient(
-        bootstrap_servers=bootstrap_servers.split(","),
-        client_id=client_id,
-        request_timeout_ms=_CONNECT_MS,
-        bootstrap_timeout_ms=_CONNECT_MS,
-        reconnect_backoff_max_ms=1_000,
-        metrics_enabled=False,
-    )
+    with _Client() as client:
+        return KafkaAdminClient(
+            kafka_client=client,
+            bootstrap_servers=bootstrap_servers.split(","),
+            client_id=client_id,
+            request_timeout_ms=int(_CONNECT_SECONDS * 1000),
+            bootstrap_timeout_ms=int(_CONNECT_SECONDS * 1000),
+            reconnect_backoff_max_ms=1_000,
+        )
 
 
 def end_offsets(bootstrap_servers: str, topics: Iterable[str]) -> Mapping[TopicPartition, int]:

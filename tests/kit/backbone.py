@@ -1,0 +1,233 @@
+"""What tests of the relay and the consumers share: a journal to write to, a topic of its own, a copy to fold into."""
+
+import asyncio
+import gc
+import secrets
+import warnings
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from kafka import TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+from psycopg.types.json import Jsonb
+from pydantic import BaseModel, SecretStr
+
+from services.kit.consumer import Consumer
+from services.kit.db import Database, Session
+from services.kit.delivery import Batch, Handler
+from services.kit.events import Event, PublicAggregate
+from services.kit.kafka import connect_admin, connect_consumer, end_offsets
+from services.kit.migrations import kit_sql
+from services.kit.relay import Relay
+from services.kit.settings import Settings
+
+PARTITIONS = 3
+
+
+class AccountState(BaseModel):
+    """The public state of the tests' aggregate."""
+
+    id: UUID
+    name: str
+
+
+PUBLIC = (
+    PublicAggregate("account", "accounts", AccountState, facts=("renamed",)),
+    PublicAggregate("visit", "visits", AccountState),
+)
+
+
+class StackSettings(Settings):
+    """Settings for services of any name, all in one database."""
+
+    url: SecretStr
+
+    def database_url(self, service: str) -> str:  # noqa: ARG002  # every service is served
+        return self.url.get_secret_value()
+
+
+def prepare(url: str) -> None:
+    """Makes an empty database one with the kit's tables, and a table to fold into."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(kit_sql("0001_kit.sql").encode())
+        connection.execute("CREATE TABLE copy (id uuid PRIMARY KEY, name text, version int, effects int)")
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One producing service with its topic, one database for all, one consuming service with its dead letters."""
+
+    url: str
+    bootstrap: str
+    producer: str = field(default_factory=lambda: f"made-{secrets.token_hex(5)}")
+    consumer: str = field(default_factory=lambda: f"read-{secrets.token_hex(5)}")
+
+    @property
+    def topic(self) -> str:
+        return f"{self.producer}.events"
+
+    @property
+    def dead_letters(self) -> str:
+        return f"{self.consumer}.dead-letter"
+
+    @property
+    def settings(self) -> Settings:
+        return StackSettings(url=SecretStr(self.url), kafka_bootstrap_servers=self.bootstrap)
+
+    def make_topics(self) -> None:
+        admin = connect_admin(self.bootstrap, client_id="tests")
+        made = {
+            self.topic: {"num_partitions": PARTITIONS, "replication_factor": 1},
+            self.dead_letters: {"num_partitions": 1, "replication_factor": 1},
+        }
+        admin.create_topics(made, wait_for_metadata=True)
+        admin.close()
+
+    def drop_topics(self) -> None:
+        admin = connect_admin(self.bootstrap, client_id="tests")
+        admin.delete_topics([self.topic, self.dead_letters])
+        admin.close()
+
+    @asynccontextmanager
+    async def database(self) -> AsyncGenerator[Database]:
+        db = Database(self.url, name="tests")
+        await db.open()
+        yield db
+        await db.close()
+
+    def relay(self, db: Database, **options: Any) -> Relay:
+        return Relay(self.producer, self.settings, db, PUBLIC, **options)
+
+    def reader(self, db: Database, handlers: Mapping[str, Handler | Batch], name: str = "") -> Consumer:
+        return Consumer(name or self.consumer, self.settings, db, [self.producer], handlers)
+
+    def read(self, topic: str = "") -> list[ConsumerRecord]:
+        """Every record of the topic, each partition's in order."""
+        wanted = {tp: end for tp, end in end_offsets(self.bootstrap, [topic or self.topic]).items() if end}
+        if not wanted:
+            return []
+        kafka = connect_consumer(self.bootstrap, group=None, client_id="tests")
+        kafka.assign(list(wanted))
+        for partition in wanted:
+            kafka.seek(partition, 0)
+        found: list[ConsumerRecord] = []
+        while any((kafka.position(partition) or 0) < end for partition, end in wanted.items()):
+            found += [record for records in kafka.poll(timeout_ms=500).values() for record in records]
+        kafka.close()
+        return sorted(found, key=lambda record: (record.partition, record.offset))
+
+
+@dataclass
+class Change:
+    """A change to journal; its account is its own key unless it is told another."""
+
+    id: UUID = field(default_factory=uuid4)
+    name: str = "Acme"
+    type: str = "account.updated"
+    version: int = 1
+    key: UUID | None = None
+    imported: bool = False
+    padding: str = ""
+
+
+async def journal(session: Session, *changes: Change) -> None:
+    """Writes journal rows and their places in the queue, one statement each, in the caller's transaction."""
+    for change in changes:
+        state = {"id": str(change.id), "name": change.name, "secret": "planted", "padding": change.padding}
+        await session.execute(
+            """WITH entry AS (
+              INSERT INTO journal
+                (type, aggregate, aggregate_id, version, partition_key, actor, imported, state, changed)
+              VALUES (%(type)s, %(aggregate)s, %(id)s, %(version)s, %(key)s, 'sub:tests', %(imported)s, %(state)s,
+                      '{"name": {"from": "before", "to": "after"}, "secret": {"from": "planted", "to": "planted"}}')
+              RETURNING id, recorded_at
+            ) INSERT INTO journal_queue SELECT id, recorded_at FROM entry""",
+            {
+                "type": change.type,
+                "aggregate": change.type.partition(".")[0],
+                "id": change.id,
+                "version": change.version,
+                "key": change.key or change.id,
+                "imported": change.imported,
+                "state": Jsonb(state),
+            },
+        )
+
+
+async def fold(tx: Session, event: Event) -> None:
+    """Sets the copy to what the event says; `effects` counts how often that happened."""
+    await tx.execute(
+        """INSERT INTO copy VALUES (%(id)s, %(name)s, %(version)s, 1)
+        ON CONFLICT (id) DO UPDATE SET name = excluded.name, version = excluded.version, effects = copy.effects + 1""",
+        {"id": event.subject_id, "name": event.data["name"], "version": event.version},
+    )
+
+
+async def copies(db: Database) -> dict[UUID, tuple[str, int, int]]:
+    """What was folded: name, version and effects by id."""
+    async with db.connect() as session:
+        rows = await (await session.execute("SELECT id, name, version, effects FROM copy")).fetchall()
+    return {row[0]: (row[1], row[2], row[3]) for row in rows}
+
+
+async def scalar(db: Database, query: str) -> Any:
+    """The first value of the query's answer."""
+    async with db.connect() as session:
+        row = await (await session.execute(query.encode())).fetchone()
+    return row[0] if row else None
+
+
+async def until(holds: Callable[[], Awaitable[bool]], *, seconds: float = 30) -> None:
+    """Waits until it holds. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not await holds():  # noqa: ASYNC110  # what it waits for is in other processes
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def running(*parts: Relay | Consumer) -> AsyncGenerator[asyncio.Event]:
+    """The parts at work until the block ends; all have to end well."""
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        for part in parts:
+            group.create_task(part.run(stop))
+        try:
+            yield stop
+        finally:
+            stop.set()
+
+
+async def published(db: Database, position: int) -> None:
+    """Waits until the cursor stands at the position."""
+
+    async def there() -> bool:
+        return await scalar(db, "SELECT published FROM journal_cursor") == position
+
+    await until(there)
+
+
+def positions(records: Sequence[ConsumerRecord]) -> list[int]:
+    """The journal's positions that the records carry."""
+    return [int(dict(record.headers)["ce_position"] or b"") for record in records]
+
+
+def first_appearances(records: Sequence[ConsumerRecord]) -> dict[TopicPartition, list[int]]:
+    """The positions of each partition without repetitions, in the order in which they first appear."""
+    found: dict[TopicPartition, list[int]] = {}
+    for record in records:
+        seen = found.setdefault(TopicPartition(record.topic, record.partition), [])
+        seen += [position for position in positions([record]) if position not in seen]
+    return found
+
+
+@contextmanager
+def without_socket_warnings() -> Generator[None]:
+    """For blocks in which connections fail: kafka-python leaves their sockets to the garbage collector."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()

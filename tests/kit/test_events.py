@@ -1,0 +1,304 @@
+"""The envelope, what is public, the schemas, the examples."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import jsonschema_rs
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from services.kit.contract import (
+    differences,
+    differing_schemas,
+    event_of,
+    example_of,
+    schema_files,
+    write_schemas,
+)
+from services.kit.events import (
+    Encoder,
+    JournalRow,
+    PublicAggregate,
+    Undecodable,
+    UnknownType,
+    decode,
+    wire_type,
+)
+
+ACCOUNT = UUID("0199c0de-0000-7000-8000-000000000001")
+KEY = UUID("0199c0de-0000-7000-8000-000000000002")
+EVENT = UUID("0199c0de-0000-7000-8000-000000000003")
+
+
+class Seat(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    member_id: UUID
+
+
+class AccountState(BaseModel):
+    id: UUID
+    name: str
+    amount: int | None
+    owner: Seat | None
+    team: list[Seat]
+    seats: dict[str, Seat]
+    tags: list[str]
+
+
+Spoil = Callable[[Any], object]
+
+PUBLIC = (PublicAggregate("account", "accounts", AccountState, facts=("renamed",)),)
+ENCODER = Encoder("contacts", PUBLIC, private=("sight",))
+
+SEAT = {"member_id": "m", "salary": "planted"}
+STATE: dict[str, Any] = {
+    "id": str(ACCOUNT),
+    "name": "阿克米 & Söhne",
+    "amount": None,
+    "owner": SEAT,
+    "team": [SEAT, SEAT],
+    "seats": {"main": SEAT},
+    "tags": ["a"],
+    "phone": "planted",
+}
+
+
+def row(**given: Any) -> JournalRow:
+    made = JournalRow(
+        position=12,
+        recorded_at=datetime(2026, 11, 22, 1, 2, 3, 4, tzinfo=UTC),
+        event_id=EVENT,
+        type="account.updated",
+        aggregate="account",
+        aggregate_id=ACCOUNT,
+        version=3,
+        partition_key=KEY,
+        actor="sub:someone",
+        request_id="request-1",
+        traceparent="00-1-2-00",
+        imported=False,
+        changed={"name": {"from": "Acme", "to": "阿克米 & Söhne"}, "phone": {"from": "1", "to": "planted"}},
+        state=STATE,
+    )
+    return made._replace(**given)
+
+
+def encoded(**given: Any) -> dict[str, Any]:
+    record = ENCODER.encode(row(**given))
+    assert record is not None
+    return example_of(record)
+
+
+def test_the_envelope_is_in_the_headers() -> None:
+    example = encoded()
+    assert (example["topic"], example["key"]) == ("contacts.events", str(KEY))
+    assert example["headers"] == {
+        "content-type": "application/json",
+        "ce_specversion": "1.0",
+        "ce_source": "/contacts",
+        "ce_type": "account.updated.v1",
+        "ce_dataschema": "foothold:/events/account.updated.v1.json",
+        "ce_id": str(EVENT),
+        "ce_time": "2026-11-22T01:02:03.000004Z",
+        "ce_subject": f"accounts/{ACCOUNT}",
+        "ce_position": "12",
+        "ce_sequence": "3",
+        "ce_actor": "sub:someone",
+        "ce_requestid": "request-1",
+        "ce_traceparent": "00-1-2-00",
+    }
+
+
+def test_only_an_imported_row_says_so() -> None:
+    assert "ce_imported" not in encoded()["headers"]
+    assert encoded(imported=True)["headers"]["ce_imported"] == "true"
+
+
+def test_what_is_not_declared_public_stays_at_home_however_deep() -> None:
+    value = encoded()["value"]
+    assert "planted" not in json.dumps(value)
+    seat = {"member_id": "m"}
+    assert value["data"] == {
+        "id": str(ACCOUNT),
+        "name": "阿克米 & Söhne",
+        "amount": None,
+        "owner": seat,
+        "team": [seat, seat],
+        "seats": {"main": seat},
+        "tags": ["a"],
+    }
+    assert value["changed"] == {"name": {"from": "Acme", "to": "阿克米 & Söhne"}}
+
+
+def test_a_change_of_private_fields_alone_is_told_without_them() -> None:
+    assert encoded(changed={"phone": {"from": "1", "to": "2"}})["value"]["changed"] == {}
+
+
+def test_a_nested_change_is_stripped_on_both_sides() -> None:
+    changed = encoded(changed={"owner": {"from": None, "to": SEAT}})["value"]["changed"]
+    assert changed == {"owner": {"from": None, "to": {"member_id": "m"}}}
+
+
+def test_a_creation_has_no_changes() -> None:
+    assert encoded(type="account.created", changed=None)["value"]["changed"] is None
+
+
+def test_a_private_aggregate_is_not_told() -> None:
+    assert ENCODER.encode(row(type="sight.granted", aggregate="sight")) is None
+
+
+@pytest.mark.parametrize("type_", ["account.vanished", "deal.created"])
+def test_an_unknown_type_is_refused(type_: str) -> None:
+    with pytest.raises(UnknownType, match=type_):
+        ENCODER.encode(row(type=type_, aggregate=type_.partition(".")[0]))
+
+
+def test_what_was_encoded_is_decoded() -> None:
+    event = event_of(encoded(imported=True))
+    assert (event.id, event.source, event.type, event.schema_version) == (
+        str(EVENT),
+        "contacts",
+        "account.updated",
+        1,
+    )
+    assert (event.aggregate, event.subject_id, event.version, event.position) == ("account", ACCOUNT, 3, 12)
+    assert (event.time, event.actor, event.imported) == (row().recorded_at, "sub:someone", True)
+    assert (event.data["name"], event.key, event.traceparent) == ("阿克米 & Söhne", str(KEY), "00-1-2-00")
+    assert event.changed == {"name": {"from": "Acme", "to": "阿克米 & Söhne"}}
+
+
+def test_snapshots_and_imported_rows_are_no_news() -> None:
+    example = encoded()
+    assert event_of(example).is_news
+    assert not event_of(encoded(imported=True)).is_news
+    example["headers"]["ce_type"] = "account.snapshot.v1"
+    assert not event_of(example).is_news
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ce_type", None, "ce_type is missing"),
+        ("ce_type", b"account", "ce_type cannot be 'account'"),
+        ("ce_position", b"twelve", "ce_position cannot be 'twelve'"),
+        ("ce_sequence", None, "ce_sequence is missing"),
+        ("ce_subject", b"accounts/17", "ce_subject cannot be"),
+        ("ce_time", b"yesterday", "ce_time cannot be"),
+        ("ce_id", b"", "ce_id is missing"),
+        ("ce_actor", b"\xff", "ce_actor is not UTF-8"),
+    ],
+)
+def test_a_bad_header_is_named(name: str, value: bytes | None, said: str) -> None:
+    record = ENCODER.encode(row())
+    assert record is not None
+    headers = [(key, raw) for key, raw in record.headers if key != name]
+    headers += [(name, value)] if value is not None else []
+    with pytest.raises(Undecodable, match=said):
+        decode(record.key, headers, record.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "not JSON"),
+        (b"{", "not JSON"),
+        (b"[]", "not an object"),
+        (b'{"data": 1}', "no object `data`"),
+        (b'{"data": {}, "changed": []}', "`changed` is not an object"),
+    ],
+)
+def test_a_bad_value_is_told(value: bytes | None, said: str) -> None:
+    record = ENCODER.encode(row())
+    assert record is not None
+    with pytest.raises(Undecodable, match=said):
+        decode(record.key, record.headers, value)
+
+
+def test_a_record_without_a_type_is_no_event() -> None:
+    with pytest.raises(Undecodable):
+        wire_type([("ce_id", b"1")])
+
+
+def validator(name: str) -> jsonschema_rs.Validator:
+    schemas = {file: json.loads(text) for file, text in schema_files(PUBLIC).items()}
+    registry = jsonschema_rs.Registry([(schema["$id"], schema) for schema in schemas.values()])
+    return jsonschema_rs.validator_for(schemas[name], registry=registry)
+
+
+def test_there_is_a_schema_for_each_type_and_one_for_the_state() -> None:
+    names = ["account.created", "account.deleted", "account.renamed", "account.updated", "account"]
+    assert sorted(schema_files(PUBLIC)) == sorted(f"{name}.v1.json" for name in names)
+
+
+def test_what_is_emitted_satisfies_the_schema_of_its_type() -> None:
+    validator("account.updated.v1.json").validate(encoded()["value"] | {"data": STATE})
+    validator("account.created.v1.json").validate(encoded(type="account.created", changed=None)["value"])
+
+
+SPOILT: list[Spoil] = [
+    lambda value: value["data"].pop("name"),
+    lambda value: value["data"].update(amount="12"),
+    lambda value: value["data"]["team"].append({}),
+    lambda value: value["changed"].update(name={"from": 1, "to": "b"}),
+    lambda value: value["changed"].update(name={"to": "b"}),
+    lambda value: value.pop("changed"),
+]
+
+
+@pytest.mark.parametrize("spoil", SPOILT)
+def test_the_schema_refuses_another_shape(spoil: Spoil) -> None:
+    value = encoded()["value"]
+    spoil(value)
+    assert not validator("account.updated.v1.json").is_valid(value)
+
+
+def test_a_schema_never_forbids_further_members() -> None:
+    assert b'additionalProperties": false' not in b"".join(schema_files(PUBLIC).values())
+
+
+def test_files_that_differ_are_named_until_they_are_written(tmp_path: Path) -> None:
+    files = schema_files(PUBLIC)
+    write_schemas(tmp_path, files)
+    (tmp_path / "README.md").write_text("kept")
+    assert differing_schemas(tmp_path, files) == []
+    (tmp_path / "deal.v1.json").write_text("{}")
+    (tmp_path / "account.v1.json").write_text("{}")
+    (tmp_path / "account.updated.v1.json").unlink()
+    assert differing_schemas(tmp_path, files) == [
+        "account.updated.v1.json",
+        "account.v1.json",
+        "deal.v1.json",
+    ]
+    write_schemas(tmp_path, files)
+    assert differing_schemas(tmp_path, files) == []
+    assert (tmp_path / "README.md").exists()
+
+
+def test_an_example_of_the_same_shape_has_no_differences() -> None:
+    example = encoded()
+    other = encoded(state=STATE | {"name": "Other", "team": [], "owner": None}, changed={})
+    assert differences(example, other) == []
+
+
+DIFFERENT: list[tuple[Spoil, str]] = [
+    (lambda it: it["value"]["data"].pop("name"), "value.data.name: missing"),
+    (lambda it: it["value"]["data"].update(more=1), "value.data.more: not in the example"),
+    (
+        lambda it: it["value"]["data"].update(name=1),
+        "value.data.name: a number where the example has a string",
+    ),
+    (lambda it: it["value"]["data"]["team"][1].pop("member_id"), "value.data.team[].member_id: missing"),
+    (lambda it: it["headers"].pop("ce_actor"), "headers.ce_actor: missing"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "said"), DIFFERENT)
+def test_a_difference_of_shape_is_named(spoil: Spoil, said: str) -> None:
+    emitted = encoded()
+    spoil(emitted)
+    assert differences(encoded(), emitted) == [said]
