@@ -1,10 +1,10 @@
 """The last thing `foothold up` shows: what runs where, who the demo people are, and what to paste."""
 
 import shutil
-from urllib.parse import quote
+from collections.abc import Sequence
 
 import httpx
-from rich.console import Group, RenderableType
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
@@ -24,23 +24,26 @@ PEOPLE = (
 )
 
 
-def final_screen(stack: Stack) -> RenderableType:
-    """Asks the gateway for an account to show, so that the pasted commands answer with something."""
-    return Panel(
-        Group(_places(stack), "", _people(), "", _commands(stack)),
-        title="Foothold is up",
-        subtitle="Ctrl-C ends it",
-        border_style="green",
-        expand=False,
+def final_screen(console: Console, stack: Stack, *, demo: bool) -> None:
+    """Show it. Asks the gateway for an account, so that the pasted commands answer with something."""
+    people = PEOPLE if demo else PEOPLE[-1:]
+    box = Group(_places(stack), "", _people(people))
+    panel = Panel(
+        box, title="Foothold is up", subtitle="Ctrl-C or `foothold down` ends it", border_style="green"
     )
+    console.print(panel)
+    console.print("To paste:", style="bold")
+    for line in _commands(stack):
+        # As they are, however narrow the terminal: a wrapped command cannot be pasted.
+        console.out(line, style="cyan", highlight=False)
 
 
 def _places(stack: Stack) -> Table:
     table = Table.grid(padding=(0, 2))
     gateway = stack.url("gateway")
-    table.add_row("[bold]Gateway[/]", f"{gateway}   [dim]documentation: {gateway}/docs[/]")
-    services = "   ".join(f"{name} {stack.url(f'{name}-api')}" for name in SERVICES)
-    table.add_row("Services", services)
+    table.add_row("[bold]Gateway[/]", f"{gateway}   [dim]its documentation: /docs[/]")
+    for service in SERVICES:
+        table.add_row(service.capitalize(), stack.url(f"{service}-api"))
     table.add_row("Issuer", stack.issuer)
     table.add_row("PostgreSQL", f"127.0.0.1:{stack.port('postgres')}" if stack.owns_postgres else "yours")
     table.add_row("Kafka", stack.bootstrap_servers)
@@ -48,29 +51,30 @@ def _places(stack: Stack) -> Table:
     return table
 
 
-def _people() -> Table:
+def _people(people: Sequence[tuple[str, str]]) -> Table:
     table = Table.grid(padding=(0, 2))
-    for email, may in PEOPLE:
+    for email, may in people:
         table.add_row(f"[bold]{email}[/]", may)
     return table
 
 
-def _commands(stack: Stack) -> RenderableType:
+def _commands(stack: Stack) -> list[str]:
     gateway = stack.url("gateway")
     account = _some_account(stack) or "ACCOUNT_ID"
-    search = f"/v1/accounts?q={quote('tech')}"
+    view, search = f"/v1/accounts/{account}/view", "/v1/accounts?q=tech"
     if shutil.which("curl"):
-        token = f"TOKEN=$(.venv/bin/foothold token {SELLER})"
         ask = 'curl -s -H "Authorization: Bearer $TOKEN"'
-        lines = [token, f"{ask} {gateway}/v1/accounts/{account}/view", f"{ask} '{gateway}{search}'"]
-    else:
-        ask = f".venv/bin/foothold get --as {SELLER}"
-        lines = [
-            f".venv/bin/foothold token {SELLER}",
-            f"{ask} /v1/accounts/{account}/view",
-            f"{ask} '{search}'",
-        ]
-    return Group(*(f"[cyan]{escape(line)}[/]" for line in lines))
+        token = f"TOKEN=$({_foothold(stack)} token {SELLER})"
+        return [token, f"{ask} {gateway}{view}", f"{ask} '{gateway}{search}'"]
+    ask = f"{_foothold(stack)} get --as {SELLER}"
+    return [f"{_foothold(stack)} token {SELLER}", f"{ask} {view}", f"{ask} '{search}'"]
+
+
+def _foothold(stack: Stack) -> str:
+    """The command as it is to be pasted, with what makes it speak to this very stack."""
+    own = ("FOOTHOLD_HOME", "FOOTHOLD_PORT")
+    settings = [f"{name}={stack.environment[name]} " for name in own if stack.environment.get(name)]
+    return "".join(settings) + ".venv/bin/foothold"
 
 
 def _some_account(stack: Stack) -> str | None:

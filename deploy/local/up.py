@@ -62,7 +62,7 @@ class _Up:
         if self._demo:
             await Demonstration(self._stack, self._supervisor, self._steps).load()
         self._supervisor.serving()
-        self._console.print(await asyncio.to_thread(final_screen, self._stack))
+        await asyncio.to_thread(final_screen, self._console, self._stack, demo=self._demo)
         await watching
 
     async def _clear(self) -> None:
