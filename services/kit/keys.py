@@ -110,7 +110,8 @@ def _usable_keys(document: Mapping[str, Any]) -> dict[str, ECKey]:
     }
 
 
-def _signs(key: Mapping[str, Any]) -> bool:
+def _signs(given: object) -> bool:
+    key = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
     curve = key.get("kty") == "EC" and key.get("crv") == "P-256"
     purpose = key.get("use", "sig") == "sig" and key.get("alg", ALGORITHM) == ALGORITHM
     return curve and purpose and isinstance(key.get("kid"), str)
