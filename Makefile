@@ -66,4 +66,4 @@ clean: ## Delete what tools leave behind; .venv and the state in .local stay
 .venv/python:
 	@test -n "$(PYTHON)" || { echo "Foothold needs Python 3.11 or later, and no python3 here is; install one, or say which: make run PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Foothold needs Python 3.11 or later; $(PYTHON) is %d.%d. Say which to use: make run PYTHON=/path/to/python3.12" % sys.version_info[:2])'
-	@test -x $(BIN)/pip || "$(PYTHON)" -m venv --clear .venv || { echo "Python's venv module could not make .venv; on Debian and Ubuntu it is the package python3-venv." >&2; exit 1; }
+	@test -x $(BIN)/pip || { echo "Making .venv with $(PYTHON)"; "$(PYTHON)" -m venv --clear .venv; } || { echo "Python's venv module could not make .venv; on Debian and Ubuntu it is the package python3-venv." >&2; exit 1; }

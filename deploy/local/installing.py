@@ -7,11 +7,38 @@ says is shown only when it fails.
 import re
 import subprocess
 import sys
+import threading
+import time
 from collections import deque
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
 _PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
+
+
+class _Line:
+    """What is being done, for how long: a line that renews itself on a terminal, one every ten seconds elsewhere."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._started = time.monotonic()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._tell)
+        self._thread.start()
+
+    def close(self, last: str) -> None:
+        self._done.set()
+        self._thread.join()
+        self._write(f"{last}\n" if last else "")
+
+    def _tell(self) -> None:
+        renews = sys.stdout.isatty()
+        while not self._done.wait(0.2 if renews else 10):
+            self._write(f"{self.text} ({time.monotonic() - self._started:.0f} s)" + ("" if renews else "\n"))
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(f"\r\x1b[K{text}" if sys.stdout.isatty() else text)
+        sys.stdout.flush()
 
 
 def _main(lock: str) -> None:
@@ -21,33 +48,25 @@ def _main(lock: str) -> None:
 
 
 def _run(what: str, total: int, *arguments: str) -> None:
+    line = _Line(f"Installing {what}")
     said: deque[str] = deque(maxlen=15)
     with subprocess.Popen(
         [*_PIP, *arguments], cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as pip:
         done = 0
-        for line in pip.stdout or ():
-            said.append(line)
-            done += line.startswith(("Collecting ", "Requirement already satisfied: ", "Obtaining "))
-            _tell(f"Installing {what}: {min(done, total)} of {total}{_doing(line)}")
-    _tell(f"Installed {what}\n" if pip.returncode == 0 else "")
+        for words in pip.stdout or ():
+            said.append(words)
+            done += words.startswith(("Collecting ", "Requirement already satisfied: ", "Obtaining "))
+            line.text = f"Installing {what}: {_how_far(words, min(done, total), total)}"
+    line.close("" if pip.returncode else f"Installed {what}")
     if pip.returncode:
-        sys.exit(f"{''.join(said)}\nInstalling {what} failed; is there a network? (`make run` needs it once)")
+        sys.exit(f"{''.join(said)}\nInstalling {what} failed; is there a network? (It is needed once.)")
 
 
-def _doing(line: str) -> str:
-    if line.startswith("Installing collected packages"):
-        return ", unpacking"
-    found = re.match(r"(?:Collecting|Downloading|Using cached) ([A-Za-z0-9_.-]+)", line.strip())
-    return f", {found[1]}" if found else ""
-
-
-def _tell(text: str) -> None:
-    if sys.stdout.isatty():
-        sys.stdout.write(f"\r\x1b[K{text}")
-    elif text.endswith("\n"):
-        sys.stdout.write(text)
-    sys.stdout.flush()
+def _how_far(words: str, done: int, total: int) -> str:
+    if words.startswith("Installing collected packages"):
+        return "unpacking"
+    return f"{done} of {total}"
 
 
 if __name__ == "__main__":
