@@ -73,7 +73,9 @@ class Connection:
     async def _answer(self, reader: asyncio.StreamReader) -> tuple[int, bytes]:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         status = int(head[0].split(" ", 2)[1])
-        fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
+        fields = {
+            name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])
+        }
         if "content-length" in fields:
             body = await reader.readexactly(int(fields["content-length"]))
         elif "chunked" in fields.get("transfer-encoding", ""):
@@ -101,7 +103,13 @@ async def _chunks(reader: asyncio.StreamReader) -> bytes:
 
 
 async def drive(
-    host: str, port: int, make: Callable[[int], Request], *, seconds: float, connections: int = 16, warm_up: float = 1.0
+    host: str,
+    port: int,
+    make: Callable[[int], Request],
+    *,
+    seconds: float,
+    connections: int = 16,
+    warm_up: float = 1.0,
 ) -> Measured:
     """Sends `make(n)` for n = 0, 1, ... over the connections as fast as answers come, for the given time."""
     numbers = count()
@@ -110,18 +118,30 @@ async def drive(
 
 
 async def _burst(
-    host: str, port: int, make: Callable[[int], Request], numbers: Iterator[int], *, seconds: float, connections: int
+    host: str,
+    port: int,
+    make: Callable[[int], Request],
+    numbers: Iterator[int],
+    *,
+    seconds: float,
+    connections: int,
 ) -> Measured:
     measured = Measured()
     began = time.perf_counter()
     until = began + seconds
-    await asyncio.gather(*(_lane(Connection(host, port), make, numbers, until, measured) for _ in range(connections)))
+    await asyncio.gather(
+        *(_lane(Connection(host, port), make, numbers, until, measured) for _ in range(connections))
+    )
     measured.seconds = time.perf_counter() - began
     return measured
 
 
 async def _lane(
-    connection: Connection, make: Callable[[int], Request], numbers: Iterator[int], until: float, measured: Measured
+    connection: Connection,
+    make: Callable[[int], Request],
+    numbers: Iterator[int],
+    until: float,
+    measured: Measured,
 ) -> None:
     while (before := time.perf_counter()) < until:
         status, _ = await connection.send(make(next(numbers)))

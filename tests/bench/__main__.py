@@ -1,0 +1,295 @@
+"""`make bench`: a stack of its own, a house of data through the importers, then load through the gateway.
+
+Prints, a line each: operations a second, p50 and p99 in milliseconds, and the ratio to a floor of the same run.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local.stack import Stack
+from tests.bench import files, floors
+from tests.bench.load import Connection, Measured, Request, drive
+
+FOOTHOLD = str(Path(sys.executable).with_name("foothold"))
+CONNECTIONS = 16
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the result: what, its rate, latencies, and the floor that it is compared with."""
+
+    what: str
+    rate: float
+    unit: str
+    p50: float | None = None
+    p99: float | None = None
+    floor: float | None = None
+    refused: int = 0
+
+
+class Bench:
+    """The measurements, against one running stack."""
+
+    def __init__(self, stack: Stack, token: str, seconds: float) -> None:
+        self._stack, self._seconds = stack, seconds
+        self._headers = (("Authorization", f"Bearer {token}"),)
+        self._chance = random.Random(11)  # noqa: S311  # picks rows, guards nothing
+        self._run = int(time.time())
+        self.figures: list[Figure] = []
+
+    async def ids(self, path: str) -> list[dict[str, Any]]:
+        """Up to 1,000 rows of a list."""
+        rows: list[dict[str, Any]] = []
+        cursor = ""
+        connection = self._connection()
+        while len(rows) < 1000:
+            _, body = await connection.send(Request("GET", f"{path}limit=200{cursor}", self._headers))
+            page = json.loads(body)
+            rows += page["items"]
+            if page["next_cursor"] is None:
+                break
+            cursor = f"&cursor={page['next_cursor']}"
+        connection.close()
+        return rows
+
+    def _connection(self, process: str = "gateway") -> Connection:
+        return Connection("127.0.0.1", self._stack.port(process))
+
+    async def measure(
+        self, what: str, make: Callable[[int], Request], *, floor: float | None, process: str = "gateway"
+    ) -> Measured:
+        """Drives one kind of request for the given time."""
+        port = self._stack.port(process)
+        got = await drive("127.0.0.1", port, make, seconds=self._seconds, connections=CONNECTIONS)
+        figure = Figure(what, got.rate, "/s", got.quantile(0.5), got.quantile(0.99), floor, got.refused)
+        self.figures.append(figure)
+        return got
+
+    def get(self, paths: list[str]) -> Callable[[int], Request]:
+        """Requests that read the paths in a random order."""
+        return lambda _: Request("GET", self._chance.choice(paths), self._headers)
+
+    def post(
+        self, path: Callable[[int], str], body: Callable[[int], dict[str, Any]]
+    ) -> Callable[[int], Request]:
+        """Requests that write, each under a key of its own."""
+
+        def make(number: int) -> Request:
+            key = ("Idempotency-Key", f"bench-{self._run}-{path(number)}-{number}")
+            return Request("POST", path(number), (*self._headers, key), json.dumps(body(number)).encode())
+
+        return make
+
+    async def run(self) -> None:
+        """Everything, in the order in which the data allows it."""
+        empty = (await floors.empty_endpoint("127.0.0.1", self._stack.port("gateway"), self._seconds)).rate
+        inner = (
+            await floors.empty_endpoint("127.0.0.1", self._stack.port("opportunities-api"), self._seconds)
+        ).rate
+        commits = await floors.commits(self._stack.database_url("contacts"), self._seconds)
+        self.figures.append(Figure("floor: empty endpoint, gateway", empty, "/s"))
+        self.figures.append(Figure("floor: empty endpoint, service", inner, "/s"))
+        self.figures.append(Figure("floor: durable insert, bare", commits, "/s"))
+        accounts = await self.ids("/v1/accounts?")
+        members = await self.ids("/v1/members?")
+        deals = await self.ids("/v1/opportunities?status=OPEN&stage=TARGETING&account_id[null]=false&")
+        await self._reads(accounts, members, deals, empty, inner)
+        await self._writes(accounts, deals, commits)
+        await self._effect(accounts)
+
+    async def _reads(
+        self,
+        accounts: list[dict[str, Any]],
+        members: list[dict[str, Any]],
+        deals: list[dict[str, Any]],
+        empty: float,
+        inner: float,
+    ) -> None:
+        lists = [f"/v1/opportunities?limit=50&stage=ENGAGEMENT&owner_id={m['id']}" for m in members]
+        searches = [f"/v1/accounts?q={n:03d}" for n in range(100, 1000)]
+        maps = [f"/v1/opportunities/{deal['id']}/relationship" for deal in deals]
+        views = [f"/v1/accounts/{account['id']}/view" for account in accounts]
+        await self.measure("account view", self.get(views), floor=empty)
+        await self.measure("50 deals by stage and owner", self.get(lists), floor=empty)
+        await self.measure(
+            "the same at the service", self.get(lists), floor=inner, process="opportunities-api"
+        )
+        await self.measure("search by name", self.get(searches), floor=empty)
+        await self.measure("relationship", self.get(maps), floor=empty)
+
+    async def _writes(
+        self, accounts: list[dict[str, Any]], deals: list[dict[str, Any]], commits: float
+    ) -> None:
+        now = datetime.now(UTC).isoformat()
+
+        def activity(number: int) -> dict[str, Any]:
+            account = accounts[number % len(accounts)]["id"]
+            return {
+                "type": "CALL",
+                "status": "DONE",
+                "subject": f"Bench {number}",
+                "started_at": now,
+                "account_id": account,
+            }
+
+        def deal(number: int) -> dict[str, Any]:
+            account = accounts[number % len(accounts)]["id"]
+            return {"name": f"Bench {number}", "account_id": account, "amount": 100_00, "currency": "USD"}
+
+        await self.measure("create activity", self.post(lambda _: "/v1/activities", activity), floor=commits)
+        await self.measure("create deal", self.post(lambda _: "/v1/opportunities", deal), floor=commits)
+        ladder = ("ENGAGEMENT", "TARGETING")
+
+        def stage(number: int) -> str:
+            return f"/v1/opportunities/{deals[number % len(deals)]['id']}/stage"
+
+        def move(number: int) -> dict[str, Any]:
+            return {"to": ladder[number // len(deals) % 2], "note": "bench"}
+
+        await self.measure("move stage", self.post(stage, move), floor=commits)
+
+    async def _effect(self, accounts: list[dict[str, Any]]) -> None:
+        """From the answer to a renamed account until opportunities knows the name, one at a time."""
+        connection = self._connection()
+        url = self._stack.database_url("opportunities")
+
+        took: list[float] = []
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as session:
+            for number, account in enumerate(accounts[:200]):
+                name = f"Renamed {self._run} {number}"
+                headers = (*self._headers, ("If-Match", "*"))
+                body = json.dumps({"name": name}).encode()
+                path = f"/v1/accounts/{account['id']}"
+                await connection.send(Request("PATCH", path, headers, body))
+                began = time.perf_counter()
+                while True:
+                    row = await session.execute(
+                        "SELECT name = %s FROM account WHERE id = %s", (name, account["id"])
+                    )
+                    found = await row.fetchone()
+                    if found and found[0]:
+                        break
+                    await asyncio.sleep(0.001)
+                took.append(time.perf_counter() - began)
+        measured = Measured(sum(took), took, {200: len(took)})
+        self.figures.append(
+            Figure(
+                "commit to effect elsewhere",
+                measured.rate,
+                "/s",
+                measured.quantile(0.5),
+                measured.quantile(0.99),
+            )
+        )
+
+
+@contextmanager
+def own_stack(base_port: int) -> Generator[Stack]:
+    """An empty stack of the benchmark's own, ended and removed afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="foothold-bench-"))
+    home.chmod(0o755)
+    environment = {**os.environ, "FOOTHOLD_HOME": str(home), "FOOTHOLD_PORT": str(base_port)}
+    subprocess.run([FOOTHOLD, "up", "--detach", "--empty"], env=environment, check=True)
+    try:
+        yield Stack.from_environment(environment)
+    finally:
+        subprocess.run([FOOTHOLD, "down"], env=environment, check=False)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def token_of(stack: Stack) -> str:
+    """An administrator's token."""
+    form = {"grant_type": "development", "email": "admin@example.com"}
+    return str(httpx.post(f"{stack.url('issuer')}/token", data=form).json()["access_token"])
+
+
+IMPORTS = (
+    ("members", "sales_teams.csv", "maven-crm"),
+    ("products", "products.csv", "maven-crm"),
+    ("accounts", "accounts.csv", "maven-crm"),
+    ("opportunities", "sales_pipeline.csv", "maven-crm"),
+    ("activities", "activities.csv", "foothold"),
+)
+
+
+def load(stack: Stack, token: str, folder: Path, console: Console) -> Iterator[Figure]:
+    """Imports the files and tells how fast each went, from the upload's first byte to the job's end."""
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=stack.url("gateway"), headers=headers, timeout=600) as client:
+        for noun, name, profile in IMPORTS:
+            floor = floors.copied_rows(stack.database_url("contacts"), folder / name)
+            began = time.perf_counter()
+            counts = _import(client, noun, folder / name, profile)
+            took = time.perf_counter() - began
+            console.print(f"{noun}: {counts} in {took:.1f} s")
+            yield Figure(
+                f"import {noun}", counts["created"] / took, "rows/s", floor=floor, refused=counts["refused"]
+            )
+
+
+def _import(client: httpx.Client, noun: str, file: Path, profile: str) -> dict[str, int]:
+    with file.open("rb") as content:
+        answer = client.post(
+            f"/v1/{noun}/imports", files={"file": (file.name, content, "text/csv")}, data={"profile": profile}
+        )
+    answer.raise_for_status()
+    job = answer.json()
+    while job["state"] in ("QUEUED", "RUNNING"):
+        time.sleep(0.05)
+        job = client.get(f"/v1/{noun}/imports/{job['id']}").raise_for_status().json()
+    if job["state"] != "DONE":
+        raise SystemExit(f"The import of {noun} failed: {job}")
+    return dict(job["counts"])
+
+
+def show(figures: list[Figure], console: Console) -> None:
+    """The result as a table."""
+    table = Table("what", "rate", "p50 ms", "p99 ms", "of the floor", "refused", box=None)
+    for f in figures:
+        share = f"{f.rate / f.floor:.3f}" if f.floor else ""
+        p50 = f"{f.p50:.1f}" if f.p50 is not None else ""
+        p99 = f"{f.p99:.1f}" if f.p99 is not None else ""
+        table.add_row(f.what, f"{f.rate:,.0f} {f.unit}", p50, p99, share, str(f.refused or ""))
+    console.print(table)
+
+
+def main() -> None:
+    """Parses the arguments and runs it all."""
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="share of 10,000 accounts, 100,000 deals, 300,000 activities"
+    )
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each measurement")
+    parser.add_argument("--port", type=int, default=8400, help="of the stack's gateway")
+    asked = parser.parse_args()
+    console = Console()
+    with own_stack(asked.port) as stack, tempfile.TemporaryDirectory() as folder:
+        files.write(Path(folder), files.Size().scaled(asked.scale), datetime.now(UTC).date())
+        token = token_of(stack)
+        figures = list(load(stack, token, Path(folder), console))
+        bench = Bench(stack, token, asked.seconds)
+        asyncio.run(bench.run())
+        show(figures + bench.figures, console)
+
+
+if __name__ == "__main__":
+    main()
