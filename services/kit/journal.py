@@ -93,6 +93,20 @@ class Cause:
 
 
 @dataclass(frozen=True)
+class Along:
+    """What else the statement of a change writes, if it changes anything: see `services.kit.sets`.
+
+    `text` is SQL: further members of its WITH list, which may read `shown` and `entry`; `values` are its parameters.
+    """
+
+    text: LiteralString
+    values: Mapping[str, Any]
+
+
+ALONE = Along("", {})
+
+
+@dataclass(frozen=True)
 class Shown:
     """A row as it stands after a change: its id, version and JSON text."""
 
@@ -142,14 +156,16 @@ shown AS (
   INSERT INTO idempotency_key (caller, key, fingerprint, status, version, answer)
   SELECT %(_caller)s::text, %(_key)s::text, %(_fingerprint)s::bytea, %(_status)s::smallint, {answer}
   FROM shown WHERE %(_key)s::text IS NOT NULL
-)
+){along}
 SELECT id, version, answer::text FROM shown""")
 
 
 _WAS = sql.SQL(", (SELECT to_jsonb(s) FROM (SELECT (hit.before).*) r, LATERAL (SELECT {}) s) AS was")
 
 
-def _recorded(aggregate: Aggregate, *, source: sql.Composable, before: bool, answered: bool) -> sql.Composed:
+def _recorded(
+    aggregate: Aggregate, *, source: sql.Composable, before: bool, answered: bool, along: LiteralString
+) -> sql.Composed:
     state = aggregate.projection(kept=True)
     return _RECORDED.format(
         json=aggregate.json(),
@@ -160,6 +176,7 @@ def _recorded(aggregate: Aggregate, *, source: sql.Composable, before: bool, ans
         name=sql.Literal(aggregate.name),
         state_version=sql.Literal(aggregate.state_version),
         answer=sql.SQL("version, answer::text") if answered else sql.SQL("NULL, NULL"),
+        along=sql.SQL(along),
     )
 
 
@@ -169,6 +186,7 @@ def _create_statement(
     names: tuple[str, ...],
     filled: tuple[tuple[str, LiteralString], ...],
     guard: LiteralString,
+    along: LiteralString,
 ) -> sql.SQL:
     columns = aggregate.columns
     found = {name: sql.SQL("(" + text + ")") for name, text in filled}
@@ -186,14 +204,18 @@ def _create_statement(
         ),
         partition_key=found.get("partition_key") or sql.SQL("%(partition_key)s::uuid"),
         guard=sql.SQL(guard),
-        recorded=_recorded(aggregate, source=sql.SQL("born r"), before=False, answered=True),
+        recorded=_recorded(aggregate, source=sql.SQL("born r"), before=False, answered=True, along=along),
     )
     return _frozen(text)
 
 
 @lru_cache(maxsize=1024)
 def _update_statement(
-    aggregate: Aggregate, names: tuple[str, ...], allowed: LiteralString, answered: bool
+    aggregate: Aggregate,
+    names: tuple[str, ...],
+    allowed: LiteralString,
+    answered: bool,
+    along: LiteralString,
 ) -> sql.SQL:
     columns = aggregate.columns
     sets = [sql.SQL("{} = {}").format(sql.Identifier(name), _value(name, columns[name])) for name in names]
@@ -213,7 +235,11 @@ def _update_statement(
         alive=sql.SQL("true" if "deleted_at" in names else "r.deleted_at IS NULL"),
         allowed=sql.SQL(allowed),
         recorded=_recorded(
-            aggregate, source=sql.SQL("hit, LATERAL (SELECT (hit.after).*) r"), before=True, answered=answered
+            aggregate,
+            source=sql.SQL("hit, LATERAL (SELECT (hit.after).*) r"),
+            before=True,
+            answered=answered,
+            along=along,
         ),
     )
     return _frozen(text)
@@ -249,6 +275,7 @@ async def create(
     filled: Mapping[str, LiteralString] = NOTHING,
     guard: LiteralString = "true",
     given: Mapping[str, Any] | None = None,
+    along: Along = ALONE,
     status: int = 201,
 ) -> Shown | None:
     """Writes a new row and what goes with it. None when `guard` does not hold: nothing was written.
@@ -257,12 +284,12 @@ async def create(
     them, that SQL finds; it and `guard` are over `values` and `given`. Raises psycopg.errors.UniqueViolation and the
     like where the table's constraints do.
     """
-    statement = _create_statement(aggregate, tuple(values), tuple(filled.items()), guard)
+    statement = _create_statement(aggregate, tuple(values), tuple(filled.items()), guard, along.text)
     told = _told(cause, f"{aggregate.name}.{fact}", status)
     parameters_ = (
         sent(aggregate, values)
         | told
-        | {"id": id or new_id(), "partition_key": partition_key, **(given or {})}
+        | {"id": id or new_id(), "partition_key": partition_key, **along.values, **(given or {})}
     )
     row = await one(session, statement, parameters_)
     return None if row is None else Shown(row[0], row[1], row[2])
@@ -279,6 +306,7 @@ async def update(
     fact: str = "updated",
     allowed: LiteralString = "true",
     given: Mapping[str, Any] | None = None,
+    along: Along = ALONE,
     status: int = 200,
 ) -> Shown | None:
     """Changes the row if it stands at `expected` (None: any version), `allowed` holds and a value really differs.
@@ -286,11 +314,10 @@ async def update(
     None otherwise: nothing was written, and `miss` says why. `allowed` is SQL over the row `r` and `given`.
     A deleted row is changed only by setting its `deleted_at`. A change that answers 204 keeps no answer text.
     """
-    statement = _update_statement(aggregate, tuple(values), allowed, status != 204)
+    statement = _update_statement(aggregate, tuple(values), allowed, status != 204, along.text)
     told = _told(cause, f"{aggregate.name}.{fact}", status)
-    row = await one(
-        session, statement, sent(aggregate, values) | told | {"id": id, "expected": expected, **(given or {})}
-    )
+    meant = {"id": id, "expected": expected, **along.values, **(given or {})}
+    row = await one(session, statement, sent(aggregate, values) | told | meant)
     return None if row is None else Shown(row[0], row[1], row[2])
 
 
@@ -304,11 +331,12 @@ async def remove(
     expected: Expected = None,
     allowed: LiteralString = "true",
     given: Mapping[str, Any] | None = None,
+    along: Along = ALONE,
 ) -> Shown | None:
     """Marks the row deleted, as `update` would."""
     return await update(
         session, aggregate, id, {"deleted_at": at}, cause, expected=expected, fact="deleted",
-        allowed="r.deleted_at IS NULL AND " + allowed, given=given, status=204,
+        allowed="r.deleted_at IS NULL AND " + allowed, given=given, along=along, status=204,
     )  # fmt: skip
 
 

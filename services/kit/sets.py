@@ -1,0 +1,153 @@
+"""Sets: rows of an aggregate, one or many, written whole by one statement, each with its journal entry.
+
+`put` is a statement of its own; `along` goes with a change of another aggregate, so that both happen or neither. A row
+of a set holds all of the aggregate's own columns: it is born where there is none, and else becomes what it is told.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, LiteralString, cast
+from uuid import UUID
+
+import orjson
+from psycopg import sql
+from sqlalchemy.dialects import postgresql
+
+from services.kit.db import Session
+from services.kit.journal import ALONE, Aggregate, Along, Cause, Shown
+
+_WRITTEN = sql.SQL("""{given} AS (
+  SELECT * FROM jsonb_to_recordset(%({rows})s::jsonb) AS g(id uuid, partition_key uuid, fact text, {record})
+), {done} AS (
+  INSERT INTO {relation} AS r (id, version, partition_key, created_at, created_by, updated_at, updated_by, {names})
+  SELECT g.id, 1, g.partition_key, now(), %(_actor)s::text, now(), %(_actor)s::text, {values}
+  FROM {given} g WHERE {guard} ORDER BY g.id
+  ON CONFLICT (id) DO UPDATE SET version = r.version + 1, updated_at = now(), updated_by = %(_actor)s::text, {sets}
+  RETURNING old AS before, new AS after
+), {shown} AS (
+  SELECT r.id, r.version, r.partition_key, g.fact, {json} AS answer, (d.before).id IS NOT NULL AS known,
+         (SELECT to_jsonb(s) FROM (SELECT {state}) s) AS state,
+         (SELECT to_jsonb(s) FROM (SELECT (d.before).*) r, LATERAL (SELECT {state}) s) AS was
+  FROM {done} d, LATERAL (SELECT (d.after).*) r JOIN {given} g ON g.id = r.id
+), {entry} AS (
+  INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent, imported,
+                       changed, state, state_version)
+  SELECT {name} || '.' || fact, {name}, id, version, partition_key, %(_actor)s::text, %(_request_id)s::text,
+         %(_traceparent)s::text, %(_imported)s::boolean, CASE WHEN known THEN changed_fields(was, state) END, state,
+         {state_version}
+  FROM {shown}{after} ORDER BY id
+  RETURNING id, recorded_at
+), {queued} AS (
+  INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM {entry}
+)""")
+
+
+@dataclass(frozen=True)
+class Put:
+    """One row of a set: the values of its own columns, by name, and what has happened to it."""
+
+    id: UUID
+    partition_key: UUID
+    values: Mapping[str, Any]
+    fact: str = "updated"
+
+
+async def put(
+    session: Session, aggregate: Aggregate, rows: Sequence[Put], cause: Cause, *, along: Along = ALONE
+) -> list[Shown]:
+    """Writes the rows, which all name the same columns, and gives them as they stand, by id. One statement.
+
+    Every row given becomes a new version: leave out what has not changed. Keeps no idempotency key.
+    """
+    if not rows:
+        return []
+    told: dict[str, Any] = {
+        "_actor": cause.actor,
+        "_request_id": cause.request_id,
+        "_traceparent": cause.traceparent,
+        "_imported": cause.imported,
+        "_rows": _sent(rows),
+        **along.values,
+    }
+    statement = _put_statement(aggregate, tuple(rows[0].values), along.text)
+    cursor = await session.execute(statement, told)
+    return [Shown(*row) for row in await cursor.fetchall()]
+
+
+def along(aggregate: Aggregate, rows: Sequence[Put]) -> Along:
+    """The rows as what goes with a change of another aggregate; their entries come after its own."""
+    if not rows:
+        return ALONE
+    return Along(_along_text(aggregate, tuple(rows[0].values)), {"_also_rows": _sent(rows)})
+
+
+def _sent(rows: Sequence[Put]) -> str:
+    meant = (
+        {"id": row.id, "partition_key": row.partition_key, "fact": row.fact, **row.values} for row in rows
+    )
+    return orjson.dumps(list(meant)).decode()
+
+
+@lru_cache(maxsize=64)
+def _put_statement(aggregate: Aggregate, names: tuple[str, ...], along: LiteralString) -> sql.SQL:
+    written = _written(aggregate, names, prefix="", guard="true", after="")
+    text = sql.SQL("WITH {}{} SELECT id, version, answer::text FROM shown ORDER BY id").format(
+        written, sql.SQL(along)
+    )
+    return sql.SQL(_text(text))
+
+
+@lru_cache(maxsize=64)
+def _along_text(aggregate: Aggregate, names: tuple[str, ...]) -> LiteralString:
+    # Reading `entry` makes the change's own entry come first.
+    written = _written(
+        aggregate,
+        names,
+        prefix="also_",
+        guard="EXISTS (SELECT FROM shown)",
+        after=", (SELECT count(*) FROM entry) told",
+    )
+    return _text(sql.SQL(", {}").format(written))
+
+
+def _text(composed: sql.Composed) -> LiteralString:
+    return cast("LiteralString", composed.as_string(None))  # composed of literals and identifiers alone
+
+
+def _written(
+    aggregate: Aggregate,
+    names: tuple[str, ...],
+    *,
+    prefix: LiteralString,
+    guard: LiteralString,
+    after: LiteralString,
+) -> sql.Composed:
+    columns = [sql.Identifier(name) for name in names]
+    kinds = [sql.SQL(_kind(aggregate, name)) for name in names]
+    return _WRITTEN.format(
+        **{step: sql.SQL(prefix + step) for step in _STEPS},
+        rows=sql.SQL("_" + prefix + "rows"),
+        record=_joined(sql.SQL("{} {}").format(*each) for each in zip(columns, kinds, strict=True)),
+        relation=aggregate.relation,
+        names=_joined(columns),
+        values=_joined(sql.SQL("g.{}").format(column) for column in columns),
+        guard=sql.SQL(guard),
+        sets=_joined(sql.SQL("{0} = excluded.{0}").format(column) for column in columns),
+        json=aggregate.json(),
+        state=aggregate.projection(kept=True),
+        name=sql.Literal(aggregate.name),
+        state_version=sql.Literal(aggregate.state_version),
+        after=sql.SQL(after),
+    )
+
+
+_STEPS: tuple[LiteralString, ...] = ("given", "done", "shown", "entry", "queued")
+
+
+def _joined(parts: Iterable[sql.Composable]) -> sql.Composed:
+    return sql.SQL(", ").join(parts)
+
+
+def _kind(aggregate: Aggregate, name: str) -> LiteralString:
+    return cast("LiteralString", aggregate.columns[name].type.compile(dialect=postgresql.dialect()))
