@@ -151,7 +151,7 @@ class BodyLimit:
 
 
 class _LimitedBody:
-    """A body counted as it comes. Once too large it is refused here, and the app sees a caller that left."""
+    """A body counted as it comes. Once too large the app sees a caller that left, and the answer is given here."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
         self._scope, self._receive, self._send = scope, receive, send
@@ -166,14 +166,15 @@ class _LimitedBody:
                 raise
 
     async def receive(self) -> Message:
-        if self._refused:
+        if self._size > self._limit:
             return {"type": "http.disconnect"}
         message = await self._receive()
         self._size += len(message.get("body", b""))
         if self._size <= self._limit:
             return message
-        self._refused = True
-        if not self._started:
+        # An app that has begun to answer goes on with it; it will not see the rest of the body.
+        self._refused = not self._started
+        if self._refused:
             await _refuse_body(self._scope, self._receive, self._send, self._limit, drain=True)
         return {"type": "http.disconnect"}
 
