@@ -1,13 +1,18 @@
 """Conditional requests: ETags are versions, and changes of a row say which version they were made on."""
 
-from typing import Annotated, TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeAlias, TypeVar
 
 from fastapi import Header
 
-from services.kit.problems import PreconditionRequired, invalid
+from services.kit.problems import PreconditionFailed, PreconditionRequired, invalid
 
 ANY = None
 Expected: TypeAlias = int | None
+T = TypeVar("T")
+
+# How often a change of any version is tried while others change the row at the same moment.
+RACES = 3
 
 
 def etag(version: int) -> str:
@@ -34,3 +39,17 @@ def parse_if_match(header: str | None) -> Expected:
 def if_match(value: Annotated[str | None, Header(alias="If-Match")] = None) -> Expected:
     """The dependency for routes that change an existing row."""
     return parse_if_match(value)
+
+
+async def settled(expected: Expected, change: Callable[[], Awaitable[T]]) -> T:
+    """What `change` gives, which reads a row and then writes it at the version that it read.
+
+    A caller who expects any version does not lose to somebody else's change in between: it is tried again.
+    Raises what `change` raises.
+    """
+    for _ in range(RACES - 1 if expected is ANY else 0):
+        try:
+            return await change()
+        except PreconditionFailed:
+            continue
+    return await change()

@@ -1,10 +1,11 @@
 """What our people do with customers, and when it may be called done (docs/method.md, "Activities")."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from uuid import UUID
 
 from services.kit.problems import Conflict, FieldError, Invalid
 
@@ -65,6 +66,20 @@ class ActivityStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class MemberFunction(StrEnum):
+    """As what one of our people takes part."""
+
+    SALES = "SALES"
+    SALES_MANAGER = "SALES_MANAGER"
+    EXECUTIVE = "EXECUTIVE"
+    RND = "RND"
+    PRESALES = "PRESALES"
+    SERVICE = "SERVICE"
+    FINANCE = "FINANCE"
+    MARKETING = "MARKETING"
+    OTHER = "OTHER"
+
+
 LONGEST_MINUTES = 1440
 """Nothing is longer than a day; what goes on for two days is two activities."""
 
@@ -93,7 +108,7 @@ class Timing:
 
 def check_timing(timing: Timing, *, now: datetime) -> None:
     """Raises `Invalid` naming the field when times and status cannot be true together."""
-    errors = [*_start_errors(timing, now), *_miss_errors(timing, now), *_length_errors(timing)]
+    errors = [*_start_errors(timing, now), *_plan_errors(timing, now), *_length_errors(timing)]
     if errors:
         raise Invalid(errors)
 
@@ -102,6 +117,22 @@ def check_change(present: ActivityStatus, to: ActivityStatus) -> None:
     """Raises `Conflict` (`activity_over`) when what is over would become something else."""
     if to != present and to not in CHANGES[present]:
         raise Conflict("activity_over", f"The activity is {present}; only what is PLANNED can become {to}.")
+
+
+def check_named_once(attendees: Sequence[UUID], contacts: Sequence[UUID]) -> None:
+    """Raises `Invalid` naming each place where a person is named for the second time."""
+    errors = [
+        FieldError(f"our_attendees.{n}.member_id", "duplicate", "Takes part already; name each member once.")
+        for n, id in enumerate(attendees)
+        if id in attendees[:n]
+    ]
+    errors += [
+        FieldError(f"contact_ids.{n}", "duplicate", "Is named already; name each person once.")
+        for n, id in enumerate(contacts)
+        if id in contacts[:n]
+    ]
+    if errors:
+        raise Invalid(errors)
 
 
 def _start_errors(timing: Timing, now: datetime) -> list[FieldError]:
@@ -116,8 +147,13 @@ def _start_errors(timing: Timing, now: datetime) -> list[FieldError]:
     return []
 
 
-def _miss_errors(timing: Timing, now: datetime) -> list[FieldError]:
+def _plan_errors(timing: Timing, now: datetime) -> list[FieldError]:
     planned = timing.planned_start_at
+    if planned is None and timing.status != ActivityStatus.DONE:
+        message = (
+            f"Say for when it is or was planned; only what is DONE needs no plan, and it is {timing.status}."
+        )
+        return [FieldError("planned_start_at", "required", message)]
     if timing.status == ActivityStatus.MISSED and planned and planned > now:
         message = "It has not been missed yet; cancel it instead, or plan it for another time."
         return [FieldError("planned_start_at", "in_future", message)]

@@ -62,13 +62,12 @@ def test_what_is_over_stays_what_it_was(present: ActivityStatus, to: ActivitySta
 @pytest.mark.parametrize(
     "timing",
     [
-        Timing(ActivityStatus.PLANNED),
         Timing(ActivityStatus.PLANNED, planned_start_at=LATER, minutes=90),
+        Timing(ActivityStatus.PLANNED, planned_start_at=NOW - timedelta(days=1)),
         Timing(ActivityStatus.DONE, started_at=NOW),
         Timing(
             ActivityStatus.DONE, planned_start_at=LATER, started_at=NOW - timedelta(days=900), minutes=1440
         ),
-        Timing(ActivityStatus.MISSED),
         Timing(ActivityStatus.MISSED, planned_start_at=NOW),
         Timing(ActivityStatus.CANCELLED, planned_start_at=LATER, minutes=1),
     ],
@@ -82,12 +81,15 @@ def test_times_that_fit_the_status_are_taken(timing: Timing) -> None:
     [
         (Timing(ActivityStatus.DONE), {"started_at": "required"}),
         (Timing(ActivityStatus.DONE, started_at=LATER), {"started_at": "in_future"}),
-        (Timing(ActivityStatus.PLANNED, started_at=NOW), {"started_at": "not_wanted"}),
-        (Timing(ActivityStatus.CANCELLED, started_at=NOW), {"started_at": "not_wanted"}),
+        (Timing(ActivityStatus.PLANNED), {"planned_start_at": "required"}),
+        (Timing(ActivityStatus.MISSED), {"planned_start_at": "required"}),
+        (Timing(ActivityStatus.CANCELLED), {"planned_start_at": "required"}),
+        (Timing(ActivityStatus.PLANNED, LATER, started_at=NOW), {"started_at": "not_wanted"}),
+        (Timing(ActivityStatus.CANCELLED, NOW, started_at=NOW), {"started_at": "not_wanted"}),
         (Timing(ActivityStatus.MISSED, planned_start_at=LATER), {"planned_start_at": "in_future"}),
-        (Timing(ActivityStatus.PLANNED, minutes=0), {"minutes": "out_of_range"}),
-        (Timing(ActivityStatus.PLANNED, minutes=-5), {"minutes": "out_of_range"}),
-        (Timing(ActivityStatus.PLANNED, minutes=1441), {"minutes": "out_of_range"}),
+        (Timing(ActivityStatus.PLANNED, LATER, minutes=0), {"minutes": "out_of_range"}),
+        (Timing(ActivityStatus.PLANNED, LATER, minutes=-5), {"minutes": "out_of_range"}),
+        (Timing(ActivityStatus.PLANNED, LATER, minutes=1441), {"minutes": "out_of_range"}),
         (
             Timing(ActivityStatus.MISSED, planned_start_at=LATER, started_at=NOW, minutes=0),
             {"started_at": "not_wanted", "planned_start_at": "in_future", "minutes": "out_of_range"},

@@ -1,0 +1,137 @@
+"""What this service keeps of other services' rows, as it reads them, and how it learns of one that it does not know.
+
+While writing, a reference that is not known here, or not seen, goes to its owner with the caller's own token. What the
+owner shows is kept as a copy and holds for this request: the owner's word on who sees a row is newer than ours.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import LiteralString
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from services.kit import lookup
+from services.kit.access import Sight
+from services.kit.app import Call
+from services.kit.copies import Copy
+from services.kit.db import Session
+from services.kit.identity import Viewer
+
+
+class Told(BaseModel):
+    """The base of what others tell: fields that are not read here are passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: UUID
+
+
+class Member(Told):
+    """One of our people."""
+
+    name: str
+    email: str
+    function: str
+    manager_id: UUID | None
+    active: bool
+
+
+class Seat(BaseModel):
+    """A member named on an account's team."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    member_id: UUID
+
+
+class Account(Told):
+    """An account, with those whose place there lets them see it."""
+
+    name: str
+    owner_id: UUID | None
+    team: list[Seat]
+    external_ids: dict[str, str]
+
+
+class Contact(Told):
+    """A person at an account."""
+
+    account_id: UUID
+    name: str
+
+
+class Opportunity(Told):
+    """A deal."""
+
+    name: str
+    account_id: UUID | None
+    owner_id: UUID | None
+    stage: str
+    status: str
+
+
+MEMBERS = Copy("member", Member, {"manager_id": "uuid", "active": "boolean"})
+ACCOUNTS = Copy("account", Account, {"owner_id": "uuid", "team": "jsonb", "external_ids": "jsonb"})
+CONTACTS = Copy("contact", Contact, {"account_id": "uuid"})
+OPPORTUNITIES = Copy("opportunity", Opportunity, {"account_id": "uuid", "owner_id": "uuid"})
+
+
+ACCOUNT_SIGHT = Sight(account="r.id")
+DEAL_SIGHT = Sight(account="r.account_id", owner="r.owner_id")
+
+
+def member_active(parameter: LiteralString) -> LiteralString:
+    """Whether the parameter names an active member, or nobody: SQL."""
+    return f"""(%({parameter})s::uuid IS NULL OR EXISTS (
+    SELECT FROM member m WHERE m.id = %({parameter})s::uuid AND m.active AND m.deleted_at IS NULL))"""
+
+
+def account_seen(viewer: Viewer) -> LiteralString:
+    """Whether `account_id` is null or an account that the viewer sees, by our copies or `vouched` for: SQL."""
+    return f"""(%(account_id)s::uuid IS NULL OR EXISTS (
+    SELECT FROM account r WHERE r.id = %(account_id)s::uuid AND r.deleted_at IS NULL
+      AND ({ACCOUNT_SIGHT.visible(viewer)} OR r.id = ANY (%(vouched)s::uuid[]))))"""
+
+
+def deal_seen(viewer: Viewer) -> LiteralString:
+    """Whether `opportunity_id` is null or a deal that the viewer sees, by our copies or `vouched` for: SQL."""
+    return f"""(%(opportunity_id)s::uuid IS NULL OR EXISTS (
+    SELECT FROM opportunity r WHERE r.id = %(opportunity_id)s::uuid AND r.deleted_at IS NULL
+      AND ({DEAL_SIGHT.visible(viewer)} OR r.id = ANY (%(vouched)s::uuid[]))))"""
+
+
+@dataclass(frozen=True)
+class Unmet:
+    """References of a request that this service cannot answer for by itself."""
+
+    members: tuple[UUID, ...] = ()
+    accounts: tuple[UUID, ...] = ()
+    contacts: tuple[UUID, ...] = ()
+    opportunities: tuple[UUID, ...] = ()
+
+
+async def ask_owners(session: Session, call: Call, unmet: Unmet) -> frozenset[UUID]:
+    """Asks the owners for the rows at once, keeps what they show as copies, and gives its ids.
+
+    Raises Unavailable when an owner does not answer.
+    """
+    contacts, opportunities = call.settings.contacts_url, call.settings.opportunities_url
+    asked = (
+        (MEMBERS, contacts, "members", unmet.members),
+        (ACCOUNTS, contacts, "accounts", unmet.accounts),
+        (CONTACTS, contacts, "contacts", unmet.contacts),
+        (OPPORTUNITIES, opportunities, "opportunities", unmet.opportunities),
+    )
+    wanted = [one for one in asked if one[3]]
+    shown = await asyncio.gather(
+        *(lookup.ask(call.client, call, base, noun, ids) for _, base, noun, ids in wanted)
+    )
+    for (copy, *_), rows in zip(wanted, shown, strict=True):
+        await copy.keep(session, rows)
+    return frozenset(_ids(row for rows in shown for row in rows))
+
+
+def _ids(rows: Iterable[Mapping[str, object]]) -> Iterable[UUID]:
+    return (UUID(str(row["id"])) for row in rows)

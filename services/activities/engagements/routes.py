@@ -1,0 +1,57 @@
+"""Activities over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Request, Response
+
+from services.activities.engagements import service
+from services.activities.engagements.queries import ACTIVITIES
+from services.activities.engagements.schemas import (
+    ActivityCreate,
+    ActivityFound,
+    ActivityList,
+    ActivityRead,
+    ActivityUpdate,
+)
+from services.kit import listing, lookup
+from services.kit.app import CallDep, Reading, Statement, json_text, router, shown
+from services.kit.conditional import Expected, if_match
+from services.kit.lookup import LookupRequest
+
+routes = router("activities")
+IfMatch = Annotated[Expected, Depends(if_match)]
+
+
+@routes.get("/activities", response_model=ActivityList, openapi_extra={"parameters": ACTIVITIES.parameters()})
+async def list_activities(request: Request, call: CallDep, tx: Reading) -> Response:
+    """The activities that the caller sees, by default the latest first."""
+    asked = listing.parse(ACTIVITIES, request.query_params.multi_items())
+    return json_text(await listing.page(tx, ACTIVITIES, asked, call.viewer))
+
+
+@routes.post("/activities", status_code=201, response_model=ActivityRead)
+async def create_activity(body: ActivityCreate, call: CallDep, tx: Statement) -> Response:
+    """Plans an activity, or records one that is over."""
+    row = await service.record_activity(tx, call, body)
+    return shown(row, status=201, location=f"/v1/activities/{row.id}")
+
+
+@routes.post("/activities/lookup", response_model=ActivityFound)
+async def look_up_activities(body: LookupRequest, call: CallDep, tx: Reading) -> Response:
+    """Those of these activities that the caller sees."""
+    return json_text(await lookup.find(tx, ACTIVITIES, body, call.viewer))
+
+
+@routes.get("/activities/{id}", response_model=ActivityRead)
+async def get_activity(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """One activity."""
+    return shown(await service.show_activity(tx, call, id))
+
+
+@routes.patch("/activities/{id}", response_model=ActivityRead)
+async def update_activity(
+    id: UUID, body: ActivityUpdate, call: CallDep, tx: Statement, expected: IfMatch
+) -> Response:
+    """Changes an activity (JSON merge patch)."""
+    return shown(await service.change_activity(tx, call, id, body, expected))

@@ -1,0 +1,27 @@
+"""The composition of activities: one descriptor, from which its processes are made."""
+
+from pathlib import Path
+
+from services.activities.engagements.routes import routes as engagements
+from services.activities.events import PUBLIC
+from services.activities.handlers import HANDLERS
+from services.activities.overview.routes import routes as overview
+from services.activities.tables import Base
+from services.activities.timelogs.routes import routes as timelogs
+from services.kit.app import Service
+from services.kit.run import run
+
+SERVICE = Service(
+    name="activities",
+    title="Foothold activities",
+    description="What we did with whom, and how long it took.",
+    routers=(engagements, timelogs, overview),
+    metadata=Base.metadata,
+    migrations=Path(__file__).parent / "migrations",
+    public=PUBLIC,
+    handlers=HANDLERS,
+    consumes=("contacts", "opportunities"),
+)
+
+if __name__ == "__main__":
+    run(SERVICE)

@@ -1,0 +1,1 @@
+"""What was done at an account, as the account's view shows it."""

@@ -1,0 +1,65 @@
+"""The base of this service's tables, and its copies of what other services own.
+
+No row here refers to a copy by a foreign key: copies come and go with the events of their owners.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, Index, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from services.kit.rows import Instant
+
+
+class Base(SQLModel, registry=registry()):
+    """Tables of activities."""
+
+
+class Kept(SQLModel):
+    """The columns of every copy: what it is a copy of, at which version, and whether that is gone."""
+
+    id: UUID = Field(primary_key=True)
+    version: int
+    deleted_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class Member(Base, Kept, table=True):
+    """A copy of one of our people: who they are, and whom they report to."""
+
+    __table_args__ = (Index("member_email", text("lower(email)")), Index("member_manager", "manager_id"))
+
+    name: str = Field(sa_type=Text)
+    email: str = Field(sa_type=Text)
+    function: str = Field(sa_type=Text)
+    manager_id: UUID | None = None
+    active: bool = Field(sa_type=Boolean)
+
+
+class Account(Base, Kept, table=True):
+    """A copy of an account: its owner and team decide who sees what was done there."""
+
+    name: str = Field(sa_type=Text)
+    owner_id: UUID | None = None
+    team: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+    external_ids: dict[str, str] = Field(default_factory=dict, sa_type=JSONB)
+
+
+class Contact(Base, Kept, table=True):
+    """A copy of a person at an account."""
+
+    account_id: UUID
+    name: str = Field(sa_type=Text)
+
+
+class Opportunity(Base, Kept, table=True):
+    """A copy of a deal: at which account it is, and whose."""
+
+    name: str = Field(sa_type=Text)
+    account_id: UUID | None = None
+    owner_id: UUID | None = None
+    stage: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)

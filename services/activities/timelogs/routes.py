@@ -1,0 +1,44 @@
+"""Time logs over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Request, Response
+
+from services.activities.timelogs import service
+from services.activities.timelogs.queries import TIME_LOGS
+from services.activities.timelogs.schemas import TimeLogCreate, TimeLogList, TimeLogRead, TimeLogUpdate
+from services.kit import listing
+from services.kit.app import CallDep, Reading, Statement, json_text, router, shown
+from services.kit.conditional import Expected, if_match
+
+routes = router("time-logs")
+IfMatch = Annotated[Expected, Depends(if_match)]
+
+
+@routes.get("/time-logs", response_model=TimeLogList, openapi_extra={"parameters": TIME_LOGS.parameters()})
+async def list_time_logs(request: Request, call: CallDep, tx: Reading) -> Response:
+    """The time logs of the caller and of those who report to the caller, by default the latest day first."""
+    asked = listing.parse(TIME_LOGS, request.query_params.multi_items())
+    return json_text(await listing.page(tx, TIME_LOGS, asked, call.viewer))
+
+
+@routes.post("/time-logs", status_code=201, response_model=TimeLogRead)
+async def create_time_log(body: TimeLogCreate, call: CallDep, tx: Statement) -> Response:
+    """Records minutes that somebody spent."""
+    row = await service.record_time(tx, call, body)
+    return shown(row, status=201, location=f"/v1/time-logs/{row.id}")
+
+
+@routes.get("/time-logs/{id}", response_model=TimeLogRead)
+async def get_time_log(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """One time log."""
+    return shown(await service.show_time(tx, call, id))
+
+
+@routes.patch("/time-logs/{id}", response_model=TimeLogRead)
+async def update_time_log(
+    id: UUID, body: TimeLogUpdate, call: CallDep, tx: Statement, expected: IfMatch
+) -> Response:
+    """Changes a time log (JSON merge patch)."""
+    return shown(await service.change_time(tx, call, id, body, expected))

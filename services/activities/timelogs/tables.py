@@ -1,0 +1,49 @@
+"""Time logs: where our people's minutes go."""
+
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Date, ForeignKeyConstraint, Index, Integer, Text, text
+from sqlmodel import Field
+
+from services.activities.tables import Base
+from services.kit.rows import Row
+
+
+class TimeLog(Base, Row, table=True):
+    """Minutes that a member spent on one thing on one day."""
+
+    __tablename__ = "time_log"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (
+        ForeignKeyConstraint(["activity_id"], ["activity.id"], name="time_log__activity_id__unknown"),
+        CheckConstraint("minutes BETWEEN 1 AND 1440", name="time_log__minutes__range"),
+        Index("time_log_day", "spent_on", "id"),
+        Index("time_log_member", "member_id", "spent_on", "id"),
+        Index(
+            "time_log_account",
+            "account_id",
+            "spent_on",
+            "id",
+            postgresql_include=["category", "minutes"],
+            postgresql_where=text("account_id IS NOT NULL"),
+        ),
+        Index(
+            "time_log_activity",
+            "activity_id",
+            "spent_on",
+            "id",
+            postgresql_where=text("activity_id IS NOT NULL"),
+        ),
+        Index("time_log_category", "category", "spent_on", "id"),
+        Index("time_log_robber", "robber", "spent_on", "id", postgresql_where=text("robber IS NOT NULL")),
+        Index("time_log_born", "created_at", "id"),
+    )
+
+    member_id: UUID
+    spent_on: date = Field(sa_type=Date)
+    category: str = Field(sa_type=Text)
+    minutes: int = Field(sa_type=Integer)
+    activity_id: UUID | None = None
+    account_id: UUID | None = None
+    robber: str | None = Field(default=None, sa_type=Text)
+    note: str | None = Field(default=None, sa_type=Text)

@@ -1,0 +1,152 @@
+"""Activities on a database of its own, with what other services told it, and other services that can be asked."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+import pytest
+
+from services.activities.handlers import HANDLERS
+from services.activities.main import SERVICE
+from services.kit.clients import ASGITransport, AsyncClient
+from services.kit.delivery import Batch
+from services.kit.events import Event
+from services.kit.ids import new_id
+from services.kit.testing import Callers, api_of, as_, callers, prepared
+from tests.conftest import DatabaseUrl
+
+NOWHERE = "00000000-0000-7000-8000-000000000000"
+
+
+@dataclass
+class Owners:
+    """The services that own members, accounts, people and deals: an ASGI app that answers lookups with what it is told."""
+
+    shown: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
+    asked: list[tuple[str, str, list[str]]] = field(default_factory=list[tuple[str, str, list[str]]])
+    status: int = 200
+
+    def tell(self, noun: str, **row: Any) -> str:
+        """Puts a row behind the noun's lookup and gives its id."""
+        told = {"id": str(new_id()), "version": 1} | row
+        self.shown.setdefault(noun, []).append(told)
+        return told["id"]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        noun = scope["path"].split("/")[2]
+        ids = orjson.loads((await receive())["body"])["ids"]
+        token = dict(scope["headers"])[b"authorization"].decode()
+        self.asked.append((noun, token, ids))
+        items = [row for row in self.shown.get(noun, []) if row["id"] in ids]
+        await send({"type": "http.response.start", "status": self.status, "headers": []})
+        await send({"type": "http.response.body", "body": orjson.dumps({"items": items})})
+
+
+@dataclass
+class House:
+    """The service under test: a client, its callers, the owners it asks, and every statement that was executed."""
+
+    client: AsyncClient
+    callers: Callers
+    owners: Owners
+    statements: list[str]
+    url: str
+    members: dict[str, str]
+    account: str = ""
+    deal: str = ""
+    people: Sequence[str] = ()
+
+    async def call(self, who: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Sends a request as the named caller."""
+        return await self.client.request(method, path, json=body, headers=as_(who, **headers))
+
+    async def hear(self, aggregate: str, fact: str = "created", version: int = 1, **data: Any) -> str:
+        """Hands an event to the service's handler and gives its subject's id."""
+        subject = str(data.setdefault("id", str(new_id())))
+        event = event_of(aggregate, fact, version, data)
+        async with await psycopg.AsyncConnection.connect(self.url) as session:
+            handler = HANDLERS[aggregate]
+            assert isinstance(handler, Batch)
+            await handler.handle(session, [event])
+        return subject
+
+    async def hire(self, name: str, *roles: str, manager: str | None = None) -> str:
+        """Makes a member known here, and the caller of that name; gives the member's id."""
+        told = {"name": name.title(), "email": f"{name}@example.com", "function": "SALES", "active": True}
+        manager_id = self.members[manager] if manager else None
+        id = await self.hear("member", **told, manager_id=manager_id, external_ids={})
+        self.callers.add(name, *(roles or ("rep",)), member_id=UUID(id))
+        self.members[name] = id
+        return id
+
+    async def open_account(self, owner: str | None, *team: str, name: str = "云山电网") -> str:
+        """Makes an account known here; gives its id."""
+        seats = [{"member_id": self.members[one], "function": "PRESALES"} for one in team]
+        owner_id = self.members[owner] if owner else None
+        return await self.hear("account", name=name, owner_id=owner_id, team=seats, external_ids={})
+
+    async def make(self, who: str, **body: Any) -> dict[str, Any]:
+        """An activity as the caller makes it: a visit planned at the account unless the body says otherwise."""
+        answer = await self.call(who, "POST", "/v1/activities", self.visit(**body))
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def visit(self, **body: Any) -> dict[str, Any]:
+        """The body of a new activity."""
+        told = {"type": "VISIT", "subject": "拜访总工程师", "account_id": self.account} | body
+        if told.get("status", "PLANNED") != "DONE":
+            return {"planned_start_at": "2030-03-01T09:00:00Z"} | told
+        return {"started_at": "2026-03-01T09:00:00Z"} | told
+
+    async def rows(self, statement: Any) -> list[tuple[Any, ...]]:
+        """What the database holds."""
+        async with await psycopg.AsyncConnection.connect(self.url) as session:
+            return await (await session.execute(statement)).fetchall()
+
+
+def event_of(aggregate: str, fact: str, version: int, data: dict[str, Any]) -> Event:
+    """An event as the consumer would hand it over."""
+    return Event(
+        id=str(new_id()),
+        source="/elsewhere",
+        type=f"{aggregate}.{fact}",
+        schema_version=1,
+        aggregate=aggregate,
+        subject_id=UUID(data["id"]),
+        version=version,
+        position=version,
+        time=datetime.now(UTC),
+        actor="sub:test",
+        imported=False,
+        data=data,
+        changed=None,
+        key=data["id"],
+    )
+
+
+@pytest.fixture
+async def house(database_url: DatabaseUrl) -> AsyncIterator[House]:
+    url = database_url("activities", prepared(SERVICE))
+    known, owners = callers(), Owners()
+    statements: list[str] = []
+    peers = AsyncClient(transport=ASGITransport(owners))
+    async with api_of(SERVICE, url, known, peers=peers, on_statement=statements.append) as client:
+        house = House(client, known, owners, statements, url, {})
+        await house.hire("boss", "manager", "rep")
+        await house.hire("seller", manager="boss")
+        await house.hire("teammate")
+        await house.hire("stranger")
+        house.account = await house.open_account("seller", "teammate")
+        house.people = [
+            await house.hear("contact", account_id=house.account, name=name, title=None)
+            for name in ("李雷", "韩梅梅")
+        ]
+        house.deal = await house.hear(
+            "opportunity", name="变电站改造", account_id=house.account, owner_id=house.members["seller"],
+            stage="ENGAGEMENT", status="OPEN",
+        )  # fmt: skip
+        yield house
