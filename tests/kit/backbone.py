@@ -1,11 +1,9 @@
 """What tests of the relay and the consumers share: a journal to write to, a topic of its own, a copy to fold into."""
 
 import asyncio
-import gc
 import secrets
-import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
@@ -222,12 +220,3 @@ def first_appearances(records: Sequence[ConsumerRecord]) -> dict[TopicPartition,
         seen = found.setdefault(TopicPartition(record.topic, record.partition), [])
         seen += [position for position in positions([record]) if position not in seen]
     return found
-
-
-@contextmanager
-def without_socket_warnings() -> Generator[None]:
-    """For blocks in which connections fail: kafka-python leaves their sockets to the garbage collector."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        yield
-        gc.collect()

@@ -1,5 +1,8 @@
 """Fixtures of the kit's tests."""
 
+import gc
+import logging
+import warnings
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -32,3 +35,18 @@ async def db(backbone: Backbone) -> AsyncIterator[Database]:
     """The backbone's database, opened."""
     async with backbone.database() as opened:
         yield opened
+
+
+@pytest.fixture
+def broken_connections() -> Iterator[None]:
+    """For tests in which connections fail: kafka-python leaves their sockets to the garbage collector.
+
+    Its log lines are not kept, because they hold on to the errors, and those to the sockets.
+    """
+    logger = logging.getLogger("kafka")
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(logging.NOTSET)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

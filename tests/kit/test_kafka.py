@@ -20,7 +20,7 @@ from services.kit.kafka import (
     partition_of,
     reachable,
 )
-from tests.kit.backbone import PARTITIONS, Backbone, without_socket_warnings
+from tests.kit.backbone import PARTITIONS, Backbone
 
 
 @pytest.fixture
@@ -123,13 +123,13 @@ def test_a_consumer_starts_nowhere_of_its_own_accord(backbone: Backbone) -> None
     kafka.close()
 
 
+@pytest.mark.usefixtures("broken_connections")
 def test_without_a_broker_a_client_raises_and_leaves_no_thread() -> None:
     before = set(threading.enumerate())
-    with without_socket_warnings():
-        with pytest.raises((KafkaError, OSError)):
-            RoundProducer("127.0.0.1:1", client_id="tests", connect_seconds=0.5)
-        with pytest.raises((KafkaError, OSError)):
-            connect_consumer("127.0.0.1:1", group=None, client_id="tests", connect_seconds=0.5)
+    with pytest.raises((KafkaError, OSError)):
+        RoundProducer("127.0.0.1:1", client_id="tests", connect_seconds=0.5)
+    with pytest.raises((KafkaError, OSError)):
+        connect_consumer("127.0.0.1:1", group=None, client_id="tests", connect_seconds=0.5)
     assert set(threading.enumerate()) <= before
 
 
