@@ -193,6 +193,7 @@ class Asked:
     count: bool
     after: tuple[str, UUID] | None
     selective: bool
+    patterned: bool
     mark: str = field(compare=False)
 
 
@@ -230,7 +231,8 @@ def parse(listing: Listing, query: Iterable[tuple[str, str]]) -> Asked:
         raise Invalid(errors)
     mark = _mark(listing, filters, given.get("q"), sort)
     after = _opened(given["cursor"], mark) if "cursor" in given else None
-    return Asked(tuple(conditions), values, sort, limit, count, after, selective, mark)
+    patterned = any(" ILIKE " in condition for condition in conditions)
+    return Asked(tuple(conditions), values, sort, limit, count, after, selective, patterned, mark)
 
 
 def _conditions(
@@ -370,7 +372,10 @@ async def page(
     values = {**asked.values, **(given or {}), "viewer": viewer.member_id, "limit": asked.limit}
     if asked.after is not None:
         values |= {"after": asked.after[0], "after_id": asked.after[1]}
-    row = await one(session, _statement(listing, asked, viewer), values)
+    # A pattern decides which index is good, so a statement that holds one is planned for its values.
+    prepare = False if asked.patterned else None
+    cursor_ = await session.execute(_statement(listing, asked, viewer), values, prepare=prepare)
+    row = await cursor_.fetchone()
     assert row is not None
     items, key, id_, more, total = row
     cursor = orjson.dumps(_closed(asked.mark, key, id_)).decode() if more else "null"
