@@ -1,6 +1,6 @@
 """Types of fields that requests share: strict, bounded, and said in OpenAPI."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from re import fullmatch
 from typing import Annotated, Any
 
@@ -42,12 +42,15 @@ Email = Annotated[
         pattern=r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s.,;<>\"]+$",
     ),
 ]
+Source = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_.-]{0,39}$")]
+ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 ExternalIds = Annotated[
-    dict[
-        Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_.-]{0,39}$")],
-        Annotated[str, StringConstraints(min_length=1, max_length=200)],
-    ],
+    dict[Source, ExternalId],
     Field(max_length=20, description="Ids of the row in other systems, by source."),
+]
+ExternalIdsPatch = Annotated[
+    dict[Source, ExternalId | None],
+    Field(max_length=20, description="Ids in other systems that change, by source; null takes one away."),
 ]
 
 
@@ -55,6 +58,13 @@ def _text_only(value: Any) -> Any:
     if not isinstance(value, str | datetime):
         raise ValueError("must be an instant as in 2026-11-30T08:00:00Z")
     return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie in the years 1 to 9999") from None
 
 
 def _past(value: datetime) -> datetime:
@@ -72,7 +82,7 @@ def _day_only(value: Any) -> Any:
 
 
 Day = Annotated[date, BeforeValidator(_day_only)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_text_only)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_in_utc)]
 PastInstant = Annotated[Instant, AfterValidator(_past)]
 
 

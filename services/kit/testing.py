@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Self
 from uuid import UUID
 
@@ -62,8 +63,9 @@ def settings_for(service: Service, url: str, given: Mapping[str, object] | None 
     return Settings.model_validate({f"{service.name}_database_url": SecretStr(url), **(given or {})})
 
 
+@cache
 def prepared(service: Service) -> Callable[[str], None]:
-    """What makes an empty database the service's: for `database_url(prepare=...)`."""
+    """What makes an empty database the service's, for `database_url(prepare=...)`; the same for every caller."""
 
     def prepare(url: str) -> None:
         migrations.upgrade(service, url)
