@@ -16,7 +16,7 @@ import orjson
 from psycopg import sql
 
 from services.kit.access import FEW_ACCOUNTS, Sight
-from services.kit.db import Session, one
+from services.kit.db import Session
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
 from services.kit.problems import FieldError, Invalid, invalid
