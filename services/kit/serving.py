@@ -24,6 +24,7 @@ def serve(app: ASGIApp, *, host: str, port: int) -> None:
         loop="uvloop",
         http="httptools",
         ws="none",
+        interface="asgi3",
         access_log=False,
         log_config=None,
         server_header=False,

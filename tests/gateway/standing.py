@@ -1,0 +1,207 @@
+"""A gateway with services of straw behind it, over real loopback HTTP."""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeAlias, cast
+
+import httpx
+import uvicorn
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn._types import ASGIApplication
+
+from gateway.main import create_gateway
+from gateway.upstreams import SERVICES
+from services.kit.identity import Verifier
+from services.kit.settings import Settings
+from tests.kit.issuing import ISSUER, StubIssuer
+
+ACCOUNT = "01a20127-d823-77b7-8f2d-d7bc50c99046"
+PARTS = {
+    "contacts": b'{"account": {"name": "\xe8\xbf\x9c\xe6\x99\xaf"}, "people": [1]}',
+    "opportunities": b'{"deals": [{"amount": 9007199254740991}], "totals": []}',
+    "activities": b'{"activities": [], "minutes": [], "last_touch": null}',
+}
+
+Behaviour: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass
+class Seen:
+    """A request as a service saw it."""
+
+    method: str
+    target: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self.headers if key == name), None)
+
+
+@dataclass(eq=False)
+class Straw:
+    """A service of straw: remembers what it is asked, answers as told, can be killed and started again."""
+
+    name: str
+    behave: Behaviour | None = None
+    seen: list[Seen] = field(default_factory=list[Seen])
+    port: int = 0
+    _server: uvicorn.Server | None = None
+    _task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._server, self.port = uvicorn_server(self._app, self.port)
+        self._task = asyncio.create_task(self._server.serve())
+        await until(lambda: self._server is not None and self._server.started)
+
+    async def kill(self) -> None:
+        """Ends at once, cutting what is under way."""
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = self._server.force_exit = True
+            for connection in list(self._server.server_state.connections):
+                connection.transport.abort()
+            await self._task
+            self._server = None
+
+    def answers(self, status: int = 200, body: bytes = b"{}", **headers: str) -> None:
+        """Answers every request like this from now on."""
+        told = {"content-type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}}
+        self.behave = Response(body, status, told)
+
+    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        seen = Seen(scope["method"], _target(scope), _headers(scope), b"")
+        self.seen.append(seen)
+        if self.behave is not None and getattr(self.behave, "reads_itself", False):
+            await self.behave(scope, receive, send)
+            return
+        seen.body = await whole_body(receive)
+        behave = self.behave or Response(PARTS[self.name], media_type="application/json")
+        await behave(scope, receive, send)
+
+
+def reads_itself(behave: Behaviour) -> Behaviour:
+    """Marks a behaviour that wants to read the request's body by itself."""
+    vars(behave)["reads_itself"] = True
+    return behave
+
+
+def _target(scope: Scope) -> str:
+    query: str = scope["query_string"].decode()
+    return scope["raw_path"].decode() + (f"?{query}" if query else "")
+
+
+def _headers(scope: Scope) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+
+
+async def whole_body(receive: Receive) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+def uvicorn_server(app: Behaviour | ASGIApp, port: int = 0) -> tuple[uvicorn.Server, int]:
+    """A server that is not running yet, and its port."""
+    if not port:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+    config = uvicorn.Config(
+        cast("ASGIApplication", app),
+        port=port,
+        interface="asgi3",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        ws="none",
+    )
+    return uvicorn.Server(config), port
+
+
+async def until(true: Callable[[], bool], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110 - what is waited for is another task's state
+            await asyncio.sleep(0.005)
+
+
+@dataclass(eq=False)
+class Standing:
+    """The gateway, its issuer, its services of straw, and a client that carries a good token."""
+
+    app: ASGIApp
+    issuer: StubIssuer
+    straws: dict[str, Straw]
+    client: httpx.AsyncClient
+
+    @property
+    def contacts(self) -> Straw:
+        return self.straws["contacts"]
+
+    @property
+    def opportunities(self) -> Straw:
+        return self.straws["opportunities"]
+
+    @property
+    def activities(self) -> Straw:
+        return self.straws["activities"]
+
+    async def view(self, **headers: str) -> httpx.Response:
+        return await self.client.get(f"/v1/accounts/{ACCOUNT}/view", headers=headers)
+
+    @asynccontextmanager
+    async def over_sockets(self) -> AsyncGenerator[int]:
+        """The same gateway behind a real port, for what an in-process client cannot do."""
+        server, port = uvicorn_server(self.app)
+        task = asyncio.create_task(server.serve())
+        await until(lambda: server.started)
+        yield port
+        server.should_exit = server.force_exit = True
+        await task
+
+    @asynccontextmanager
+    async def client_over_sockets(self) -> AsyncGenerator[httpx.AsyncClient]:
+        """A client with the same token that speaks to the real port, where bodies stream both ways."""
+        async with self.over_sockets() as port:
+            address = f"http://127.0.0.1:{port}"
+            async with httpx.AsyncClient(base_url=address, headers=self.client.headers) as client:
+                yield client
+
+
+@asynccontextmanager
+async def standing(*, seconds: float = 2, **given: object) -> AsyncGenerator[Standing]:
+    """Everything up, with settings as given; a service may take `seconds` to answer."""
+    straws = {name: Straw(name) for name in SERVICES}
+    await asyncio.gather(*(straw.start() for straw in straws.values()))
+    addresses = {f"{name}_url": f"http://127.0.0.1:{straw.port}" for name, straw in straws.items()}
+    settings = Settings.model_validate({"oidc_issuer": ISSUER, **addresses, **given})
+    issuer = StubIssuer()
+    verifier = Verifier(settings, transport=issuer.transport, clock=issuer.clock)
+    app = create_gateway(settings, verifier=verifier, part_seconds=seconds, answer_seconds=seconds)
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway.test")
+    client.headers["Authorization"] = f"Bearer {issuer.token()}"
+    async with lifespan(app), client:
+        yield Standing(app, issuer, straws, client)
+    await asyncio.gather(*(straw.kill() for straw in straws.values()))
+
+
+@asynccontextmanager
+async def lifespan(app: ASGIApp) -> AsyncGenerator[None]:
+    """Runs the app's startup before, its shutdown after."""
+    to_app: asyncio.Queue[Message] = asyncio.Queue()
+    from_app: asyncio.Queue[Message] = asyncio.Queue()
+    task = asyncio.ensure_future(
+        app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, to_app.get, from_app.put)
+    )
+    await to_app.put({"type": "lifespan.startup"})
+    assert (await from_app.get())["type"] == "lifespan.startup.complete"
+    yield
+    await to_app.put({"type": "lifespan.shutdown"})
+    assert (await from_app.get())["type"] == "lifespan.shutdown.complete"
+    await task
