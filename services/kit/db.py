@@ -5,7 +5,7 @@ Statements are SQL text typed `LiteralString`, so the type checker proves that n
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, LiteralString, TypeAlias
+from typing import Any, LiteralString, Self, TypeAlias, cast
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -73,12 +73,33 @@ async def _configure(session: Session) -> None:
 
 
 def _watched(on_statement: OnStatement) -> type[psycopg.AsyncConnection[Any]]:
-    class Watched(psycopg.AsyncConnection[Any]):
-        async def execute(self, query: Any, *args: Any, **kwargs: Any) -> psycopg.AsyncCursor[Any]:
-            on_statement(query.as_string(self) if isinstance(query, SQL | Composed) else str(query))
+    def tell(query: Any, session: Session) -> None:
+        on_statement(query.as_string(session) if isinstance(query, SQL | Composed) else str(query))
+
+    class Cursor(psycopg.AsyncCursor[Any]):
+        async def execute(self, query: Any, *args: Any, **kwargs: Any) -> Self:
+            tell(query, self.connection)
             return await super().execute(query, *args, **kwargs)
 
+        async def executemany(self, query: Any, *args: Any, **kwargs: Any) -> None:
+            tell(query, self.connection)
+            await super().executemany(query, *args, **kwargs)
+
+        def copy(self, statement: Any, *args: Any, **kwargs: Any) -> Any:
+            tell(statement, self.connection)
+            return super().copy(statement, *args, **kwargs)
+
+    class Watched(psycopg.AsyncConnection[Any]):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.cursor_factory = Cursor
+
     return Watched
+
+
+def literal(text: Composed) -> LiteralString:
+    """The text of a statement that is composed of literals and identifiers alone, so as to compose it only once."""
+    return cast("LiteralString", text.as_string(None))
 
 
 async def one(session: Session, statement: Query, parameters: Mapping[str, Any]) -> TupleRow | None:

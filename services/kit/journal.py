@@ -20,8 +20,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import SQLModel
 
 from services.kit.conditional import Expected
-from services.kit.db import Session, one
-from services.kit.idempotency import Key, parameters
+from services.kit.db import Session, literal, one
+from services.kit.idempotency import Key, keep, parameters
 from services.kit.ids import new_id
 from services.kit.problems import Forbidden, NotFound, PreconditionFailed
 
@@ -126,6 +126,12 @@ def _value(name: str, column: Column[Any]) -> sql.Composed:
     return sql.SQL("{}::" + kind).format(sql.Placeholder(name))
 
 
+def _patched(name: str, column: Column[Any]) -> sql.Composed:
+    if column.info.get("merged"):
+        return sql.SQL("jsonb_strip_nulls(r.{} || {})").format(sql.Identifier(name), _value(name, column))
+    return _value(name, column)
+
+
 def sent(aggregate: Aggregate, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values as the driver takes them: JSON columns wrapped, enumerations as their codes."""
     return {name: _sent(value, json=name in aggregate.json_columns) for name, value in values.items()}
@@ -206,7 +212,7 @@ def _create_statement(
         guard=sql.SQL(guard),
         recorded=_recorded(aggregate, source=sql.SQL("born r"), before=False, answered=True, along=along),
     )
-    return _frozen(text)
+    return sql.SQL(literal(text))
 
 
 @lru_cache(maxsize=1024)
@@ -218,15 +224,14 @@ def _update_statement(
     along: LiteralString,
 ) -> sql.SQL:
     columns = aggregate.columns
-    sets = [sql.SQL("{} = {}").format(sql.Identifier(name), _value(name, columns[name])) for name in names]
-    moved = [
-        sql.SQL("r.{} IS DISTINCT FROM {}").format(sql.Identifier(n), _value(n, columns[n])) for n in names
-    ]
+    wanted = [(sql.Identifier(name), _patched(name, columns[name])) for name in names]
+    sets = [sql.SQL("{} = {}").format(*each) for each in wanted]
+    moved = [sql.SQL("r.{} IS DISTINCT FROM {}").format(*each) for each in wanted]
     text = sql.SQL("""WITH hit AS (
   UPDATE {relation} AS r
   SET {sets}, version = r.version + 1, updated_at = now(), updated_by = %(_actor)s::text
   WHERE r.id = %(id)s::uuid AND (r.version = %(expected)s::integer OR %(expected)s::integer IS NULL)
-    AND ({moved}) AND {alive} AND {allowed}
+    AND ({moved}) AND {alive} AND ({allowed})
   RETURNING old AS before, new AS after
 ), {recorded}""").format(
         relation=aggregate.relation,
@@ -242,11 +247,7 @@ def _update_statement(
             along=along,
         ),
     )
-    return _frozen(text)
-
-
-def _frozen(text: sql.Composed) -> sql.SQL:
-    return sql.SQL(cast("LiteralString", text.as_string(None)))  # composed of literals and identifiers alone
+    return sql.SQL(literal(text))
 
 
 def _told(cause: Cause, type_: str, status: int) -> dict[str, Any]:
@@ -312,8 +313,11 @@ async def update(
     """Changes the row if it stands at `expected` (None: any version), `allowed` holds and a value really differs.
 
     None otherwise: nothing was written, and `miss` says why. `allowed` is SQL over the row `r` and `given`.
-    A deleted row is changed only by setting its `deleted_at`. A change that answers 204 keeps no answer text.
+    A deleted row is changed only by setting its `deleted_at`. A change that answers 204 keeps no answer text. The
+    values of a merged column are members of its object; those that are None go.
     """
+    if not values:
+        return None
     statement = _update_statement(aggregate, tuple(values), allowed, status != 204, along.text)
     told = _told(cause, f"{aggregate.name}.{fact}", status)
     meant = {"id": id, "expected": expected, **along.values, **(given or {})}
@@ -336,17 +340,50 @@ async def remove(
     """Marks the row deleted, as `update` would."""
     return await update(
         session, aggregate, id, {"deleted_at": at}, cause, expected=expected, fact="deleted",
-        allowed="r.deleted_at IS NULL AND " + allowed, given=given, along=along, status=204,
+        allowed="r.deleted_at IS NULL AND (" + allowed + ")", given=given, along=along, status=204,
     )  # fmt: skip
+
+
+async def change(
+    session: Session,
+    aggregate: Aggregate,
+    id: UUID,
+    values: Mapping[str, Any],
+    cause: Cause,
+    *,
+    expected: Expected,
+    sight: LiteralString,
+    may: LiteralString = "true",
+    fact: str = "updated",
+    given: Mapping[str, Any] | None = None,
+    along: Along = ALONE,
+) -> Shown:
+    """Changes the row on behalf of the cause's member; gives it as it stands then, also when nothing was new.
+
+    `sight` and `may` are SQL over the row `r` and `given`: whether the member sees it, and may change it. Raises what
+    `miss` does.
+    """
+    allowed: LiteralString = "(" + sight + ") AND (" + may + ")"
+    row = await update(
+        session, aggregate, id, values, cause,
+        expected=expected, fact=fact, allowed=allowed, given=given, along=along,
+    )  # fmt: skip
+    if row is None:
+        row = await miss(
+            session, aggregate, id,
+            viewer=cause.member_id, sight=sight, may=may, expected=expected, given=given,
+        )  # fmt: skip
+        await keep(session, cause.key, status=200, answer=row.json, version=row.version)
+    return row
 
 
 @lru_cache(maxsize=256)
 def _read_statement(aggregate: Aggregate, sight: LiteralString, may: LiteralString) -> sql.SQL:
     text = sql.SQL(
         "SELECT r.id, r.version, {json}::text, {may} FROM {relation} r"
-        " WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND {sight}"
+        " WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND ({sight})"
     ).format(json=aggregate.json(), may=sql.SQL(may), relation=aggregate.relation, sight=sql.SQL(sight))
-    return _frozen(text)
+    return sql.SQL(literal(text))
 
 
 async def read(
@@ -368,12 +405,15 @@ async def miss(
     sight: LiteralString,
     may: LiteralString = "true",
     expected: Expected = None,
+    given: Mapping[str, Any] | None = None,
 ) -> Shown:
     """Why a change wrote nothing: the row as it stands when the change said nothing new.
 
-    Raises NotFound, Forbidden (seen, but not the viewer's to edit), PreconditionFailed (another version).
+    `sight` and `may` are SQL over the row `r` and `given`. Raises NotFound, Forbidden (seen, but not the viewer's to
+    edit), PreconditionFailed (another version).
     """
-    row = await one(session, _read_statement(aggregate, sight, may), {"id": id, "viewer": viewer})
+    parameters_ = {"id": id, "viewer": viewer, **(given or {})}
+    row = await one(session, _read_statement(aggregate, sight, may), parameters_)
     if row is None:
         raise NotFound(aggregate.name.replace("_", " "))
     if not row[3]:

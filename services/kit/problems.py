@@ -162,15 +162,23 @@ def problem_body(problem: Problem, *, request_id: str | None, instance: str) -> 
         "type": f"urn:foothold:problem:{problem.code}",
         "title": problem.title,
         "status": problem.status,
-        "detail": problem.detail,
+        "detail": _sendable(problem.detail),
         "instance": instance,
         "code": problem.code,
         "request_id": request_id,
-        "errors": [{"field": e.field, "code": e.code, "message": e.message} for e in problem.errors],
+        "errors": [
+            {"field": _sendable(e.field), "code": e.code, "message": _sendable(e.message)}
+            for e in problem.errors
+        ],
     }
     if problem.current is not None:
         document["current"] = orjson.Fragment(problem.current)
     return orjson.dumps(document)
+
+
+def _sendable(text: str) -> str:
+    # What a caller named wrongly may be named with half of a surrogate pair, which no answer can hold.
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def problem_response(problem: Problem, *, request_id: str | None, instance: str) -> Response:

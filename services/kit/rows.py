@@ -25,10 +25,12 @@ class Row(SQLModel):
 
 
 class External(SQLModel):
-    """The column of rows that can be imported: `{source: id}`."""
+    """The column of rows that can be imported: `{source: id}`. A patch of it is merged, source by source."""
 
     external_ids: dict[str, Any] = Field(
-        default_factory=dict, sa_type=JSONB, sa_column_kwargs={"server_default": "{}"}
+        default_factory=dict,
+        sa_type=JSONB,
+        sa_column_kwargs={"server_default": "{}", "info": {"merged": True}},
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from math import isinf
 from typing import Any, NoReturn, cast
 
 from fastapi import Request
@@ -26,22 +27,30 @@ class StrictRequest(Request):
 
 def _check_media_type(header: str) -> None:
     kind = header.partition(";")[0].strip().lower()
-    if kind not in JSON_TYPES and kind != "multipart/form-data":
+    if kind not in JSON_TYPES:
         raise Unsupported("media_type", "Send the body as application/json.")
 
 
 def parse_json(body: bytes) -> Any:
-    """The JSON value. Raises BadRequest (not JSON) or Invalid (duplicate key, NaN, NUL, beyond 100 levels)."""
+    """The JSON value.
+
+    Raises BadRequest (not JSON, nested too deeply) or Invalid (duplicate key, NaN, a number beyond any, a text with NUL
+    or half of a surrogate pair).
+    """
     try:
-        text = body.decode("utf-8")
-        value: Any = json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant)
+        return _parsed(body)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BadRequest("json_invalid", f"The body is not JSON: {_where(error)}.") from error
     except RecursionError as error:
         raise BadRequest("json_depth", "The body is nested too deeply.") from error
     except ValueError as error:
         raise BadRequest("json_invalid", "The body holds a number with too many digits.") from error
-    if "\\u0000" in text or "\x00" in text or "\\ud" in text.lower():
+
+
+def _parsed(body: bytes) -> Any:
+    text = body.decode("utf-8")
+    value: Any = json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_finite)
+    if "\\u0000" in text or "\\ud" in text.lower():
         _check_strings(value, "body")
     return value
 
@@ -57,10 +66,17 @@ def _where(error: Exception) -> str:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
         raise invalid(twice[:200], "duplicate_key", "is given twice; give it once")
     return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise invalid("body", "number", f"holds {text[:50]}, which is beyond any number")
+    return number
 
 
 def _constant(text: str) -> NoReturn:

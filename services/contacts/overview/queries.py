@@ -1,7 +1,7 @@
 """The SELECT behind this service's part of an account's view."""
 
 from functools import lru_cache
-from typing import LiteralString, cast
+from typing import LiteralString
 from uuid import UUID
 
 from psycopg import sql
@@ -10,7 +10,7 @@ from services.contacts.accounts.queries import ACCOUNT, SIGHT
 from services.contacts.people.queries import CONTACT
 from services.contacts.standings.queries import STANDING
 from services.kit.app import Call
-from services.kit.db import Session, one
+from services.kit.db import Session, literal, one
 from services.kit.problems import NotFound
 
 MOST_PEOPLE: LiteralString = "200"
@@ -37,7 +37,7 @@ def _statement(sight: LiteralString) -> sql.SQL:
         most=sql.SQL(MOST_PEOPLE),
         sight=sql.SQL(sight),
     )
-    return sql.SQL(cast("LiteralString", text.as_string(None)))
+    return sql.SQL(literal(text))
 
 
 async def account_part(session: Session, call: Call, id: UUID) -> str:
