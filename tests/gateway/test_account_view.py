@@ -1,0 +1,301 @@
+"""The account view: three services at once, spliced; what is missing is named, and the rest is served."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.types import Receive, Scope, Send
+
+from gateway.views.account import PARTS as KEYS
+from gateway.views.account import Reason, is_part, spliced
+from services.kit.clock import now
+from tests.gateway.standing import ACCOUNT, PARTS, Standing, standing
+from tests.problems import assert_problem
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+EMPTY: dict[str, object] = {key: None for keys in KEYS.values() for key in keys}
+SERVICES = list(KEYS)
+
+Trouble = Callable[[Standing, str], Awaitable[None]]
+
+
+# Splicing
+
+
+def test_a_whole_view_is_its_parts_and_nothing_missing() -> None:
+    view = json.loads(spliced(dict(PARTS), NOON))
+    whole = {key: value for body in PARTS.values() for key, value in json.loads(body).items()}
+    assert view == {**whole, "missing": [], "as_of": "2026-11-22T12:00:00.000000Z"}
+
+
+def test_keys_of_missing_parts_are_null() -> None:
+    reasons: dict[str, bytes | Reason] = {
+        "contacts": "timeout",
+        "opportunities": "error",
+        "activities": "not_yet",
+    }
+    missing = [{"part": part, "reason": reason} for part, reason in reasons.items()]
+    assert json.loads(spliced(reasons, NOON)) == {
+        **EMPTY,
+        "missing": missing,
+        "as_of": "2026-11-22T12:00:00.000000Z",
+    }
+
+
+def test_what_a_part_says_is_passed_on_byte_by_byte() -> None:
+    odd = b' {"deals": [1e400, 1.10, "\\u00e9"] , "totals":[],  "new":"later"}\n'
+    assert odd.strip()[1:-1] in spliced({**PARTS, "opportunities": odd}, NOON)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(st.lists(json_values, min_size=7, max_size=7))
+def test_any_parts_make_one_document(values: list[object]) -> None:
+    told = dict(zip(EMPTY, values, strict=True))
+    parts = {part: json.dumps({key: told[key] for key in keys}).encode() for part, keys in KEYS.items()}
+    view = json.loads(spliced(dict(parts), NOON))
+    assert {key: view[key] for key in told} == told
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"<html>",
+        b'{"account":1}',
+        b'"account" "people"',
+        b'{"account":1,"people":',
+    ],
+)
+def test_what_is_no_part_is_seen(body: bytes) -> None:
+    assert not is_part("contacts", body)
+
+
+# Three services
+
+
+async def test_a_view_is_one_object_of_three_services(stand: Standing) -> None:
+    before = now()
+    answer = await stand.view()
+    view = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert view["account"] == {"name": "远景"}
+    assert view["deals"] == [{"amount": 9007199254740991}]
+    assert (view["people"], view["last_touch"], view["missing"]) == ([1], None, [])
+    assert timedelta(0) <= datetime.fromisoformat(view["as_of"]) - before < timedelta(seconds=10)
+
+
+async def test_every_service_is_asked_the_same_with_the_callers_token(stand: Standing) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    answer = await stand.view(
+        **{"X-Request-Id": "abcdefgh", "traceparent": trace, "Accept-Language": "zh", "If-Match": "3"}
+    )
+    assert answer.headers["x-request-id"] == "abcdefgh"
+    for straw in stand.straws.values():
+        [seen] = straw.seen
+        assert (seen.method, seen.target) == ("GET", f"/v1/accounts/{ACCOUNT}/view")
+        assert seen.header("authorization") == stand.client.headers["authorization"]
+        assert (seen.header("x-request-id"), seen.header("traceparent")) == ("abcdefgh", trace)
+        assert (seen.header("accept-language"), seen.header("if-match")) == ("zh", None)
+
+
+async def test_services_are_asked_at_once(stand: Standing) -> None:
+    everyone = asyncio.Barrier(3)
+
+    def together(part: str) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await everyone.wait()
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 200,
+                    "headers": [(b"content-type", b"application/json")],
+                }
+            )
+            await send({"type": "http.response.body", "body": PARTS[part]})
+
+        return answer
+
+    for part, straw in stand.straws.items():
+        straw.behave = together(part)
+    assert (await stand.view()).json()["missing"] == []
+
+
+# What is missing
+
+
+async def killed(stand: Standing, part: str) -> None:
+    await stand.straws[part].kill()
+
+
+async def asleep(stand: Standing, part: str) -> None:
+    async def sleep(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(5)
+
+    stand.straws[part].behave = sleep
+
+
+async def half_asleep(stand: Standing, part: str) -> None:
+    async def drowsy(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"application/json")],
+            }
+        )
+        await send({"type": "http.response.body", "body": PARTS[part][:5], "more_body": True})
+        await asyncio.sleep(5)
+
+    stand.straws[part].behave = drowsy
+
+
+async def crashed(stand: Standing, part: str) -> None:
+    stand.straws[part].answers(500, b'{"code":"internal"}')
+
+
+async def not_there(stand: Standing, part: str) -> None:
+    stand.straws[part].answers(404, b'{"code":"not_found"}')
+
+
+async def html(stand: Standing, part: str) -> None:
+    stand.straws[part].answers(200, PARTS[part], content_type="text/html")
+
+
+async def other_json(stand: Standing, part: str) -> None:
+    stand.straws[part].answers(200, b'{"hello":"world"}')
+
+
+async def busy(stand: Standing, part: str) -> None:
+    stand.straws[part].answers(429, b"{}")
+
+
+TROUBLES: list[tuple[Trouble, str]] = [
+    (killed, "unreachable"),
+    (asleep, "timeout"),
+    (half_asleep, "timeout"),
+    (crashed, "error"),
+    (not_there, "not_yet"),
+    (html, "error"),
+    (other_json, "error"),
+    (busy, "error"),
+]
+
+
+@pytest.mark.parametrize("part", SERVICES)
+@pytest.mark.parametrize(("trouble", "reason"), TROUBLES)
+async def test_a_missing_part_is_named_and_the_rest_served(trouble: Trouble, reason: str, part: str) -> None:
+    async with standing(seconds=0.3) as stand:
+        await trouble(stand, part)
+        view = (await stand.view()).json()
+    assert view["missing"] == [{"part": part, "reason": reason}]
+    rest = {
+        key: value
+        for other, body in PARTS.items()
+        if other != part
+        for key, value in json.loads(body).items()
+    }
+    assert {key: view[key] for key in EMPTY} == {**EMPTY, **rest}
+
+
+async def test_the_return_of_a_service_heals_the_view(stand: Standing) -> None:
+    await stand.contacts.kill()
+    assert (await stand.view()).json()["missing"]
+    await stand.contacts.start()
+    assert (await stand.view()).json()["missing"] == []
+
+
+async def test_a_slow_part_costs_its_budget_and_no_more() -> None:
+    async with standing(seconds=0.3) as stand:
+        for part in SERVICES[1:]:
+            await asleep(stand, part)
+        started = asyncio.get_running_loop().time()
+        view = (await stand.view()).json()
+        took = asyncio.get_running_loop().time() - started
+    assert [each["reason"] for each in view["missing"]] == ["timeout", "timeout"]
+    assert took < 0.3 * 3
+
+
+# Who does not know the account
+
+
+async def test_an_account_that_nobody_knows_is_not_found(stand: Standing) -> None:
+    for part in SERVICES:
+        await not_there(stand, part)
+    assert_problem(await stand.view(), 404, "not_found")
+
+
+@pytest.mark.parametrize("silence", [killed, crashed])
+async def test_those_who_do_not_answer_do_not_vote(silence: Trouble, stand: Standing) -> None:
+    await silence(stand, "contacts")
+    await not_there(stand, "opportunities")
+    await not_there(stand, "activities")
+    assert_problem(await stand.view(), 404, "not_found")
+
+
+async def test_an_account_that_only_one_knows_is_shown(stand: Standing) -> None:
+    await not_there(stand, "opportunities")
+    await not_there(stand, "activities")
+    view = (await stand.view()).json()
+    assert [each["reason"] for each in view["missing"]] == ["not_yet", "not_yet"]
+    assert view["account"] is not None
+
+
+@pytest.mark.parametrize("silence", [killed, crashed])
+async def test_a_view_of_nothing_at_all_is_503(silence: Trouble, stand: Standing) -> None:
+    for part in SERVICES:
+        await silence(stand, part)
+    answer = await stand.view()
+    assert_problem(answer, 503, "upstream_unreachable")
+    assert "retry-after" in answer.headers
+
+
+# What a service says of the caller
+
+
+@pytest.mark.parametrize("part", SERVICES)
+@pytest.mark.parametrize("status", [400, 401, 403, 422])
+async def test_a_refusal_of_the_caller_holds_for_the_whole(status: int, part: str, stand: Standing) -> None:
+    refusal = b'{"code":"stranger"}'
+    stand.straws[part].answers(
+        status, refusal, content_type="application/problem+json", www_authenticate="Bearer"
+    )
+    answer = await stand.view()
+    assert (answer.status_code, answer.content) == (status, refusal)
+    assert (answer.headers["content-type"], answer.headers["www-authenticate"]) == (
+        "application/problem+json",
+        "Bearer",
+    )
+    assert len(answer.headers.get_list("x-request-id")) == 1
+
+
+async def test_a_query_goes_to_every_service(stand: Standing) -> None:
+    await stand.client.get(f"/v1/accounts/{ACCOUNT}/view?unknown=1")
+    assert {straw.seen[0].target for straw in stand.straws.values()} == {
+        f"/v1/accounts/{ACCOUNT}/view?unknown=1"
+    }
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_a_view_is_read_only(method: str, stand: Standing) -> None:
+    answer = await stand.client.request(method, f"/v1/accounts/{ACCOUNT}/view")
+    assert_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, HEAD"
+    assert not any(straw.seen for straw in stand.straws.values())
+
+
+async def test_no_token_no_view(stand: Standing) -> None:
+    del stand.client.headers["authorization"]
+    assert_problem(await stand.view(), 401, "token_missing")
+    assert not any(straw.seen for straw in stand.straws.values())
