@@ -14,8 +14,8 @@ import httpx
 import typer
 from rich.console import Console
 
+from deploy.local import asking, importing, logs, status, tail, topics, up
 from deploy.local import down as ending
-from deploy.local import importing, logs, status, tail, topics, up
 from deploy.local.detached import start_detached
 from deploy.local.postgres import state_directory
 from deploy.local.problems import StackProblem, one_sentence
@@ -92,15 +92,26 @@ def token(
 
 
 @app.command()
-def get(
+def api(
     path: Annotated[str, typer.Argument(help="For example /v1/me.")],
-    as_: Annotated[str, typer.Option("--as", help="Whose token to use.")] = ADMIN,
+    data: Annotated[str | None, typer.Option("--data", "-d", help="A JSON body; makes it a POST.")] = None,
+    method: Annotated[str | None, typer.Option("--method", "-X", help="Another method.")] = None,
+    header: Annotated[
+        list[str] | None, typer.Option("--header", "-H", help="A header, as NAME: VALUE.")
+    ] = None,
+    as_: Annotated[
+        str | None, typer.Option("--as", help="Whose token to use; else FOOTHOLD_TOKEN's, else the admin's.")
+    ] = None,
+    pick: Annotated[
+        str | None, typer.Option("--pick", help="Print only what stands there, as in items.0.id.")
+    ] = None,
 ) -> None:
-    """GET a path at the gateway, for machines without curl."""
+    """Ask the API for something at the gateway, and print its answer. Fails where the API refuses."""
     with _plainly():
-        headers = {"Authorization": f"Bearer {fetch_token(_running_issuer(), as_)}"}
-        answer = _gateway().get(path, headers=headers)
-        sys.stdout.write(answer.text + "\n")
+        token = fetch_token(_running_issuer(), as_) if as_ else _admin_token()
+        client = _gateway(FreshToken(lambda: token))
+        answer = asking.ask(client, path, method=method, data=data, headers=header or ())
+        sys.stdout.write(asking.shown(answer, pick) + "\n")
         raise typer.Exit(0 if answer.is_success else 1)
 
 
@@ -125,10 +136,13 @@ def tail_(
     count: Annotated[
         int | None, typer.Option("--count", "-n", min=1, help="End after so many records.")
     ] = None,
+    type: Annotated[
+        str | None, typer.Option("--type", help="Only events of this type, as in account.updated.v1.")
+    ] = None,
 ) -> None:
     """Print records of a topic as they come, one JSON object a line."""
     with _plainly():
-        tail.follow(_address("KAFKA_BOOTSTRAP_SERVERS"), topic, beginning=beginning, count=count)
+        tail.follow(_address("KAFKA_BOOTSTRAP_SERVERS"), topic, beginning=beginning, count=count, type=type)
 
 
 @app.command()

@@ -11,16 +11,22 @@ from kafka.errors import KafkaError
 from deploy.local.problems import StackProblem
 
 
-def follow(bootstrap_servers: str, topic: str, *, beginning: bool, count: int | None) -> None:
-    """Print one JSON object a record until Ctrl-C, or until `count` records were printed."""
+def follow(
+    bootstrap_servers: str, topic: str, *, beginning: bool, count: int | None, type: str | None = None
+) -> None:
+    """Print one JSON object a record until Ctrl-C, or until `count` records were printed.
+
+    `type` is that of an event, as in `opportunity.stage_changed.v1`; records of other types are passed over.
+    """
     try:
         consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False, group_id=None)
     except KafkaError as error:
         raise StackProblem(f"No Kafka broker answers at {bootstrap_servers}.") from error
     try:
         _assign(consumer, topic, beginning=beginning)
-        for record in islice(consumer, count):
-            sys.stdout.write(json.dumps(_shown(record), ensure_ascii=False) + "\n")
+        wanted = (shown for record in consumer if _is_of(shown := _shown(record), type))
+        for shown in islice(wanted, count):
+            sys.stdout.write(json.dumps(shown, ensure_ascii=False) + "\n")
             sys.stdout.flush()
     finally:
         consumer.close()
@@ -36,7 +42,11 @@ def _assign(consumer: Any, topic: str, *, beginning: bool) -> None:
     (consumer.seek_to_beginning if beginning else consumer.seek_to_end)(*places)
 
 
-def _shown(record: Any) -> dict[str, object]:
+def _is_of(shown: dict[str, Any], type: str | None) -> bool:
+    return type is None or shown["headers"].get("ce_type") == type
+
+
+def _shown(record: Any) -> dict[str, Any]:
     headers = {name: value.decode(errors="replace") for name, value in record.headers}
     return {
         "partition": record.partition,
