@@ -163,6 +163,8 @@ class Consumer:
         )
 
     async def _consume(self, stop: asyncio.Event, backoff: Backoff) -> None:
+        if not await reachable(self._bootstrap_servers):
+            raise ConnectionError(f"no broker at {self._bootstrap_servers}")
         kafka = await self._call(
             connect_consumer, self._bootstrap_servers, group=self._name, client_id=f"{self._name}-consumer"
         )

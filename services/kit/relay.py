@@ -172,6 +172,8 @@ class Publisher:
 
     async def _connected(self) -> RoundProducer:
         if self._producer is None:
+            if not await reachable(self._bootstrap_servers):
+                raise NotAcknowledged(f"no broker at {self._bootstrap_servers}")
             connect = partial(
                 RoundProducer, self._bootstrap_servers, client_id=f"{self._encoder.topic}-relay"
             )

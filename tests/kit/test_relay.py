@@ -1,0 +1,417 @@
+"""Numbering and publishing: nothing is missed, nothing overtakes, and somebody always carries on."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from deploy.local import launch
+from deploy.local.kafka import KafkaBroker
+from services.kit.db import Database
+from services.kit.events import PublicAggregate
+from services.kit.numbering import BATCH, Bell, number
+from services.kit.relay import Relay, backlog
+from tests.conftest import DatabaseUrl
+from tests.kit.backbone import (
+    AccountState,
+    Backbone,
+    Change,
+    first_appearances,
+    journal,
+    positions,
+    prepare,
+    published,
+    running,
+    scalar,
+    until,
+)
+
+
+async def order(db: Database) -> list[tuple[int, str]]:
+    """The numbered rows: position and name."""
+    async with db.connect() as session:
+        rows = await session.execute(
+            "SELECT o.position, j.state->>'name' FROM journal_order o"
+            " JOIN journal j ON (j.recorded_at, j.id) = (o.recorded_at, o.journal_id) ORDER BY o.position"
+        )
+        return [(row[0], row[1]) async for row in rows]
+
+
+async def test_rows_are_numbered_in_the_order_of_their_ids(journal_db: Database) -> None:
+    async with journal_db.transaction() as tx:
+        await journal(tx, Change(name="one"), Change(name="two"), Change(name="three"))
+    assert await number(journal_db) == (3, 3)
+    assert await order(journal_db) == [(1, "one"), (2, "two"), (3, "three")]
+    assert await number(journal_db) == (0, 3)
+
+
+async def test_transactions_that_commit_in_the_wrong_order_are_all_numbered_once(
+    journal_db: Database,
+) -> None:
+    async with journal_db.transaction() as slow:
+        await journal(slow, Change(name="first id, last commit"))
+        async with journal_db.transaction() as quick:
+            await journal(quick, Change(name="second id, first commit"))
+        assert await number(journal_db) == (1, 1)
+        before = await order(journal_db)
+    assert await number(journal_db) == (1, 2)
+    assert await order(journal_db) == [*before, (2, "first id, last commit")]
+
+
+async def test_a_rolled_back_row_leaves_no_hole(journal_db: Database) -> None:
+    with suppress(ZeroDivisionError):
+        async with journal_db.transaction() as tx:
+            await journal(tx, Change())
+            raise ZeroDivisionError
+    async with journal_db.transaction() as tx:
+        await journal(tx, Change(name="kept"))
+    assert await number(journal_db) == (1, 1)
+    assert await order(journal_db) == [(1, "kept")]
+
+
+async def test_numberers_at_once_number_every_row_once(journal_db: Database) -> None:
+    async def write() -> None:
+        for _ in range(60):
+            async with journal_db.transaction() as tx:
+                await journal(tx, Change(), Change())
+
+    writing = asyncio.gather(write(), write(), write())
+    while not writing.done():
+        await asyncio.gather(number(journal_db), number(journal_db), number(journal_db))
+    await number(journal_db)
+    numbered = await scalar(journal_db, "SELECT array_agg(position ORDER BY position) FROM journal_order")
+    assert numbered == list(range(1, 361))
+    assert await scalar(journal_db, "SELECT count(DISTINCT journal_id) FROM journal_order") == 360
+    assert await scalar(journal_db, "SELECT count(*) FROM journal_queue") == 0
+
+
+async def fill(db: Database, rows: int) -> None:
+    async with db.connect() as session:
+        await session.execute(
+            """WITH entry AS (
+              INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, state)
+              SELECT 'account.updated', 'account', id, 1, id, 'sub:tests', jsonb_build_object('id', id, 'name', n::text)
+              FROM (SELECT n, uuidv7() AS id FROM generate_series(1, %s) n) made ORDER BY n
+              RETURNING id, recorded_at
+            ) INSERT INTO journal_queue SELECT id, recorded_at FROM entry""",
+            [rows],
+        )
+
+
+async def test_a_pass_takes_a_batch_and_the_lowest_first(journal_db: Database) -> None:
+    await fill(journal_db, BATCH + 10)
+    assert await number(journal_db) == (BATCH, BATCH)
+    assert await number(journal_db) == (10, BATCH + 10)
+    assert (await order(journal_db))[-1] == (BATCH + 10, str(BATCH + 10))
+
+
+async def test_the_bell_rings_after_a_commit(journal_db: Database, database_url: DatabaseUrl) -> None:
+    url = database_url("bell", prepare)
+    db = Database(url, name="tests")
+    await db.open()
+    async with db.connect() as listener, Bell(url) as bell:
+        await listener.execute("LISTEN journal")
+        for _ in range(3):
+            bell.ring()
+        heard = [note.channel async for note in listener.notifies(timeout=10, stop_after=1)]
+    await db.close()
+    assert heard == ["journal"]
+
+
+async def test_what_was_journaled_is_published_in_order(backbone: Backbone, db: Database) -> None:
+    accounts = [uuid4() for _ in range(5)]
+    async with db.transaction() as tx:
+        await journal(tx, *(Change(id=accounts[n % 5], version=n, name=f"name {n}") for n in range(200)))
+    relay = backbone.relay(db)
+    async with running(relay):
+        await published(db, 200)
+        assert relay.ready() is None
+    records = backbone.read()
+    assert sorted(positions(records)) == list(range(1, 201))
+    assert all(found == sorted(found) for found in first_appearances(records).values())
+    assert {record.key for record in records} == {str(account).encode() for account in accounts}
+    assert not any(b"planted" in (record.value or b"") for record in records)
+    assert (relay.numbered, relay.published) == (200, 200)
+
+
+async def test_large_records_travel_in_several_rounds(backbone: Backbone, db: Database) -> None:
+    class Wide(AccountState):
+        padding: str
+
+    async with db.transaction() as tx:
+        await journal(tx, *(Change(padding="x" * 200_000) for _ in range(20)))
+    public = [PublicAggregate("account", "accounts", Wide)]
+    async with running(Relay(backbone.producer, backbone.settings, db, public)):
+        await published(db, 20)
+    assert sorted(positions(backbone.read())) == list(range(1, 21))
+
+
+async def test_a_private_row_moves_the_cursor_and_is_not_told(backbone: Backbone, db: Database) -> None:
+    async with db.transaction() as tx:
+        await journal(tx, Change(), Change(type="sight.granted"), Change(), Change(type="sight.revoked"))
+    async with running(backbone.relay(db, private=["sight"])):
+        await published(db, 4)
+    assert sorted(positions(backbone.read())) == [1, 3]
+
+
+async def test_a_row_of_unknown_type_stops_this_relay_and_not_the_next(
+    backbone: Backbone, db: Database
+) -> None:
+    async with db.transaction() as tx:
+        await journal(tx, Change(), Change(type="account.vanished"), Change())
+    old = backbone.relay(db)
+
+    async def says_so() -> bool:
+        return "account.vanished" in (old.ready() or "")
+
+    public = [PublicAggregate("account", "accounts", AccountState, facts=("vanished",))]
+    async with running(old):
+        await until(says_so)
+        assert await scalar(db, "SELECT published FROM journal_cursor") == 1
+        async with running(Relay(backbone.producer, backbone.settings, db, public)):
+            await published(db, 3)
+    assert sorted(positions(backbone.read())) == [1, 2, 3]
+
+
+async def test_a_missing_row_is_never_passed_over(backbone: Backbone, db: Database) -> None:
+    async with db.transaction() as tx:
+        await journal(tx, Change(), Change(), Change())
+    await number(db)
+    await scalar(db, "DELETE FROM journal_order WHERE position = 2 RETURNING position")
+    relay = backbone.relay(db)
+
+    async def says_so() -> bool:
+        return relay.ready() == "publishing: the journal has no row at position 2"
+
+    async with running(relay):
+        await until(says_so)
+    assert positions(backbone.read()) == []
+
+
+async def lock_holder(db: Database) -> int | None:
+    return await scalar(
+        db, "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 7103 AND granted"
+    )
+
+
+async def test_a_standby_takes_over_when_the_leader_loses_its_session(
+    backbone: Backbone, db: Database
+) -> None:
+    first, second = backbone.relay(db), backbone.relay(db)
+
+    async def leads(relay: Relay) -> bool:
+        return relay.publisher.leads
+
+    async with running(first):
+        await until(lambda: leads(first))
+        async with running(second):
+            await until(lambda: asyncio.sleep(0, second.ready() is None))
+            assert not second.publisher.leads
+            await scalar(db, f"SELECT pg_terminate_backend({await lock_holder(db)})")
+            await until(lambda: asyncio.sleep(0, first.publisher.leads or second.publisher.leads))
+            async with db.transaction() as tx:
+                await journal(tx, Change())
+            await published(db, 1)
+            assert first.publisher.leads != second.publisher.leads
+    assert positions(backbone.read()) == [1]
+
+
+_STUCK_AFTER_ACKNOWLEDGEMENT = """
+import asyncio, sys
+from services.kit import relay
+from tests.kit.backbone import Backbone
+
+async def never(*_):
+    print("acknowledged", flush=True)
+    await asyncio.sleep(3600)
+
+async def main():
+    relay._move = never
+    backbone = Backbone(*sys.argv[1:])
+    async with backbone.database() as db:
+        await backbone.relay(db).run(asyncio.Event())
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def stuck(backbone: Backbone) -> Iterator[subprocess.Popen[str]]:
+    """A relay in a process of its own, which says when a round is acknowledged and never moves the cursor."""
+    argv = [sys.executable, "-c", _STUCK_AFTER_ACKNOWLEDGEMENT]
+    argv += [backbone.url, backbone.bootstrap, backbone.producer, backbone.consumer]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as child:
+        yield child
+        child.kill()
+
+
+async def test_a_relay_killed_before_the_cursor_moved_repeats_and_the_next_goes_on(
+    backbone: Backbone, db: Database, stuck: subprocess.Popen[str]
+) -> None:
+    async with db.transaction() as tx:
+        await journal(tx, *(Change() for _ in range(10)))
+    assert stuck.stdout is not None
+    async with asyncio.timeout(30):
+        while await asyncio.to_thread(stuck.stdout.readline) != "acknowledged\n":
+            pass
+    stuck.send_signal(signal.SIGKILL)
+    async with running(backbone.relay(db)):
+        await published(db, 10)
+        async with db.transaction() as tx:
+            await journal(tx, Change())
+        await published(db, 11)
+    records = backbone.read()
+    assert sorted(positions(records)) == sorted([*range(1, 11), *range(1, 12)])
+    assert all(found == sorted(found) for found in first_appearances(records).values())
+
+
+class OwnBroker:
+    """A broker that a test may pause and start late. One thread starts it, and lives until it has ended."""
+
+    def __init__(self, directory: Path) -> None:
+        port, controller = launch.free_ports(2)
+        self._broker = KafkaBroker(directory=directory, port=port, controller_port=controller)
+        self._broker.prepare()
+        self._log = (directory / "kafka.log").open("ab")
+        self._begin, self._end = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._hold)
+        self._thread.start()
+        self.pid = 0
+
+    @property
+    def bootstrap(self) -> str:
+        return self._broker.bootstrap_servers
+
+    def _hold(self) -> None:
+        self._begin.wait()
+        if self._end.is_set():
+            return
+        program = self._broker.program()
+        child = launch.start(program, self._log)
+        self.pid = child.pid
+        self._end.wait()
+        launch.kill_group(child.pid)
+        child.wait()
+
+    def start(self) -> None:
+        self._begin.set()
+
+    def signal(self, number_: signal.Signals) -> None:
+        os.kill(self.pid, number_)
+
+    def close(self) -> None:
+        self._end.set()
+        self._begin.set()
+        self._thread.join()
+        self._log.close()
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[OwnBroker]:
+    broker = OwnBroker(tmp_path)
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+async def alone(own_broker: OwnBroker, database_url: DatabaseUrl) -> AsyncIterator[tuple[Backbone, Database]]:
+    """A backbone on a broker of its own, which is not started yet."""
+    backbone = Backbone(database_url("alone", prepare), own_broker.bootstrap)
+    async with backbone.database() as db:
+        yield backbone, db
+
+
+@pytest.mark.usefixtures("broken_connections")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_trouble_with_the_broker_stops_publishing_only_and_harms_no_order(
+    own_broker: OwnBroker, alone: tuple[Backbone, Database]
+) -> None:
+    backbone, db = alone
+    keys = [uuid4() for _ in range(6)]
+
+    async def write(count: int) -> None:
+        for n in range(count):
+            async with db.transaction() as tx:
+                await journal(tx, *(Change(key=key, version=n) for key in keys))
+
+    async def numbered(rows: int) -> None:
+        await until(lambda: asyncio.sleep(0, relay.numbered == rows))
+
+    relay = backbone.relay(db, patience=2.0)
+    async with running(relay):
+        # There is no broker yet.
+        await write(5)
+        await numbered(30)
+        await until(lambda: asyncio.sleep(0, "publishing" in (relay.ready() or "")))
+        own_broker.start()
+        await until(lambda: asyncio.to_thread(_made, backbone))
+        await published(db, 30)
+        assert relay.ready() is None
+        # It stalls for longer than the relay is patient: producers are abandoned with a round on its way.
+        own_broker.signal(signal.SIGSTOP)
+        await write(5)
+        await numbered(60)
+        await until(lambda: asyncio.sleep(0, "acknowledgement" in (relay.ready() or "")))
+        await write(5)
+        await numbered(90)
+        await asyncio.sleep(3)
+        own_broker.signal(signal.SIGCONT)
+        await published(db, 90)
+        await write(1)
+        await published(db, 96)
+    found = first_appearances(backbone.read())
+    assert sorted(position for each in found.values() for position in each) == list(range(1, 97))
+    assert all(each == sorted(each) for each in found.values())
+
+
+def _made(backbone: Backbone) -> bool:
+    try:
+        backbone.make_topics()
+    except Exception:  # noqa: BLE001  # whatever a broker says that is starting
+        return False
+    return True
+
+
+async def test_a_stopped_relay_leaves_the_rest_to_the_next(backbone: Backbone, db: Database) -> None:
+    await fill(db, 3_000)
+    async with running(backbone.relay(db)):
+        await until(lambda: _some_published(db))
+    async with running(backbone.relay(db)):
+        await published(db, 3_000)
+    records = backbone.read()
+    assert sorted(set(positions(records))) == list(range(1, 3_001))
+    assert len(records) == 3_000
+
+
+async def _some_published(db: Database) -> bool:
+    return await scalar(db, "SELECT published FROM journal_cursor") > 0
+
+
+async def test_the_backlog_is_what_is_left_to_do(journal_db: Database) -> None:
+    async def left() -> tuple[int, int]:
+        async with journal_db.connect() as session:
+            found = await backlog(session)
+        assert (found.oldest_seconds > 0) == (found.unnumbered + found.unpublished > 0)
+        return found.unnumbered, found.unpublished
+
+    assert await left() == (0, 0)
+    async with journal_db.transaction() as tx:
+        await journal(tx, Change(), Change())
+    assert await left() == (2, 0)
+    await number(journal_db)
+    assert await left() == (0, 2)
+
+
+@pytest.mark.usefixtures("broken_connections")
+async def test_a_relay_that_never_reached_its_database_says_so(backbone: Backbone, db: Database) -> None:
+    relay = Backbone("postgresql://nobody:x@127.0.0.1:1/none", backbone.bootstrap).relay(db)
+    async with running(relay):
+        await until(lambda: asyncio.sleep(0, "does not answer" in (relay.ready() or "")))
