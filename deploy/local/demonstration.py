@@ -5,7 +5,8 @@ What it loads, and how it takes up its own thread, is `deploy.local.demo`'s busi
 
 import psycopg
 
-from deploy.local.stack import Stack, exists
+from deploy.local.demo.progress import Progress
+from deploy.local.stack import Stack
 from deploy.local.steps import Steps
 from deploy.local.supervisor import Supervisor
 
@@ -19,22 +20,17 @@ class Demonstration:
         self._stack = stack
         self._supervisor = supervisor
         self._steps = steps
-        self._mark = stack.home.directory / "demo"
 
     async def load(self) -> None:
         """Load it where it is due. A failure is told and leaves the stack serving."""
-        if not exists(f"{_MODULE}.__main__") or not self._due():
+        if not self._due():
             return
-        self._mark.write_text("begun")
         if await self._supervisor.run(self._stack.program("demo", _MODULE), visible=True):
             self._steps.say("[red]The demo data is not complete; the next `foothold up` goes on with it.[/]")
-        else:
-            self._mark.write_text("finished")
 
     def _due(self) -> bool:
-        if self._mark.exists():
-            return self._mark.read_text() == "begun"
-        return _is_empty(self._stack.database_url("contacts"))
+        begun = Progress.read(self._stack.home.directory)
+        return not begun.finished if begun else _is_empty(self._stack.database_url("contacts"))
 
 
 def _is_empty(url: str) -> bool:
