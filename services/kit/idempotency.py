@@ -39,6 +39,11 @@ async def key_of(request: Request, viewer: Viewer, *, body: bytes) -> Key | None
     return Key(f"{viewer.issuer} {viewer.subject}", text, hashlib.sha256(told).digest())
 
 
+def with_body(key: Key, body: bytes) -> Key:
+    """The key of a request whose body was read apart, as uploads are."""
+    return Key(key.caller, key.key, hashlib.sha256(key.fingerprint + body).digest())
+
+
 async def keep(
     session: Session, key: Key | None, *, status: int, answer: str | None, version: int | None = None
 ) -> None:

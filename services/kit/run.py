@@ -9,9 +9,11 @@ from typing import Protocol
 import structlog
 from fastapi import FastAPI, Response
 
+from services.kit import imports_work
 from services.kit.app import Service, create_api, install_problems, json_text
 from services.kit.consumer import Consumer
 from services.kit.db import Database
+from services.kit.jobs import Worker
 from services.kit.problems import Unavailable
 from services.kit.relay import Relay
 from services.kit.serving import DRAIN_SECONDS, serve
@@ -72,6 +74,8 @@ def _parts(service: Service, settings: Settings, db: Database) -> list[Part]:
     parts: list[Part] = [Relay(service.name, settings, db, service.public)]
     if service.consumes:
         parts.append(Consumer(service.name, settings, db, service.consumes, service.handlers))
+    if service.imports:
+        parts.append(Worker(db, [imports_work.kind(service.imports)]))
     return parts
 
 

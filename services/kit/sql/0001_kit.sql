@@ -323,8 +323,58 @@ END $$;
 -- Called by a service's migration for each table with a column `external_ids`.
 CREATE FUNCTION watch_external_ids(relation regclass) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+  -- An import writes its rows' external ids itself, with their hashes, and says so for its transaction.
   EXECUTE format('CREATE TRIGGER external_ids_added AFTER INSERT ON %s REFERENCING NEW TABLE AS added
-    FOR EACH STATEMENT EXECUTE FUNCTION external_ids_added()', relation);
+    FOR EACH STATEMENT WHEN (current_setting(''foothold.external_ids'', true) IS DISTINCT FROM ''given'')
+    EXECUTE FUNCTION external_ids_added()', relation);
   EXECUTE format('CREATE TRIGGER external_ids_changed AFTER UPDATE ON %s FOR EACH ROW
     WHEN (OLD.external_ids IS DISTINCT FROM NEW.external_ids) EXECUTE FUNCTION external_ids_changed()', relation);
 END $$;
+
+-- Work that outlives a request. A worker claims a job, says every few seconds that it lives, and keeps in `point`
+-- from where another goes on if it does not. Jobs of one lane run one after the other, oldest first.
+CREATE TABLE job (
+  id uuid PRIMARY KEY,
+  kind text NOT NULL,
+  lane text NOT NULL,
+  state text NOT NULL DEFAULT 'QUEUED' CHECK (state IN ('QUEUED', 'RUNNING', 'DONE', 'FAILED')),
+  argument jsonb NOT NULL,
+  point jsonb,
+  done bigint NOT NULL DEFAULT 0,
+  total bigint NOT NULL DEFAULT 0,
+  counts jsonb NOT NULL DEFAULT '{}',
+  error text,
+  claim uuid,
+  heartbeat_at timestamptz,
+  failures smallint NOT NULL DEFAULT 0,
+  request_id text,
+  traceparent text,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  created_by text NOT NULL,
+  started_at timestamptz,
+  finished_at timestamptz
+);
+CREATE INDEX job_unfinished ON job (lane, id) WHERE state IN ('QUEUED', 'RUNNING');
+CREATE UNIQUE INDEX job_one_a_lane ON job (lane) WHERE state = 'RUNNING';
+
+-- An import's file until the job has ended: a row's cells in the order of the profile's columns, and what is wrong
+-- with it already. A walk over the file that reads rows of its own keeps them under its own number.
+CREATE TABLE import_row (
+  job_id uuid NOT NULL,
+  walk smallint NOT NULL,
+  row bigint NOT NULL,
+  cells json NOT NULL,
+  refused json,
+  PRIMARY KEY (job_id, walk, row)
+);
+-- What became of rows that were refused, or written otherwise than the file has them.
+CREATE TABLE import_report (
+  id uuid PRIMARY KEY DEFAULT uuidv7(),
+  job_id uuid NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+  row bigint NOT NULL,
+  external_id text,
+  outcome text NOT NULL CHECK (outcome IN ('REFUSED', 'MENDED')),
+  message text NOT NULL,
+  findings jsonb NOT NULL
+);
+CREATE INDEX import_report_row ON import_report (job_id, row, id);
