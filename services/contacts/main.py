@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from services.contacts.accounts.imports import IMPORT as ACCOUNTS
 from services.contacts.accounts.routes import routes as accounts
 from services.contacts.events import PUBLIC
 from services.contacts.handlers import HANDLERS
+from services.contacts.members.imports import IMPORT as MEMBERS
 from services.contacts.members.routes import routes as members
 from services.contacts.overview.routes import routes as overview
 from services.contacts.people.routes import routes as people
@@ -22,6 +24,7 @@ SERVICE = Service(
     public=PUBLIC,
     handlers=HANDLERS,
     consumes=("opportunities",),
+    imports=(MEMBERS, ACCOUNTS),
 )
 
 if __name__ == "__main__":

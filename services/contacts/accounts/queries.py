@@ -46,6 +46,7 @@ ACCOUNTS = Listing(
     search="r.name",
 )
 
+HIERARCHY_LOCK: LiteralString = "SELECT pg_advisory_xact_lock(7103, 0)"
 _ABOVE: LiteralString = """
 WITH RECURSIVE up(id) AS (
   SELECT %(start)s::uuid
@@ -58,7 +59,7 @@ WHERE NOT EXISTS (SELECT FROM member m WHERE m.id = asked.id AND m.active AND m.
 
 async def lock_hierarchy(session: Session) -> None:
     """Takes the one lock under which parents of accounts change, until the transaction ends."""
-    await session.execute("SELECT pg_advisory_xact_lock(7103, 0)")
+    await session.execute(HIERARCHY_LOCK)
 
 
 async def is_above(session: Session, account: UUID, start: UUID) -> bool:

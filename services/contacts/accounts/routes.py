@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Depends, Request, Response
 
 from services.contacts.accounts import service
+from services.contacts.accounts.imports import IMPORT
 from services.contacts.accounts.queries import ACCOUNTS
 from services.contacts.accounts.schemas import (
     AccountCreate,
@@ -14,9 +15,10 @@ from services.contacts.accounts.schemas import (
     AccountRead,
     AccountUpdate,
 )
-from services.kit import listing, lookup
+from services.kit import imports, listing, lookup
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
 from services.kit.conditional import Expected, if_match
+from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 
 routes = router("accounts")
@@ -41,6 +43,24 @@ async def create_account(body: AccountCreate, call: CallDep, tx: Statement) -> R
 async def look_up_accounts(body: LookupRequest, call: CallDep, tx: Reading) -> Response:
     """Those of these accounts that the caller sees."""
     return json_text(await lookup.find(tx, ACCOUNTS, body, call.viewer))
+
+
+@routes.post("/accounts/imports", status_code=202, response_model=ImportRead, openapi_extra=imports.UPLOAD)
+async def import_accounts(request: Request, call: CallDep) -> Response:
+    """Queues the import of a file of accounts; administrators only."""
+    return await imports.begin(request, call, IMPORT)
+
+
+@routes.get("/accounts/imports/{id}", response_model=ImportRead)
+async def get_account_import(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """How far an import is, and what has become of its rows."""
+    return json_text(await imports.show(tx, call, IMPORT, id))
+
+
+@routes.get("/accounts/imports/{id}/report", response_model=ImportReport, openapi_extra=imports.REPORT)
+async def get_account_import_report(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+    """The rows of an import that were refused or mended."""
+    return json_text(await imports.report(tx, call, IMPORT, id, request))
 
 
 @routes.get("/accounts/{id}", response_model=AccountRead)

@@ -33,6 +33,7 @@ MEMBERS = Listing(
 )
 
 EVERYBODY: LiteralString = "true"
+LINE_LOCK: LiteralString = "SELECT pg_advisory_xact_lock(sight_line(), 0)"
 _ABOVE: LiteralString = """
 WITH RECURSIVE up(id) AS (
   SELECT %(start)s::uuid UNION SELECT m.manager_id FROM member m JOIN up ON up.id = m.id WHERE m.manager_id IS NOT NULL
@@ -41,7 +42,7 @@ WITH RECURSIVE up(id) AS (
 
 async def lock_reporting_line(session: Session) -> None:
     """Takes the one lock under which the reporting line changes, until the transaction ends."""
-    await session.execute("SELECT pg_advisory_xact_lock(sight_line(), 0)")
+    await session.execute(LINE_LOCK)
 
 
 async def is_above(session: Session, member: UUID, start: UUID) -> bool:

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Depends, Request, Response
 
 from services.contacts.members import service
+from services.contacts.members.imports import IMPORT
 from services.contacts.members.queries import MEMBERS
 from services.contacts.members.schemas import (
     Me,
@@ -15,9 +16,10 @@ from services.contacts.members.schemas import (
     MemberRead,
     MemberUpdate,
 )
-from services.kit import listing, lookup
+from services.kit import imports, listing, lookup
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
 from services.kit.conditional import Expected, if_match
+from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 
 routes = router("members")
@@ -42,6 +44,24 @@ async def create_member(body: MemberCreate, call: CallDep, tx: Statement) -> Res
 async def look_up_members(body: LookupRequest, call: CallDep, tx: Reading) -> Response:
     """The members with these ids."""
     return json_text(await lookup.find(tx, MEMBERS, body, call.viewer))
+
+
+@routes.post("/members/imports", status_code=202, response_model=ImportRead, openapi_extra=imports.UPLOAD)
+async def import_members(request: Request, call: CallDep) -> Response:
+    """Queues the import of a file of members; administrators only."""
+    return await imports.begin(request, call, IMPORT)
+
+
+@routes.get("/members/imports/{id}", response_model=ImportRead)
+async def get_member_import(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """How far an import is, and what has become of its rows."""
+    return json_text(await imports.show(tx, call, IMPORT, id))
+
+
+@routes.get("/members/imports/{id}/report", response_model=ImportReport, openapi_extra=imports.REPORT)
+async def get_member_import_report(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+    """The rows of an import that were refused or mended."""
+    return json_text(await imports.report(tx, call, IMPORT, id, request))
 
 
 @routes.get("/members/{id}", response_model=MemberRead)
