@@ -21,6 +21,7 @@ BETASOLOIN = Case(
         amount=118_700,
         closes_in=110,
         moves="ENGAGEMENT",
+        begun_ago=45,
         budget="PLANNED",
         need="No sample may be handled twice.",
         shows=Shows("CONTESTED", "WEAK", "POINT", "NONE", "NM3"),

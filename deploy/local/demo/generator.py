@@ -19,9 +19,8 @@ from deploy.local.demo.story import Case, Deal, Meeting, Person, Stands
 SEED = 20
 CASES: Sequence[Case] = (*central.CASES, *east.CASES, *west.CASES)
 
+_LAST_MOVE_AGO = 4
 _STEPS = ("TARGETING", "ENGAGEMENT", "SHORTLIST", "BIDDING", "CONTRACTING")
-_GIVEN_UP = ("LOST", "ABANDONED")
-_FIRST_PHONE = 100
 
 
 def generate(seed: int, today: date) -> tuple[Request, ...]:
@@ -81,7 +80,7 @@ def _person(case: Case, person: Person, today: date) -> Request:
         "department": person.department,
         "level": person.level,
         "emails": [f"{person.id}@{slug}.example"],
-        "phones": [f"+1 555 0{_FIRST_PHONE + case.people.index(person)}"],
+        "phones": [f"+1 555 01{case.people.index(person):02}"],
         "tenure_end_on": _day(today, person.tenure_ends_in) if person.tenure_ends_in else None,
         "real_influence": person.influence,
         "public_official": person.official,
@@ -124,7 +123,7 @@ def _deal(case: Case, deal: Deal, today: date) -> Iterator[Request]:
         last = f"{name}, its map"
         path = "/v1/opportunities/{}/stakeholders"
         yield Request("maps of people", case.owner, "PUT", path, body, of=Ref("made", name), makes=last)
-    yield from _moves(case, deal, last)
+    yield from _moves(case, deal, last, today)
 
 
 def _deal_name(case: Case, deal: Deal) -> str:
@@ -138,6 +137,7 @@ def _deal_body(case: Case, deal: Deal, today: date) -> dict[str, Value]:
         "product_id": Ref("product", deal.product),
         "amount": deal.amount * 100,
         "currency": "USD",
+        "stage_entered_at": _instant(today, -deal.begun_ago, 8),
         "expected_close_on": _day(today, deal.closes_in),
         "procurement_mode": deal.procurement,
         "buy_class": deal.buy_class,
@@ -165,11 +165,12 @@ def _stakeholder(case: Case, stands: Stands, today: date) -> dict[str, Value]:
     }
 
 
-def _moves(case: Case, deal: Deal, last: str) -> Iterator[Request]:
-    stage = "TARGETING"
-    for number, move in enumerate(deal.moves.split(), 1):
+def _moves(case: Case, deal: Deal, last: str, today: date) -> Iterator[Request]:
+    stage, moves = "TARGETING", deal.moves.split()
+    for number, move in enumerate(moves, 1):
         to, _, reason = move.partition("/")
-        body: dict[str, Value] = {"to": to}
+        day = -deal.begun_ago + number * (deal.begun_ago - _LAST_MOVE_AGO) // len(moves)
+        body: dict[str, Value] = {"to": to, "moved_at": _instant(today, day, 8)}
         body |= {"reason_code": reason} if reason else {}
         body |= {"note": "They want to start from the needs again."} if _goes_back(stage, to) else {}
         name = _deal_name(case, deal)

@@ -78,7 +78,10 @@ class Shows:
 
 @dataclass(frozen=True, slots=True)
 class Deal:
-    """A deal. `moves` are the stages after TARGETING, then perhaps how it closed (`LOST/PRICE`) or went back."""
+    """A deal. `moves` are the stages after TARGETING, then perhaps how it closed (`LOST/PRICE`) or went back.
+
+    They are spread over the time since it began.
+    """
 
     name: str
     product: str
@@ -93,6 +96,7 @@ class Deal:
     entry: str | None = "MIDDLE_OUT"
     tactic: str | None = None
     need: str | None = None
+    begun_ago: int = 80
 
 
 @dataclass(frozen=True, slots=True)

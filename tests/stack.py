@@ -1,0 +1,161 @@
+"""The whole platform with its demo data, brought up once for a test run as a user would: `foothold up`.
+
+Tests that use it carry `on_the_stack`, so that one worker runs them all and the first may take its time.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from deploy.local import launch
+from deploy.local.home import Home
+from deploy.local.launch import Program
+from deploy.local.stack import OFFSETS, ROOT
+
+T = TypeVar("T")
+
+on_the_stack = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
+
+_UP_SECONDS = 400.0
+_PORTS = 20
+
+
+class RunningStack:
+    """A stack of the test run's own, asked over HTTP and through the `foothold` command."""
+
+    def __init__(self, directory: Path) -> None:
+        self.home = Home(directory / "home")
+        self.port = free_base_port()
+        self._log = directory / "up.log"
+        self._client = httpx.Client(timeout=30, trust_env=False)
+        self._tokens: dict[str, str] = {}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes `foothold` mean this stack."""
+        ours = {"FOOTHOLD_HOME": str(self.home.directory), "FOOTHOLD_PORT": str(self.port)}
+        return {**_without_settings(os.environ), **ours, "PYTHONWARNINGS": "ignore"}
+
+    def up(self) -> None:
+        """Start it; the kernel asks it to end should the test run die."""
+        program = Program(
+            name="foothold",
+            argv=(sys.executable, "-m", "deploy.local.command", "up"),
+            port=0,
+            environment=self.environment,
+            directory=ROOT,
+            grace=60.0,
+        )
+        with self._log.open("wb") as output:
+            self._child = launch.start(program, output)
+        self._program = program
+        assert launch.wait_until(self._child, self._serves, _UP_SECONDS), self._log.read_text()
+
+    def down(self) -> None:
+        """End it."""
+        self._client.close()
+        launch.stop(self._child, self._program)
+
+    def _serves(self) -> bool:
+        record = self.home.running()
+        return record is not None and record.phase == "serving"
+
+    def foothold(self, *arguments: str) -> str:
+        """What the command prints; it must succeed."""
+        return self.run("deploy.local.command", *arguments)
+
+    def run(self, module: str, *arguments: str) -> str:
+        """What a module of ours prints when it runs with this stack's settings; it must succeed."""
+        ran = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
+
+    def url(self, process: str = "gateway") -> str:
+        """Where a process listens."""
+        return f"http://127.0.0.1:{self.port + OFFSETS[process]}"
+
+    def ask(self, email: str, method: str, path: str, body: object = None, **headers: str) -> httpx.Response:
+        """The gateway's answer to somebody; writes to what is there want no version."""
+        own = {"Authorization": f"Bearer {self._token(email)}", "If-Match": "*"} | headers
+        return self._client.request(method, self.url() + path, json=body, headers=own)
+
+    def get(self, email: str, path: str) -> Any:
+        """What somebody gets, which must be there."""
+        answer = self.ask(email, "GET", path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post(self, email: str, path: str, body: object) -> Any:
+        """What somebody's POST is answered with, which must succeed."""
+        return self._written(self.ask(email, "POST", path, body))
+
+    def put(self, email: str, path: str, body: object) -> Any:
+        """What somebody's PUT is answered with, which must succeed."""
+        return self._written(self.ask(email, "PUT", path, body))
+
+    def kill(self, process: str) -> None:
+        """Kill a process hard; the supervisor starts another."""
+        record = self.home.running()
+        assert record is not None
+        (child,) = (child for child in record.children if child.name == process)
+        os.kill(child.identity.pid, signal.SIGKILL)
+
+    def _written(self, answer: httpx.Response) -> Any:
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def _token(self, email: str) -> str:
+        if email not in self._tokens:
+            form = {"grant_type": "development", "email": email}
+            answer = self._client.post(f"{self.url('issuer')}/token", data=form)
+            self._tokens[email] = answer.raise_for_status().json()["access_token"]
+        return self._tokens[email]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """The platform with its demo data, the same one for every test of the run."""
+    running = RunningStack(tmp_path_factory.mktemp("stack"))
+    try:
+        running.up()
+        yield running
+    finally:
+        running.down()
+
+
+def eventually(told: Callable[[], T], seconds: float = 20.0) -> T:
+    """What `told` says once it says something true; for what an event has to bring about."""
+    deadline = time.monotonic() + seconds
+    while not (found := told()):
+        assert time.monotonic() < deadline, "it did not become true in time"
+        time.sleep(0.1)
+    return found
+
+
+def free_base_port() -> int:
+    """A port that is free with the ones after it that a stack takes."""
+    start = 10_000 + (os.getpid() * 131 + time.monotonic_ns()) % 20_000
+    bases = count(start, _PORTS)
+    return next(base for base in bases if all(launch.bindable(base + offset) for offset in range(_PORTS)))
+
+
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Our environment without settings that would lead a stack to servers that are not its own."""
+    foreign = ("_DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "OIDC_ISSUER", "FOOTHOLD_")
+    return {name: value for name, value in environment.items() if not any(part in name for part in foreign)}
