@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 from rich.console import Console
@@ -26,8 +27,11 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
     }
 }
 COUNTS = ("read", "created", "updated", "unchanged", "refused")
-_UNFINISHED = frozenset({"queued", "pending", "running", "waiting"})
+_FINISHED = frozenset({"DONE", "FAILED"})
+_AWAY = frozenset({502, 503, 504})
 _REPORT_LINES = 20
+_PATIENCE = 60.0
+_PAUSE = 0.5
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,6 @@ class Imported:
 
     noun: str
     job_id: str
-    state: str
     counts: Mapping[str, int]
     report: tuple[str, ...]
     report_length: int
@@ -70,18 +73,15 @@ class Importer:
     ) -> Imported:
         job = self._begin(noun, path, profile, dry_run)
         pause = 0.1
-        while job["state"].lower() in _UNFINISHED:
+        while job["state"] not in _FINISHED:
             time.sleep(pause)
             pause = min(pause * 1.5, 1.0)
             job = self._ask("GET", f"/v1/{noun}/imports/{job['id']}").json()
             _show(progress, task, job)
-        _show(progress, task, job, finished=True)
-        if job["state"].lower() == "failed":
-            raise StackProblem(
-                f"The import of {path.name} failed: {job.get('error') or job.get('detail') or job}"
-            )
-        lines = self._report(noun, job["id"])
-        return Imported(noun, job["id"], job["state"], job["counts"], lines[:_REPORT_LINES], len(lines))
+        if job["state"] == "FAILED":
+            raise StackProblem(f"The import of {path.name} failed: {job['error']}")
+        lines, total = self._report(noun, job["id"])
+        return Imported(noun, job["id"], job["counts"], lines, total)
 
     def _begin(self, noun: str, path: Path, profile: str, dry_run: bool) -> dict[str, Any]:
         with path.open("rb") as content:
@@ -91,20 +91,31 @@ class Importer:
                 files={"file": (path.name, content, "text/csv")},
                 data={"profile": profile},
                 params={"dry_run": "true"} if dry_run else None,
+                headers={"Idempotency-Key": str(uuid4())},
             )
         return answer.json()
 
-    def _report(self, noun: str, job_id: str) -> tuple[str, ...]:
-        answer = self._client.get(f"/v1/{noun}/imports/{job_id}/report")
-        if answer.status_code == 404:
-            return ()
-        return tuple(_report_lines(_checked(answer)))
+    def _report(self, noun: str, job_id: str) -> tuple[tuple[str, ...], int]:
+        """The first lines of the report, and how many there are."""
+        path = f"/v1/{noun}/imports/{job_id}/report"
+        page = self._ask("GET", path, params={"limit": _REPORT_LINES, "count": "true"}).json()
+        return tuple(f"row {item['row']}: {item['message']}" for item in page["items"]), page["total"]
 
     def _ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        try:
-            return _checked(self._client.request(method, path, **arguments))
-        except httpx.HTTPError as error:
-            raise StackProblem(f"The API at {self._client.base_url} does not answer: {error}") from error
+        """Send one request. A GET is tried again while the API is away: the job itself goes on without us."""
+        deadline = time.monotonic() + (_PATIENCE if method == "GET" else 0)
+        while True:
+            try:
+                answer = self._client.request(method, path, **arguments)
+            except httpx.TransportError as error:
+                if time.monotonic() > deadline:
+                    raise StackProblem(
+                        f"The API at {self._client.base_url} does not answer: {error}"
+                    ) from error
+            else:
+                if answer.status_code not in _AWAY or time.monotonic() > deadline:
+                    return _checked(answer)
+            time.sleep(_PAUSE)
 
     def _tell_report(self, imported: Imported) -> None:
         for line in imported.report:
@@ -128,36 +139,13 @@ def _files(folder: Path, profile: str) -> dict[str, Path]:
     return files
 
 
-def _show(progress: Progress, task: TaskID, job: dict[str, Any], *, finished: bool = False) -> None:
-    counts: dict[str, int] = job.get("counts") or {}
-    said = "  ".join(f"{counts[name]:,} {name}" for name in COUNTS if counts.get(name))
-    done, total = _how_far(job)
-    total = total or (1 if finished else None)
-    progress.update(task, completed=(total or 0) if finished else done, total=total, said=said)
-
-
-def _how_far(job: dict[str, Any]) -> tuple[float, float | None]:
-    """Progress as the job tells it: a fraction, or done and total."""
-    progress = job.get("progress")
-    match progress:
-        case {"done": int(done), "total": int(total)}:
-            return done, total
-        case float() | int():
-            return float(progress), 1.0
-        case _:
-            return 0, None
-
-
-def _report_lines(answer: httpx.Response) -> list[str]:
-    """One line of text for each refused or mended row, whether the report is JSON or lines of it."""
-    if answer.headers.get("content-type", "").startswith("application/json"):
-        report: dict[str, list[dict[str, Any]]] = answer.json()
-        return [_line(item) for item in report["items"]]
-    return [line for line in answer.text.splitlines() if line.strip()]
-
-
-def _line(item: dict[str, Any]) -> str:
-    return f"row {item.get('row')}: {item.get('message') or item}"
+def _show(progress: Progress, task: TaskID, job: dict[str, Any]) -> None:
+    """A job tells how many of how many rows it has done, and what became of them."""
+    counts: dict[str, int] = job["counts"]
+    said = "  ".join(f"{counts[name]:,} {name}" for name in COUNTS if counts[name])
+    far = job["progress"]
+    # A file without rows is done when its job is.
+    progress.update(task, completed=far["done"] if far["total"] else 1, total=far["total"] or 1, said=said)
 
 
 def _checked(answer: httpx.Response) -> httpx.Response:

@@ -48,19 +48,28 @@ def _main(lock: str) -> None:
 
 
 def _run(what: str, total: int, *arguments: str) -> None:
-    line = _Line(f"Installing {what}")
+    line, last = _Line(f"Installing {what}"), ""
     said: deque[str] = deque(maxlen=15)
+    try:
+        if _pip(arguments, line, said, what, total) == 0:
+            last = f"Installed {what}"
+    finally:
+        line.close(last)
+    if not last:
+        sys.exit(f"{''.join(said)}\nInstalling {what} failed; is there a network? (It is needed once.)")
+
+
+def _pip(arguments: tuple[str, ...], line: _Line, said: deque[str], what: str, total: int) -> int:
+    argv = [*_PIP, *arguments]
     with subprocess.Popen(
-        [*_PIP, *arguments], cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        argv, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as pip:
         done = 0
         for words in pip.stdout or ():
             said.append(words)
             done += words.startswith(("Collecting ", "Requirement already satisfied: ", "Obtaining "))
             line.text = f"Installing {what}: {_how_far(words, min(done, total), total)}"
-    line.close("" if pip.returncode else f"Installed {what}")
-    if pip.returncode:
-        sys.exit(f"{''.join(said)}\nInstalling {what} failed; is there a network? (It is needed once.)")
+    return pip.returncode
 
 
 def _how_far(words: str, done: int, total: int) -> str:
@@ -70,4 +79,7 @@ def _how_far(words: str, done: int, total: int) -> str:
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    try:
+        _main(sys.argv[1])
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -66,7 +66,7 @@ def _commands(stack: Stack) -> list[str]:
         ask = 'curl -s -H "Authorization: Bearer $TOKEN"'
         token = f"TOKEN=$({_foothold(stack)} token {SELLER})"
         return [token, f"{ask} {gateway}{view}", f"{ask} '{gateway}{search}'"]
-    ask = f"{_foothold(stack)} get --as {SELLER}"
+    ask = f"{_foothold(stack)} api --as {SELLER}"
     return [f"{_foothold(stack)} token {SELLER}", f"{ask} {view}", f"{ask} '{search}'"]
 
 

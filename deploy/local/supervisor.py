@@ -137,6 +137,8 @@ class Supervisor:
         self.ending.set()
         self._phase = "stopping"
         self._record()
+        if self._kept or self._errands:
+            self._tell("Ending what runs; Ctrl-C again kills it.")
         await asyncio.gather(*(_end(program, child) for program, child in self._errands.values()))
         stages = sorted(self._kept.values(), key=lambda kept: -kept.charge.stage)
         for _, members in groupby(stages, key=lambda kept: kept.charge.stage):

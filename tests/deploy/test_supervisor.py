@@ -13,7 +13,7 @@ import pytest
 
 from deploy.local.home import Home, Record, RunningChild
 from deploy.local.identity import Identity, identify, myself
-from deploy.local.launch import free_ports, kill_group, listens
+from deploy.local.launch import free_ports, listens
 from deploy.local.leftovers import end_leftovers
 from deploy.local.problems import StackProblem
 from deploy.local.supervisor import Supervisor, trim_logs
@@ -85,7 +85,7 @@ def standing(tmp_path: Path) -> Iterator[Callable[..., Standing]]:
         each.process.kill()
         each.process.communicate()
         for identity in each.alive():
-            kill_group(identity.pid)
+            os.kill(identity.pid, signal.SIGKILL)
 
 
 def eventually(true: Callable[[], bool], seconds: float = 20.0) -> None:
