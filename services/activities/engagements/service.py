@@ -221,8 +221,9 @@ def _errors(named: Named, found: Standing) -> list[FieldError]:
         for n, id in enumerate(named.attendees)
         if id in found.members
     ]
-    # Nothing is said about an opportunity that the caller does not see, not even what disagrees with it.
-    return errors + _disagreements(named, found) if found.opportunity else errors
+    # Nothing is said about what the caller does not see, not even what disagrees with it.
+    seen = found.account and found.opportunity
+    return errors + _disagreements(named, found) if seen else errors
 
 
 def _disagreements(named: Named, found: Standing) -> list[FieldError]:

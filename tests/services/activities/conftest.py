@@ -1,6 +1,7 @@
 """Activities on a database of its own, with what other services told it, and other services that can be asked."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,7 @@ from uuid import UUID
 import orjson
 import psycopg
 import pytest
+import pytest_asyncio
 
 from services.activities.handlers import HANDLERS
 from services.activities.main import SERVICE
@@ -18,13 +20,14 @@ from services.kit.events import Event
 from services.kit.ids import new_id
 from services.kit.testing import Callers, api_of, as_, callers, prepared
 from tests.conftest import DatabaseUrl
+from tests.servers import Databases
 
 NOWHERE = "00000000-0000-7000-8000-000000000000"
 
 
 @dataclass
 class Owners:
-    """The services that own members, accounts, people and deals: an ASGI app that answers lookups with what it is told."""
+    """The services that own members, accounts, people and deals: answers lookups with what it is told."""
 
     shown: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
     asked: list[tuple[str, str, list[str]]] = field(default_factory=list[tuple[str, str, list[str]]])
@@ -102,10 +105,24 @@ class House:
             return {"planned_start_at": "2030-03-01T09:00:00Z"} | told
         return {"started_at": "2026-03-01T09:00:00Z"} | told
 
+    async def written(self) -> list[tuple[Any, ...]]:
+        """How much is written: versions of rows, journal entries, kept answers."""
+        return await self.rows(
+            "SELECT (SELECT sum(version) FROM activity), (SELECT sum(version) FROM time_log),"
+            " (SELECT count(*) FROM journal), (SELECT count(*) FROM idempotency_key)"
+        )
+
     async def rows(self, statement: Any) -> list[tuple[Any, ...]]:
         """What the database holds."""
         async with await psycopg.AsyncConnection.connect(self.url) as session:
             return await (await session.execute(statement)).fetchall()
+
+
+def refused(answer: Any) -> dict[str, str]:
+    """The fields that a refusal names, with their codes."""
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    return {error["field"]: error["code"] for error in answer.json()["errors"]}
 
 
 def event_of(aggregate: str, fact: str, version: int, data: dict[str, Any]) -> Event:
@@ -128,9 +145,9 @@ def event_of(aggregate: str, fact: str, version: int, data: dict[str, Any]) -> E
     )
 
 
-@pytest.fixture
-async def house(database_url: DatabaseUrl) -> AsyncIterator[House]:
-    url = database_url("activities", prepared(SERVICE))
+@asynccontextmanager
+async def opened(url: str) -> AsyncGenerator[House]:
+    """A house on a prepared database: a seller below a boss, a teammate on the account, and a stranger."""
     known, owners = callers(), Owners()
     statements: list[str] = []
     peers = AsyncClient(transport=ASGITransport(owners))
@@ -150,3 +167,18 @@ async def house(database_url: DatabaseUrl) -> AsyncIterator[House]:
             stage="ENGAGEMENT", status="OPEN",
         )  # fmt: skip
         yield house
+
+
+@pytest.fixture
+async def house(database_url: DatabaseUrl) -> AsyncIterator[House]:
+    async with opened(database_url("activities", prepared(SERVICE))) as house:
+        yield house
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(databases: Databases) -> AsyncIterator[House]:
+    """One house for a module whose tests leave nothing behind: refusals, reads."""
+    url = databases.create("activities", prepared(SERVICE))
+    async with opened(url) as house:
+        yield house
+    databases.drop(url)
