@@ -48,6 +48,14 @@ from services.kit.telemetry import BodyLimit, Telemetry, request_id_of, tracepar
 STANDING_ROLES = frozenset({"admin", "service", "executive", "marketing", "reporting"})
 
 
+class Part(Protocol):
+    """Something that a worker runs until it is told to stop, and that knows whether it can do its work."""
+
+    async def run(self, stop: asyncio.Event) -> None: ...
+
+    def ready(self) -> str | None: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Service:
     """What a service is made of; `main.py` of each service holds exactly one."""
@@ -62,6 +70,7 @@ class Service:
     handlers: Mapping[str, Handler | Batch] = field(default_factory=dict[str, Handler | Batch])
     consumes: tuple[str, ...] = ()
     imports: tuple[Any, ...] = ()
+    parts: tuple[Callable[[Settings, Database], Part], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,3 +12,8 @@ def now() -> datetime:
 def today(timezone: ZoneInfo) -> date:
     """The organisation's present day."""
     return now().astimezone(timezone).date()
+
+
+def instant(moment: datetime) -> str:
+    """The instant as it is written everywhere: UTC, microseconds, Z. The database's function of that name agrees."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

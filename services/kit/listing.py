@@ -383,6 +383,19 @@ async def page(
     return f'{{"items":{items},"next_cursor":{cursor}{counted}}}'
 
 
+def matching(listing: Listing, asked: Asked, viewer: Viewer) -> LiteralString:
+    """Which rows `r` the viewer sees of those asked for, in SQL over `asked.values` and `viewer`.
+
+    For statements that look at all of them, such as sums; `page` is for reading them in order.
+    """
+    where = listing.where + "".join(" AND " + c for c in asked.conditions)
+    if listing.sight is None:
+        return where
+    if viewer.sees_all or asked.selective:
+        return where + " AND " + listing.sight.visible(viewer)
+    return where + " AND r.id IN (" + listing.sight.reach(listing.relation) + ")"
+
+
 def _statement(listing: Listing, asked: Asked, viewer: Viewer) -> sql.Composed:
     down = asked.sort.startswith("-")
     sort = listing.sorts[asked.sort.removeprefix("-")]

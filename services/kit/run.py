@@ -4,13 +4,12 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
 
 import structlog
 from fastapi import FastAPI, Response
 
 from services.kit import imports_work
-from services.kit.app import Service, create_api, install_problems, json_text
+from services.kit.app import Part, Service, create_api, install_problems, json_text
 from services.kit.consumer import Consumer
 from services.kit.db import Database
 from services.kit.jobs import Worker
@@ -21,14 +20,6 @@ from services.kit.settings import Settings
 from services.kit.telemetry import Telemetry, configure_logging
 
 log = structlog.get_logger()
-
-
-class Part(Protocol):
-    """Something that a worker runs until it is told to stop, and that knows whether it can do its work."""
-
-    async def run(self, stop: asyncio.Event) -> None: ...
-
-    def ready(self) -> str | None: ...
 
 
 def run(service: Service) -> None:
@@ -76,7 +67,7 @@ def _parts(service: Service, settings: Settings, db: Database) -> list[Part]:
         parts.append(Consumer(service.name, settings, db, service.consumes, service.handlers))
     if service.imports:
         parts.append(Worker(db, [imports_work.kind(service.imports)]))
-    return parts
+    return parts + [make(settings, db) for make in service.parts]
 
 
 async def _until_stopped(part: Part, stop: asyncio.Event) -> None:

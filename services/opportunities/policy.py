@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
@@ -255,6 +256,12 @@ def read_policy(path: Path) -> Policy:
         return policy_from(_parsed(path))
     except PolicyError as error:
         raise PolicyError(f"{path}: {error}") from error
+
+
+@lru_cache
+def policy_of(file: str | None) -> Policy:
+    """The policy of an organisation: the default one, or what its file says. Read once; see `read_policy`."""
+    return DEFAULT if file is None else read_policy(Path(file))
 
 
 def policy_from(settings: Mapping[str, object]) -> Policy:

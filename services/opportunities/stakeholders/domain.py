@@ -6,7 +6,7 @@ people, `structure` finds foothold, surface and network, `warnings` finds the da
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from services.opportunities.policy import DEFAULT, Policy, Rating, Role, Stage, Stance, Status
@@ -116,6 +116,21 @@ def evaluate(
         probability=policy.probability(stage, status, rating),
         warnings=warnings_in(picture),
         next_move=next_move_in(picture),
+    )
+
+
+def without_people(relationship: Relationship) -> Relationship:
+    """The relationship as those see it who may not know who stands where.
+
+    Of what is about people neither they are named nor their roles: a role often has one holder.
+    """
+    return replace(
+        relationship,
+        warnings=tuple(
+            replace(warned, roles=(), contact_ids=()) if warned.contact_ids else warned
+            for warned in relationship.warnings
+        ),
+        next_move=replace(relationship.next_move, contact_ids=()),
     )
 
 

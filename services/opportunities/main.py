@@ -1,0 +1,30 @@
+"""The composition of opportunities: one descriptor, from which its processes are made."""
+
+from pathlib import Path
+
+from services.kit.app import Service
+from services.kit.run import run
+from services.opportunities.events import PUBLIC
+from services.opportunities.handlers import HANDLERS
+from services.opportunities.overview.routes import routes as overview
+from services.opportunities.pipeline.routes import routes as pipeline
+from services.opportunities.products.routes import routes as products
+from services.opportunities.stakeholders.due import DueStandings
+from services.opportunities.stakeholders.routes import routes as stakeholders
+from services.opportunities.tables import Base
+
+SERVICE = Service(
+    name="opportunities",
+    title="Foothold opportunities",
+    description="Deals on their way through five stages, what each person thinks of each, and what that adds up to.",
+    routers=(pipeline, stakeholders, products, overview),
+    metadata=Base.metadata,
+    migrations=Path(__file__).parent / "migrations",
+    public=PUBLIC,
+    handlers=HANDLERS,
+    consumes=("contacts", "activities"),
+    parts=(DueStandings,),
+)
+
+if __name__ == "__main__":
+    run(SERVICE)

@@ -1,0 +1,1 @@
+"""The deals of an account as its view shows them."""

@@ -1,0 +1,17 @@
+"""This service's part of an account's view, over HTTP."""
+
+from uuid import UUID
+
+from fastapi import Response
+
+from services.kit.app import CallDep, Reading, json_text, router
+from services.opportunities.overview import queries
+from services.opportunities.overview.schemas import AccountPart
+
+routes = router("views")
+
+
+@routes.get("/accounts/{id}/view", response_model=AccountPart)
+async def get_account_part(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """The open deals of an account, as this service knows them."""
+    return json_text(await queries.account_part(tx, call, id))

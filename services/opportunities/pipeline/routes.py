@@ -1,0 +1,80 @@
+"""Deals over HTTP."""
+
+from uuid import UUID
+
+from fastapi import Request, Response
+
+from services.kit import listing, lookup
+from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
+from services.kit.conditional import IfMatch
+from services.kit.lookup import LookupRequest
+from services.opportunities.pipeline import queries, service
+from services.opportunities.pipeline.queries import OPPORTUNITIES, SUMMARY_PARAMETERS
+from services.opportunities.pipeline.schemas import (
+    MoveList,
+    OpportunityCreate,
+    OpportunityFound,
+    OpportunityList,
+    OpportunityRead,
+    OpportunityUpdate,
+    StageMove,
+    Summary,
+)
+
+routes = router("opportunities")
+
+
+@routes.get(
+    "/opportunities", response_model=OpportunityList, openapi_extra={"parameters": OPPORTUNITIES.parameters()}
+)
+async def list_opportunities(request: Request, call: CallDep, tx: Reading) -> Response:
+    """The deals that the caller sees."""
+    asked = listing.parse(OPPORTUNITIES, request.query_params.multi_items())
+    return json_text(await listing.page(tx, OPPORTUNITIES, asked, call.viewer))
+
+
+@routes.post("/opportunities", status_code=201, response_model=OpportunityRead)
+async def create_opportunity(body: OpportunityCreate, call: CallDep, tx: Statement) -> Response:
+    """Opens a deal in TARGETING; without an owner it is the caller's."""
+    row = await service.open_deal(tx, call, body)
+    return shown(row, status=201, location=f"/v1/opportunities/{row.id}")
+
+
+@routes.get(
+    "/opportunities/summary", response_model=Summary, openapi_extra={"parameters": SUMMARY_PARAMETERS}
+)
+async def get_summary(request: Request, call: CallDep, tx: Reading) -> Response:
+    """Count and amounts of the deals that the filters leave, by stage, status, owner and currency."""
+    return json_text(await service.sum_up(tx, call, request.query_params.multi_items()))
+
+
+@routes.post("/opportunities/lookup", response_model=OpportunityFound)
+async def look_up_opportunities(body: LookupRequest, call: CallDep, tx: Reading) -> Response:
+    """Those of these deals that the caller sees."""
+    return json_text(await lookup.find(tx, OPPORTUNITIES, body, call.viewer))
+
+
+@routes.get("/opportunities/{id}", response_model=OpportunityRead)
+async def get_opportunity(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """One deal."""
+    return shown(await service.show_deal(tx, call, id))
+
+
+@routes.patch("/opportunities/{id}", response_model=OpportunityRead)
+async def update_opportunity(
+    id: UUID, body: OpportunityUpdate, call: CallDep, tx: Statement, expected: IfMatch
+) -> Response:
+    """Changes a deal (JSON merge patch); its stage is changed by moves alone."""
+    return shown(await service.change_deal(tx, call, id, body, expected))
+
+
+@routes.post("/opportunities/{id}/stage", response_model=OpportunityRead)
+async def move_opportunity(id: UUID, body: StageMove, call: CallDep, tx: Transaction) -> Response:
+    """Moves a deal to another stage, to its closing, or back from it."""
+    return shown(await service.move_deal(tx, call, id, body))
+
+
+@routes.get("/opportunities/{id}/moves", response_model=MoveList)
+async def list_moves(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """Every move of a deal, oldest first."""
+    return json_text(await queries.moves(tx, call, id))

@@ -1,0 +1,30 @@
+"""Every SELECT of products."""
+
+from typing import LiteralString
+
+from services.kit.journal import Aggregate
+from services.kit.listing import INTEGER, TEXT, Filter, Listing, plain
+from services.kit.rows import STAMPS
+from services.opportunities.products.tables import Product
+
+PRODUCT = Aggregate(
+    "product",
+    "products",
+    Product,
+    ("id", "name", "series", "list_price", "currency", "external_ids", "version", *STAMPS),
+)
+
+EVERYBODY: LiteralString = "true"
+
+PRODUCTS = Listing(
+    aggregate=PRODUCT,
+    relation="product",
+    sight=None,
+    filters={
+        "name": Filter("r.name", TEXT),
+        "series": Filter("r.series", TEXT),
+        "list_price": Filter("r.list_price", INTEGER),
+    },
+    sorts={"name": plain("r.name", "text")},
+    default_sort="name",
+)

@@ -1,0 +1,21 @@
+"""Products: what deals are about. They come with imports and are only read here."""
+
+from sqlalchemy import BigInteger, Index, Text
+from sqlmodel import Field
+
+from services.kit.rows import External, Row
+from services.opportunities.tables import Base
+
+
+class Product(Base, External, Row, table=True):
+    """Something that we sell."""
+
+    __table_args__ = (
+        Index("product_name", "name", "id"),
+        Index("product_series", "series", "name", "id"),
+    )
+
+    name: str = Field(sa_type=Text)
+    series: str | None = Field(default=None, sa_type=Text)
+    list_price: int | None = Field(default=None, sa_type=BigInteger)
+    currency: str = Field(sa_type=Text)

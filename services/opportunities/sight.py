@@ -1,0 +1,21 @@
+"""Who sees a deal, and who sees what people think of it."""
+
+from dataclasses import replace
+from typing import LiteralString
+
+from services.kit.access import Sight
+from services.kit.identity import SEES_ALL, Viewer
+
+DEALS = Sight(account="r.account_id", owner="r.owner_id")
+ACCOUNTS = Sight(account="r.id")
+CONTACTS = Sight(account="r.account_id")
+
+
+def stances(viewer: Viewer) -> LiteralString:
+    """Whether the viewer may know who stands where: SQL over the deal `r`.
+
+    The account team, the managers above it, and administrators; not those who see every deal for their role's sake.
+    """
+    if viewer.is_admin:
+        return "/* sight */ true"
+    return DEALS.visible(replace(viewer, roles=viewer.roles - SEES_ALL))

@@ -1,0 +1,97 @@
+"""Maps of people over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Request, Response
+
+from services.kit import listing
+from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
+from services.kit.conditional import Expected, etag, if_match
+from services.opportunities.stakeholders import queries, service
+from services.opportunities.stakeholders.queries import STAKEHOLDERS
+from services.opportunities.stakeholders.schemas import (
+    MapPut,
+    MapTried,
+    RelationshipRead,
+    StakeholderList,
+    StakeholderPut,
+    StakeholderRead,
+)
+
+routes = router("stakeholders")
+IfMatch = Annotated[Expected, Depends(if_match)]
+# What is not there yet is put without a version; the use case asks for one where it is.
+IfMatchHeader = Annotated[str | None, Header(alias="If-Match")]
+
+
+@routes.get(
+    "/opportunities/{id}/stakeholders",
+    response_model=StakeholderList,
+    openapi_extra={"parameters": STAKEHOLDERS.parameters()},
+)
+async def list_stakeholders(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+    """The people on the deal's map. The ETag is the version of the map as a whole."""
+    asked = listing.parse(STAKEHOLDERS, request.query_params.multi_items())
+    version = await queries.map_version(tx, call, id)
+    answer = json_text(await listing.page(tx, STAKEHOLDERS, asked, call.viewer, {"deal": id}))
+    answer.headers["ETag"] = etag(version)
+    return answer
+
+
+@routes.put("/opportunities/{id}/stakeholders", response_model=StakeholderList)
+async def put_stakeholders(
+    id: UUID, body: MapPut, call: CallDep, tx: Statement, version: IfMatchHeader = None
+) -> Response:
+    """Makes the whole map what the body says: whoever is not in it is taken off the map."""
+    drawn = await service.redraw_map(tx, call, id, body, version)
+    answer = json_text(drawn.json)
+    answer.headers["ETag"] = etag(drawn.version)
+    return answer
+
+
+@routes.get("/opportunities/{id}/stakeholders/{contact_id}", response_model=StakeholderRead)
+async def get_stakeholder(id: UUID, contact_id: UUID, call: CallDep, tx: Reading) -> Response:
+    """One person on the deal's map."""
+    return shown(await queries.person(tx, call, id, contact_id))
+
+
+@routes.put(
+    "/opportunities/{id}/stakeholders/{contact_id}",
+    response_model=StakeholderRead,
+    responses={201: {"model": StakeholderRead, "description": "The person is new on the map."}},
+)
+async def put_stakeholder(
+    id: UUID,
+    contact_id: UUID,
+    body: StakeholderPut,
+    call: CallDep,
+    tx: Statement,
+    version: IfMatchHeader = None,
+) -> Response:
+    """Puts the person on the deal's map, or says anew where the person stands."""
+    row, new = await service.map_person(tx, call, id, contact_id, body, version)
+    if not new:
+        return shown(row)
+    return shown(row, status=201, location=f"/v1/opportunities/{id}/stakeholders/{contact_id}")
+
+
+@routes.delete("/opportunities/{id}/stakeholders/{contact_id}", status_code=204)
+async def delete_stakeholder(
+    id: UUID, contact_id: UUID, call: CallDep, tx: Transaction, expected: IfMatch
+) -> Response:
+    """Takes the person off the deal's map."""
+    await service.take_off(tx, call, id, contact_id, expected)
+    return Response(status_code=204)
+
+
+@routes.get("/opportunities/{id}/relationship", response_model=RelationshipRead)
+async def get_relationship(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """What the deal's map says, computed afresh: where we stand, what is dangerous, what to do next."""
+    return json_text(await service.show_relationship(tx, call, id))
+
+
+@routes.post("/relationship/evaluate", response_model=RelationshipRead)
+async def evaluate_relationship(body: MapTried, call: CallDep) -> Response:
+    """What a map would say if it were that of an open deal; nothing is kept."""
+    return json_text(service.try_map(call, body))

@@ -1,0 +1,120 @@
+"""Standings: what a deal's map says, derived in the transaction that changes what it rests on.
+
+A standing that says what is true already is left alone: no version, no event.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime, tzinfo
+from typing import Any, cast
+from uuid import UUID
+
+from services.kit import sets
+from services.kit.clock import now
+from services.kit.db import Session
+from services.kit.journal import Along, Cause
+from services.kit.sets import Put
+from services.opportunities.policy import Influence, Policy, Role, Stage, Stance, Status
+from services.opportunities.stakeholders import queries
+from services.opportunities.stakeholders.balance import Person
+from services.opportunities.stakeholders.domain import Relationship, evaluate
+from services.opportunities.stakeholders.queries import STANDING, Mapped
+from services.opportunities.stakeholders.structure import DatedLink, links_at
+
+DERIVED = Cause(actor="service:opportunities")
+
+
+def related(deal: Mapped, policy: Policy, timezone: tzinfo) -> Relationship:
+    """The relationship of the deal as it stands, computed afresh."""
+    links = links_at(deal.links, now=now(), timezone=timezone, policy=policy)
+    return evaluate(deal.stage, deal.status, _people(deal.living.values()), links.pairs, policy)
+
+
+def along(
+    deal: Mapped,
+    policy: Policy,
+    timezone: tzinfo,
+    *,
+    stage: Stage | None = None,
+    status: Status | None = None,
+    people: Iterable[Mapping[str, Any]] | None = None,
+) -> Along:
+    """The deal's standing as it will be with this stage, status and map, to be written along with their change."""
+    values = _values(
+        stage or deal.stage,
+        status or deal.status,
+        deal.living.values() if people is None else people,
+        deal.links,
+        policy,
+        timezone,
+    )
+    return sets.along(STANDING, _changed(deal, values))
+
+
+def newborn(id: UUID, partition_key: UUID, policy: Policy, timezone: tzinfo) -> Along:
+    """The standing of a deal that is born without a map, to be written along with it."""
+    values = _values(Stage.TARGETING, Status.OPEN, (), (), policy, timezone)
+    return sets.along(STANDING, [Put(id, partition_key, values, "created")])
+
+
+async def refresh(session: Session, ids: Collection[UUID], policy: Policy, timezone: tzinfo) -> None:
+    """Brings the standings of those of the deals that are open up to date, in a transaction: locks the deals."""
+    deals = await queries.lock_open_deals(session, ids, policy) if ids else []
+    puts = [
+        put
+        for deal in deals
+        for put in _changed(
+            deal, _values(deal.stage, deal.status, deal.living.values(), deal.links, policy, timezone)
+        )
+    ]
+    await sets.put(session, STANDING, puts, DERIVED)
+
+
+def _values(
+    stage: Stage,
+    status: Status,
+    people: Iterable[Mapping[str, Any]],
+    links: Iterable[DatedLink],
+    policy: Policy,
+    timezone: tzinfo,
+) -> dict[str, Any]:
+    mapped = _people(people)
+    ids = {person.id for person in mapped}
+    among = (link for link in links if link[0] in ids and link[1] in ids)
+    counted = links_at(among, now=now(), timezone=timezone, policy=policy)
+    values = asdict(evaluate(stage, status, mapped, counted.pairs, policy))
+    values["warnings"] = [_listed(warned) for warned in values["warnings"]]
+    values["next_move"] = _listed(values["next_move"])
+    # Time changes nothing about a deal that is over.
+    return values | {"valid_until": counted.valid_until if status == Status.OPEN else None}
+
+
+def _listed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record as JSON would give it back, so that it can be compared with what is kept."""
+    return {
+        name: list(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value
+        for name, value in record.items()
+    }
+
+
+def _changed(deal: Mapped, values: Mapping[str, Any]) -> list[Put]:
+    if deal.standing is None:
+        return [Put(deal.id, deal.partition_key, values, "created")]
+    until = deal.standing["valid_until"]
+    kept = {name: deal.standing[name] for name in values} | {
+        "valid_until": until and datetime.fromisoformat(until)
+    }
+    return [] if kept == values else [Put(deal.id, deal.partition_key, values)]
+
+
+def _people(rows: Iterable[Mapping[str, Any]]) -> list[Person]:
+    return [
+        Person(
+            id=str(row["contact_id"]),
+            roles=frozenset(Role(role) for role in row["roles"]),
+            influence=Influence(row["influence"]),
+            stance=Stance(row["stance"]),
+            degree=row["degree"],
+        )
+        for row in rows
+    ]

@@ -1,0 +1,192 @@
+"""Opportunities on a database of its own, with what other services told it, and contacts that can be asked."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+import pytest
+
+from services.kit import journal
+from services.kit.clients import ASGITransport, AsyncClient
+from services.kit.delivery import Batch
+from services.kit.events import Event
+from services.kit.ids import new_id
+from services.kit.journal import Cause
+from services.kit.testing import Callers, api_of, as_, callers, prepared
+from services.opportunities.handlers import HANDLERS
+from services.opportunities.main import SERVICE
+from services.opportunities.products.queries import PRODUCT
+from tests.conftest import DatabaseUrl
+
+NOWHERE = "00000000-0000-7000-8000-000000000000"
+
+
+@dataclass
+class Contacts:
+    """The service that owns members, accounts and people: answers lookups with what it is told."""
+
+    shown: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
+    asked: list[tuple[str, str, list[str]]] = field(default_factory=list[tuple[str, str, list[str]]])
+    status: int = 200
+
+    def tell(self, noun: str, **row: Any) -> str:
+        """Puts a row behind the noun's lookup and gives its id."""
+        told = {"id": str(new_id()), "version": 1} | row
+        self.shown.setdefault(noun, []).append(told)
+        return told["id"]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        noun = scope["path"].split("/")[2]
+        ids = orjson.loads((await receive())["body"])["ids"]
+        token = dict(scope["headers"])[b"authorization"].decode()
+        self.asked.append((noun, token, ids))
+        items = [row for row in self.shown.get(noun, []) if row["id"] in ids]
+        await send({"type": "http.response.start", "status": self.status, "headers": []})
+        await send({"type": "http.response.body", "body": orjson.dumps({"items": items})})
+
+
+@dataclass
+class House:
+    """The service under test: a client, its callers, the service it asks, and every statement that was executed."""
+
+    client: AsyncClient
+    callers: Callers
+    contacts: Contacts
+    statements: list[str]
+    url: str
+    members: dict[str, str] = field(default_factory=dict[str, str])
+    account: str = ""
+    product: str = ""
+    people: Sequence[str] = ()
+
+    async def call(self, who: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Sends a request as the named caller."""
+        return await self.client.request(method, path, json=body, headers=as_(who, **headers))
+
+    async def hear(self, aggregate: str, fact: str = "created", version: int = 1, **data: Any) -> str:
+        """Hands an event to the service's handler and gives its subject's id."""
+        subject = str(data.setdefault("id", str(new_id())))
+        await self.deliver(event_of(aggregate, fact, version, data))
+        return subject
+
+    async def deliver(self, *events: Event) -> None:
+        """Hands events of one aggregate to the service's handler, as one batch."""
+        handler = HANDLERS[events[0].aggregate]
+        assert isinstance(handler, Batch)
+        async with await psycopg.AsyncConnection.connect(self.url, options="-c timezone=UTC") as session:
+            await handler.handle(session, events)
+
+    async def hire(self, name: str, *roles: str, manager: str | None = None) -> str:
+        """Makes a member known here, and the caller of that name; gives the member's id."""
+        told = {"name": name.title(), "email": f"{name}@example.com", "function": "SALES", "active": True}
+        manager_id = self.members[manager] if manager else None
+        id = await self.hear("member", **told, manager_id=manager_id, external_ids={})
+        self.callers.add(name, *(roles or ("rep",)), member_id=UUID(id))
+        self.members[name] = id
+        return id
+
+    async def open_account(self, owner: str | None, *team: str, name: str = "云山电网") -> str:
+        """Makes an account known here; gives its id."""
+        seats = [{"member_id": self.members[one], "function": "PRESALES"} for one in team]
+        owner_id = self.members[owner] if owner else None
+        return await self.hear("account", name=name, owner_id=owner_id, team=seats, external_ids={})
+
+    async def meet(self, name: str, account: str | None = None) -> str:
+        """Makes a person known here; gives the person's id."""
+        told = {"account_id": account or self.account, "name": name, "title": None}
+        return await self.hear("contact", **told, department="TECHNICAL", level="MIDDLE")
+
+    async def sell(self, name: str) -> str:
+        """Makes a product; gives its id."""
+        values = {"name": name, "series": "MG", "list_price": 5500, "currency": "USD", "external_ids": {}}
+        async with await psycopg.AsyncConnection.connect(self.url) as session:
+            row = await journal.create(session, PRODUCT, values, Cause(actor="sub:test"))
+        assert row is not None
+        return str(row.id)
+
+    async def deal(self, who: str = "seller", **body: Any) -> dict[str, Any]:
+        """A deal as the caller opens it, at the account unless the body says otherwise."""
+        told = {"name": "变电站改造", "account_id": self.account} | body
+        answer = await self.call(who, "POST", "/v1/opportunities", told)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def move(self, who: str, deal: str, to: str, **body: Any) -> Any:
+        """Moves the deal; gives the answer."""
+        return await self.call(who, "POST", f"/v1/opportunities/{deal}/stage", {"to": to} | body)
+
+    async def advance(self, deal: str, to: str) -> dict[str, Any]:
+        """Moves the deal step by step until it is there; gives it."""
+        stages = ["TARGETING", "ENGAGEMENT", "SHORTLIST", "BIDDING", "CONTRACTING", "WON"]
+        row = (await self.call("seller", "GET", f"/v1/opportunities/{deal}")).json()
+        for stage in stages[stages.index(row["stage"]) + 1 : stages.index(to) + 1]:
+            answer = await self.move("seller", deal, stage)
+            assert answer.status_code == 200, answer.text
+            row = answer.json()
+        return row
+
+    async def draw(self, deal: str, *people: Mapping[str, Any], who: str = "seller") -> Any:
+        """Draws the whole map of the deal; gives the answer."""
+        path = f"/v1/opportunities/{deal}/stakeholders"
+        answer = await self.call(who, "PUT", path, {"items": list(people)}, if_match="*")
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    async def rows(self, statement: Any, *parameters: Any) -> list[tuple[Any, ...]]:
+        """What the database holds."""
+        async with await psycopg.AsyncConnection.connect(self.url, options="-c timezone=UTC") as session:
+            return await (await session.execute(statement, parameters)).fetchall()
+
+    async def told(self, id: str) -> list[str]:
+        """The types of the journal's entries about a row, in order."""
+        found = await self.rows("SELECT type FROM journal WHERE aggregate_id = %s ORDER BY id", id)
+        return [row[0] for row in found]
+
+
+def person(contact: str, roles: str, stance: str = "UNKNOWN", **more: Any) -> dict[str, Any]:
+    """An item of a map: `roles` separated by blanks, `stance` with its degree after a stroke."""
+    name, _, degree = stance.partition("/")
+    told = {"contact_id": contact, "roles": roles.split(), "influence": "H", "stance": name}
+    return told | ({"degree": int(degree)} if degree else {}) | more
+
+
+def event_of(aggregate: str, fact: str, version: int, data: dict[str, Any]) -> Event:
+    """An event as the consumer would hand it over."""
+    return Event(
+        id=str(new_id()),
+        source="/elsewhere",
+        type=f"{aggregate}.{fact}",
+        schema_version=1,
+        aggregate=aggregate,
+        subject_id=UUID(data["id"]),
+        version=version,
+        position=version,
+        time=datetime.now(UTC),
+        actor="sub:test",
+        imported=False,
+        data=data,
+        changed=None,
+        key=data["id"],
+    )
+
+
+@pytest.fixture
+async def house(database_url: DatabaseUrl) -> AsyncIterator[House]:
+    url = database_url("opportunities", prepared(SERVICE))
+    known, contacts = callers(), Contacts()
+    statements: list[str] = []
+    peers = AsyncClient(transport=ASGITransport(contacts))
+    async with api_of(SERVICE, url, known, peers=peers, on_statement=statements.append) as client:
+        house = House(client, known, contacts, statements, url)
+        await house.hire("boss", "manager", "rep")
+        await house.hire("seller", manager="boss")
+        await house.hire("teammate")
+        await house.hire("stranger")
+        house.account = await house.open_account("seller", "teammate")
+        house.people = [await house.meet(name) for name in ("李雷", "韩梅梅", "林涛", "魏华")]
+        house.product = await house.sell("MG Special")
+        yield house
