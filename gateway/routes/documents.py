@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, cast
@@ -31,10 +31,15 @@ class _Fetched:
 
 
 class Documents:
-    """The services' OpenAPI documents, fetched when first asked for, and the one made of them."""
+    """The services' OpenAPI documents, fetched when first asked for, and the one made of them.
 
-    def __init__(self, upstreams: Upstreams, own: Mapping[str, Any]) -> None:
-        self._upstreams, self._own = upstreams, own
+    A document outlives its service: what was fetched once is shown until it can be fetched again.
+    """
+
+    def __init__(
+        self, upstreams: Upstreams, own: Mapping[str, Any], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._upstreams, self._own, self._clock = upstreams, own, clock
         self._fetched: dict[str, _Fetched] = {}
 
     async def document(self) -> bytes:
@@ -49,12 +54,12 @@ class Documents:
 
     async def _refresh(self, service: str) -> None:
         known = self._fetched.get(service)
-        if known is not None and known.until > time.monotonic():
+        if known is not None and known.until > self._clock():
             return
         answer = await self._upstreams.ask(service, "/openapi.json", [], seconds=FETCH_SECONDS)
         document = _document(answer) if isinstance(answer, Answer) else None
         stale = known.document if known is not None else None
-        until = time.monotonic() + (RETRY_AFTER if document is None else FRESH_FOR)
+        until = self._clock() + (RETRY_AFTER if document is None else FRESH_FOR)
         self._fetched[service] = _Fetched(document or stale, until)
 
 

@@ -16,10 +16,11 @@ Document: TypeAlias = Mapping[str, Any]
 Component: TypeAlias = tuple[str, str]  # kind and name, as in ("schemas", "Account")
 
 SCHEME = "bearer"
-VIEW_PATH = "/v1/accounts/{account_id}/view"
+VIEW_PATH = "/v1/accounts/{id}/view"
 
 _VIEW = re.compile(r"/v1/accounts/\{[^}]+\}/view")
 _METHODS = frozenset(("get", "put", "post", "delete", "patch", "head", "options", "trace"))
+_PROSE = frozenset(("title", "description"))
 _REF = re.compile(r"#/components/([^/]+)/([^/]+)")
 
 
@@ -28,18 +29,23 @@ def merged(own: Document, documents: Mapping[str, Document]) -> dict[str, Any]:
 
     Only paths of nouns that the service owns are taken. Every operation says how it is secured.
     """
-    renamed = {service: _renamer(service, _clashing(documents)) for service in documents}
+    clashing = _clashing(documents)
+    renamed = {service: _renamer(service, clashing) for service in documents}
     named = {service: _with_names(document, renamed[service]) for service, document in documents.items()}
     components = _merged_components([*named.values(), own])
-    components["securitySchemes"] = {SCHEME: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
-    components.setdefault("schemas", {})["AccountView"] = _view_schema(named)
-    paths = dict(_paths(named)) | {VIEW_PATH: {"get": _VIEW_OPERATION}} | dict(own.get("paths", {}))
+    components.setdefault("schemas", {}).update({"AccountView": _view_schema(named), "Problem": _PROBLEM})
+    components.setdefault("responses", {})["Problem"] = _PROBLEM_RESPONSE
+    served = dict(_paths(named)) | {VIEW_PATH: {"get": _VIEW_OPERATION}} | dict(own.get("paths", {}))
+    paths = {path: _completed(path, item) for path, item in sorted(served.items())}
     return {
         "openapi": "3.1.0",
         "info": own["info"],
         "tags": _tags([own, *named.values()]),
-        "paths": _with_unique_ids({path: _secured(path, item) for path, item in sorted(paths.items())}),
-        "components": {kind: dict(sorted(items.items())) for kind, items in sorted(components.items())},
+        "paths": _with_unique_ids(paths),
+        "components": {
+            **_used(paths, components),
+            "securitySchemes": {SCHEME: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
     }
 
 
@@ -56,16 +62,30 @@ def _paths(documents: Mapping[str, Document]) -> Iterator[tuple[str, Any]]:
 
 def _clashing(documents: Mapping[str, Document]) -> frozenset[Component]:
     """Components that two services define differently, themselves or through what they refer to."""
-    told: dict[Component, set[str]] = {}
+    meanings: dict[Component, list[str]] = {}
     refers: dict[Component, set[Component]] = {}
     for document in documents.values():
         for component, content in _components(document):
-            told.setdefault(component, set()).add(json.dumps(content, sort_keys=True))
+            meanings.setdefault(component, []).append(json.dumps(_without_prose(content), sort_keys=True))
             refers.setdefault(component, set()).update(_references(content))
-    clashing = {component for component, texts in told.items() if len(texts) > 1}
-    while grown := {c for c, inner in refers.items() if c not in clashing and inner & clashing}:
+    shared = {component for component, told in meanings.items() if len(told) > 1}
+    clashing = {component for component in shared if len(set(meanings[component])) > 1}
+    while grown := {component for component in shared - clashing if refers[component] & clashing}:
         clashing |= grown
     return frozenset(clashing)
+
+
+def _without_prose(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        items = cast("Mapping[str, Any]", content).items()
+        return {
+            key: _without_prose(inner)
+            for key, inner in items
+            if not (key in _PROSE and isinstance(inner, str))
+        }
+    if isinstance(content, list):
+        return [_without_prose(inner) for inner in cast("list[Any]", content)]
+    return content
 
 
 def _components(document: Document) -> Iterator[tuple[Component, Any]]:
@@ -123,6 +143,25 @@ def _merged_components(documents: Iterable[Document]) -> dict[str, dict[str, Any
     return merged
 
 
+def _used(paths: Document, components: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The components that the paths refer to, or that those refer to."""
+    used: set[Component] = set()
+    found = set(_references(paths))
+    while found:
+        used |= found
+        contents = (components.get(kind, {}).get(name) for kind, name in found)
+        found = {inner for content in contents for inner in _references(content)} - used
+    kinds = sorted({kind for kind, _ in used})
+    return {
+        kind: {
+            name: content
+            for name, content in sorted(components.get(kind, {}).items())
+            if (kind, name) in used
+        }
+        for kind in kinds
+    }
+
+
 def _tags(documents: Iterable[Document]) -> list[Any]:
     tags = {tag["name"]: tag for document in documents for tag in document.get("tags", ())}
     return list(tags.values())
@@ -131,9 +170,16 @@ def _tags(documents: Iterable[Document]) -> list[Any]:
 # Operations
 
 
-def _secured(path: str, item: Mapping[str, Any]) -> dict[str, Any]:
+def _completed(path: str, item: Mapping[str, Any]) -> dict[str, Any]:
+    """The path with its operations secured; whatever goes wrong with one is a problem."""
     security: Sequence[Any] = [{SCHEME: []}] if path.startswith("/v1/") else []
-    return {key: {**value, "security": security} if key in _METHODS else value for key, value in item.items()}
+    default = {"default": {"$ref": "#/components/responses/Problem"}}
+    return {
+        key: {**value, "responses": {**default, **value.get("responses", {})}, "security": security}
+        if key in _METHODS
+        else value
+        for key, value in item.items()
+    }
 
 
 def _with_unique_ids(paths: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -150,7 +196,7 @@ def _with_unique_ids(paths: dict[str, dict[str, Any]]) -> dict[str, dict[str, An
 
 def _view_schema(documents: Mapping[str, Document]) -> dict[str, Any]:
     properties = {
-        key: {"anyOf": [_part_property(documents.get(part, {}), key), {"type": "null"}]}
+        key: _or_null(_part_property(documents.get(part, {}), key))
         for part, keys in PARTS.items()
         for key in keys
     }
@@ -160,6 +206,10 @@ def _view_schema(documents: Mapping[str, Document]) -> dict[str, Any]:
         "properties": {**properties, "missing": _MISSING, "as_of": {"type": "string", "format": "date-time"}},
         "required": [*properties, "missing", "as_of"],
     }
+
+
+def _or_null(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    return schema if _NULL in schema.get("anyOf", ()) else {"anyOf": [schema, _NULL]}
 
 
 def _part_property(document: Document, key: str) -> Any:
@@ -176,6 +226,31 @@ def _answer_schema(document: Document, operation: Mapping[str, Any]) -> Mapping[
     found = _REF.fullmatch(schema.get("$ref", ""))
     return document["components"][found[1]][found[2]] if found else schema
 
+
+_NULL: Mapping[str, Any] = {"type": "null"}
+
+_PROBLEM: Mapping[str, Any] = {
+    "type": "object",
+    "description": "A refusal, as RFC 9457 has it. Switch on `code`, which never changes.",
+    "properties": {
+        **{name: {"type": "string"} for name in ("type", "title", "detail", "instance", "code")},
+        "status": {"type": "integer"},
+        "request_id": {"type": ["string", "null"]},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {name: {"type": "string"} for name in ("field", "code", "message")},
+                "required": ["field", "code", "message"],
+            },
+        },
+    },
+    "required": ["type", "title", "status", "detail", "instance", "code", "request_id", "errors"],
+}
+_PROBLEM_RESPONSE: Mapping[str, Any] = {
+    "description": "Refused",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
 
 _MISSING: Mapping[str, Any] = {
     "type": "array",
@@ -199,7 +274,7 @@ _VIEW_OPERATION: Mapping[str, Any] = {
     ),
     "operationId": "account_view",
     "parameters": [
-        {"name": "account_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+        {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
     ],
     "responses": {
         "200": {

@@ -136,6 +136,7 @@ class Standing:
     """The gateway, its issuer, its services of straw, and a client that carries a good token."""
 
     app: ASGIApp
+    settings: Settings
     issuer: StubIssuer
     straws: dict[str, Straw]
     client: httpx.AsyncClient
@@ -187,7 +188,7 @@ async def standing(*, seconds: float = 2, **given: object) -> AsyncGenerator[Sta
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway.test")
     client.headers["Authorization"] = f"Bearer {issuer.token()}"
     async with lifespan(app), client:
-        yield Standing(app, issuer, straws, client)
+        yield Standing(app, settings, issuer, straws, client)
     await asyncio.gather(*(straw.kill() for straw in straws.values()))
 
 
