@@ -136,13 +136,15 @@ def tail_(
     count: Annotated[
         int | None, typer.Option("--count", "-n", min=1, help="End after so many records.")
     ] = None,
-    type: Annotated[
-        str | None, typer.Option("--type", help="Only events of this type, as in account.updated.v1.")
+    subject: Annotated[
+        str | None, typer.Option("--subject", help="Only what is told of this one, as in accounts/ID.")
     ] = None,
 ) -> None:
     """Print records of a topic as they come, one JSON object a line."""
     with _plainly():
-        tail.follow(_address("KAFKA_BOOTSTRAP_SERVERS"), topic, beginning=beginning, count=count, type=type)
+        tail.follow(
+            _address("KAFKA_BOOTSTRAP_SERVERS"), topic, beginning=beginning, count=count, subject=subject
+        )
 
 
 @app.command()

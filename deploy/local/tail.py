@@ -12,11 +12,11 @@ from deploy.local.problems import StackProblem
 
 
 def follow(
-    bootstrap_servers: str, topic: str, *, beginning: bool, count: int | None, type: str | None = None
+    bootstrap_servers: str, topic: str, *, beginning: bool, count: int | None, subject: str | None = None
 ) -> None:
     """Print one JSON object a record until Ctrl-C, or until `count` records were printed.
 
-    `type` is that of an event, as in `opportunity.stage_changed.v1`; records of other types are passed over.
+    `subject` is what events are about, as in `accounts/ID`; records about anything else are passed over.
     """
     try:
         consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False, group_id=None)
@@ -24,7 +24,7 @@ def follow(
         raise StackProblem(f"No Kafka broker answers at {bootstrap_servers}.") from error
     try:
         _assign(consumer, topic, beginning=beginning)
-        wanted = (shown for record in consumer if _is_of(shown := _shown(record), type))
+        wanted = (shown for record in consumer if _is_about(shown := _shown(record), subject))
         for shown in islice(wanted, count):
             sys.stdout.write(json.dumps(shown, ensure_ascii=False) + "\n")
             sys.stdout.flush()
@@ -42,8 +42,8 @@ def _assign(consumer: Any, topic: str, *, beginning: bool) -> None:
     (consumer.seek_to_beginning if beginning else consumer.seek_to_end)(*places)
 
 
-def _is_of(shown: dict[str, Any], type: str | None) -> bool:
-    return type is None or shown["headers"].get("ce_type") == type
+def _is_about(shown: dict[str, Any], subject: str | None) -> bool:
+    return subject is None or shown["headers"].get("ce_subject") == subject
 
 
 def _shown(record: Any) -> dict[str, Any]:
