@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from services.kit.profiles import Column, From, Profile
+from services.kit.profiles import Column, Profile, Telling
 
 REMEMBERED: Final = 20_000
 """Texts of a column whose reading is remembered; most columns have few."""
@@ -86,9 +86,9 @@ def mended(row: int, external_id: str | None, findings: list[Finding]) -> Line:
 class Reader:
     """Reads rows for one walk of a profile."""
 
-    def __init__(self, profile: Profile, number: int) -> None:
+    def __init__(self, profile: Profile, number: int, actor: str) -> None:
         walk = profile.walks[number]
-        self._walk = walk
+        self._walk, self._actor = walk, actor
         self._answers = number == profile.main
         self._identity = profile.places[walk.identity]
         # The walk that answers for the rows reads every column, so that it finds all that is wrong with them.
@@ -123,7 +123,7 @@ class Reader:
         if wrong:
             return refused(row.row, external_id, *wrong)
         values = {name: one.value for name, one in examined.items()}
-        made, wrong = _made(self._walk.fields, values)
+        made, wrong = self._made(values)
         if wrong:
             return refused(row.row, external_id, *wrong)
         hashes = {name: examined[name].hash for name in self._kept}
@@ -134,6 +134,21 @@ class Reader:
             record.mended = [one.mended for one in examined.values() if one.mended is not None]
         return record
 
+    def _made(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
+        made: dict[str, Any] = {}
+        wrong: list[Finding] = []
+        for name, source in self._walk.fields.items():
+            try:
+                made[name] = source.make(*[values[column] for column in source.columns])
+            except ValueError as error:
+                wrong.append(Finding(source.columns[0], "value", str(error)))
+        if together := self._walk.together:
+            try:
+                made |= together.make(Telling(values, None, None, self._actor)).fields
+            except ValueError as error:
+                wrong.append(Finding(together.columns[0], "value", str(error)))
+        return made, wrong
+
     def _note_references(self, record: Record) -> None:
         for name, reference in self._walk.references.items():
             key = record.values[reference.column]
@@ -141,17 +156,6 @@ class Reader:
                 record.fields[name] = None
             else:
                 record.keys[name] = key
-
-
-def _made(fields: Mapping[str, From], values: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
-    made: dict[str, Any] = {}
-    wrong: list[Finding] = []
-    for name, source in fields.items():
-        try:
-            made[name] = source.make(*[values[column] for column in source.columns])
-        except ValueError as error:
-            wrong.append(Finding(source.columns[0], "value", str(error)))
-    return made, wrong
 
 
 def _examiner(name: str, column: Column) -> Callable[[str], Examined]:

@@ -19,6 +19,7 @@ from services.kit.imports_writing import DELETED, TRIED, Change, Effect, Known, 
 from services.kit.jobs import Claim, GivenUp, Job, Kind
 from services.kit.journal import Cause
 from services.kit.profiles import Import, Profile
+from services.kit.settings import Settings
 
 KIND: Final = "import"
 PIECE: Final = 1_000
@@ -30,7 +31,7 @@ WAIT: Final = 15.0
 COUNTS: Final = ("read", "created", "updated", "unchanged", "refused")
 
 
-def kind(imports: Iterable[Import], *, rows: int = PIECE, wait: float = WAIT) -> Kind:
+def kind(imports: Iterable[Import], settings: Settings, *, rows: int = PIECE, wait: float = WAIT) -> Kind:
     """The kind of job that imports into these nouns."""
     known_nouns = {importing.noun: importing for importing in imports}
 
@@ -41,7 +42,7 @@ def kind(imports: Iterable[Import], *, rows: int = PIECE, wait: float = WAIT) ->
             profile = importing.profile(argument["profile"])
         except KeyError as error:
             raise GivenUp(f"This program knows no import of {error} any more; send the file again.") from None
-        return await _Work(claim, db, importing, profile, rows, wait).run(stop)
+        return await _Work(claim, db, importing, profile, settings, rows, wait).run(stop)
 
     async def clear_job(tx: Session, job: Job) -> None:
         await clear(tx, job.id)
@@ -69,11 +70,18 @@ class _Piece:
 
 class _Work:
     def __init__(
-        self, claim: Claim, db: Database, importing: Import, profile: Profile, rows: int, wait: float
+        self,
+        claim: Claim,
+        db: Database,
+        importing: Import,
+        profile: Profile,
+        settings: Settings,
+        rows: int,
+        wait: float,
     ) -> None:
         self._claim, self._db = claim, db
         self._importing, self._profile = importing, profile
-        self._rows = rows
+        self._settings, self._rows = settings, rows
         self._patience = Patience(wait)
         self._dry = bool(claim.job.argument["dry_run"])
         cause = claim.job.cause
@@ -100,9 +108,9 @@ class _Work:
 
     async def _walk(self, number: int, after: int, stop: asyncio.Event) -> bool:
         walk = self._profile.walks[number]
-        reader = Reader(self._profile, number)
+        reader = Reader(self._profile, number, self._cause.actor)
         resolver = Resolver(self._db, self._importing, self._profile, walk, self._patience)
-        writer = Writer(self._importing, self._profile, walk, self._cause)
+        writer = Writer(self._importing, self._profile, walk, self._cause, self._settings)
         while not stop.is_set():
             async with self._db.connect() as session:
                 rows = await piece(

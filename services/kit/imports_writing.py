@@ -19,7 +19,8 @@ from services.kit.db import Session
 from services.kit.ids import new_id
 from services.kit.imports_reading import Finding, Record
 from services.kit.journal import Aggregate, Cause
-from services.kit.profiles import Import, Profile, Walk, Written
+from services.kit.profiles import Import, Profile, Telling, Walk, Written
+from services.kit.settings import Settings
 
 TRIED: Final = "?"
 """Before the hash of a value that could not be written."""
@@ -43,6 +44,7 @@ class Change:
     new: bool
     columns: frozenset[str]
     fields: dict[str, Any]
+    fact: str = "updated"
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -56,10 +58,6 @@ class Change:
         else:
             self.fields.pop(field, None)
         self.record.hashes[column] = TRIED + self.record.hashes[column]
-
-    def written(self) -> Written:
-        """As the walk's `beside` gets it."""
-        return Written(self.id, self.record.values, None if self.new else self.columns)
 
 
 DELETED: Final = Finding("", "deleted", "is deleted here; restore it first, then import again")
@@ -92,34 +90,52 @@ def change_of(walk: Walk, record: Record, row: Known | None) -> Change | None:
     columns = frozenset(name for name, hash_ in record.hashes.items() if row.hashes.get(name) != hash_)
     if not columns:
         return None
-    fields = {n: value for n, value in record.fields.items() if not columns.isdisjoint(walk.sources[n])}
+    together = walk.together.fields if walk.together else ()
+    fields = {
+        name: value
+        for name, value in record.fields.items()
+        if not columns.isdisjoint(walk.sources[name]) and name not in together
+    }
     return Change(record, row.id, False, columns, fields)
 
 
 class Writer:
     """Writes changes for one walk of one job."""
 
-    def __init__(self, importing: Import, profile: Profile, walk: Walk, cause: Cause) -> None:
+    def __init__(
+        self, importing: Import, profile: Profile, walk: Walk, cause: Cause, settings: Settings
+    ) -> None:
         self._aggregate, self._noun = importing.aggregate, importing.table
         self._source = profile.name
         self._walk = walk
-        self._cause = cause
+        self._cause, self._settings = cause, settings
 
     async def write(self, tx: Session, changes: Sequence[Change]) -> Effect:
         """Writes them in the transaction, in savepoints."""
         await tx.execute("SELECT set_config('foothold.external_ids', 'given', true)")
-        gone = await self._lock(tx, changes)
+        ids = [change.id for change in changes if not change.new]
+        present = await self._lock(tx, ids) if ids else dict[UUID, Any]()
+        gone = {id for id in ids if id not in present}
+        for change in changes:
+            if change.id in present:
+                self._meet(change, present[change.id])
         effect = await self._written(tx, [change for change in changes if change.id not in gone])
         effect.refused += [(change.record, DELETED) for change in changes if change.id in gone]
         return effect
 
-    async def _lock(self, tx: Session, changes: Iterable[Change]) -> set[UUID]:
-        """Locks the rows that are to change, in the order of their ids; returns those deleted meanwhile."""
-        ids = [change.id for change in changes if not change.new]
-        if not ids:
-            return set()
-        found = await tx.execute(_lock_statement(self._aggregate), {"ids": ids})
-        return set(ids) - {row[0] for row in await found.fetchall()}
+    async def _lock(self, tx: Session, ids: Sequence[UUID]) -> dict[UUID, Mapping[str, Any]]:
+        """Locks the rows that are to change, in the order of their ids; gives what they are to be met with."""
+        fields = self._walk.together.fields if self._walk.together else ()
+        found = await tx.execute(_lock_statement(self._aggregate, fields), {"ids": ids})
+        return {id: orjson.loads(present) for id, present in await found.fetchall()}
+
+    def _meet(self, change: Change, present: Mapping[str, Any]) -> None:
+        together = self._walk.together
+        if together is not None and not change.columns.isdisjoint(together.columns):
+            telling = Telling(change.record.values, change.columns, present, self._cause.actor)
+            told = together.make(telling)
+            change.fields |= told.fields
+            change.fact = told.fact
 
     async def _written(self, tx: Session, changes: Sequence[Change]) -> Effect:
         if not changes:
@@ -144,8 +160,12 @@ class Writer:
             await self._insert(tx, new)
         moved = await self._update(tx, old) if old else set[UUID]()
         if self._walk.beside is not None:
-            written = [change.written() for change in changes]
-            await self._walk.beside(tx, written, self._cause)
+            written = [
+                Written(change.id, change.new, change.fields)
+                for change in changes
+                if change.new or change.id in moved
+            ]
+            await self._walk.beside(tx, written, self._cause, self._settings)
         return Effect(len(new), len(moved), [])
 
     async def _insert(self, tx: Session, changes: Sequence[Change]) -> None:
@@ -158,10 +178,8 @@ class Writer:
         await tx.execute(statement, self._told(changes) | {"rows": _json(given)})
 
     async def _update(self, tx: Session, changes: Sequence[Change]) -> set[UUID]:
-        statement = _update_statement(
-            self._aggregate, self._noun, (*self._walk.fields, *self._walk.references)
-        )
-        given = [{"id": change.id, "patch": change.fields} for change in changes]
+        statement = _update_statement(self._aggregate, self._noun, tuple(self._walk.sources))
+        given = [{"id": change.id, "patch": change.fields, "fact": change.fact} for change in changes]
         found = await tx.execute(statement, self._told(changes) | {"rows": _json(given)})
         return {row[0] for row in await found.fetchall()}
 
@@ -211,12 +229,13 @@ def _listed(names: Iterable[str], prefix: LiteralString = "") -> sql.Composed:
 
 
 _ENTERED = sql.SQL("""shown AS (
-  SELECT r.id, r.version, r.partition_key, (SELECT to_jsonb(s) FROM (SELECT {state}) s) AS state{before} FROM {source}
+  SELECT r.id, r.version, r.partition_key, {fact} AS fact, (SELECT to_jsonb(s) FROM (SELECT {state}) s) AS state{before}
+  FROM {source}
 ), entry AS (
   INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent, imported,
                        changed, state, state_version)
-  SELECT {type}, {name}, id, version, partition_key, %(actor)s::text, %(request_id)s::text, %(traceparent)s::text, true,
-         {changed}, state, {state_version} FROM shown
+  SELECT {name} || '.' || fact, {name}, id, version, partition_key, %(actor)s::text, %(request_id)s::text,
+         %(traceparent)s::text, true, {changed}, state, {state_version} FROM shown
   RETURNING id, recorded_at
 ), queued AS (
   INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry
@@ -224,14 +243,16 @@ _ENTERED = sql.SQL("""shown AS (
 _WAS = sql.SQL(", (SELECT to_jsonb(s) FROM (SELECT (hit.before).*) r, LATERAL (SELECT {}) s) AS was")
 
 
-def _entered(aggregate: Aggregate, fact: str, *, source: LiteralString, before: bool) -> sql.Composed:
+def _entered(
+    aggregate: Aggregate, fact: LiteralString, *, source: LiteralString, before: bool
+) -> sql.Composed:
     state = aggregate.projection(kept=True)
     return _ENTERED.format(
         state=state,
         before=_WAS.format(state) if before else sql.SQL(""),
         changed=sql.SQL("changed_fields(was, state)") if before else sql.SQL("NULL"),
         source=sql.SQL(source),
-        type=sql.Literal(f"{aggregate.name}.{fact}"),
+        fact=sql.SQL(fact),
         name=sql.Literal(aggregate.name),
         state_version=sql.Literal(aggregate.state_version),
     )
@@ -249,10 +270,14 @@ WHERE x.noun = {noun} AND x.source = %(source)s::text AND x.external_id = ANY (%
 
 
 @lru_cache(maxsize=64)
-def _lock_statement(aggregate: Aggregate) -> sql.SQL:
+def _lock_statement(aggregate: Aggregate, fields: tuple[str, ...]) -> sql.SQL:
+    pairs = sql.SQL(", ").join(
+        sql.SQL("{}, r.{}").format(sql.Literal(name), sql.Identifier(name)) for name in fields
+    )
     return _frozen(
-        sql.SQL("""SELECT id FROM {} WHERE id = ANY (%(ids)s::uuid[]) AND deleted_at IS NULL
-ORDER BY id FOR NO KEY UPDATE /* sight */""").format(aggregate.relation)
+        sql.SQL("""SELECT r.id, json_build_object({pairs})::text FROM {relation} r
+WHERE r.id = ANY (%(ids)s::uuid[]) AND r.deleted_at IS NULL
+ORDER BY r.id FOR NO KEY UPDATE /* sight */""").format(pairs=pairs, relation=aggregate.relation)
     )
 
 
@@ -279,7 +304,7 @@ SELECT count(*) FROM entry""").format(
             fields=_listed(fields),
             values=_listed(fields, "g."),
             partition_key=partition_key or sql.SQL("g.id"),
-            entered=_entered(aggregate, "created", source="born r", before=False),
+            entered=_entered(aggregate, "'created'", source="born r", before=False),
         )
     )
 
@@ -288,14 +313,14 @@ SELECT count(*) FROM entry""").format(
 def _update_statement(aggregate: Aggregate, noun: str, fields: tuple[str, ...]) -> sql.SQL:
     return _frozen(
         sql.SQL("""WITH given AS MATERIALIZED (
-  SELECT id, patch FROM json_to_recordset(%(rows)s::json) AS g(id uuid, patch jsonb)
+  SELECT id, patch, fact FROM json_to_recordset(%(rows)s::json) AS g(id uuid, patch jsonb, fact text)
 ), hit AS (
   UPDATE {relation} AS r
   SET ({fields}) = (SELECT {values} FROM jsonb_populate_record(r, g.patch) n),
       version = r.version + 1, updated_at = now(), updated_by = %(actor)s::text
   FROM given g
   WHERE r.id = g.id AND r.deleted_at IS NULL AND jsonb_populate_record(r, g.patch) IS DISTINCT FROM r
-  RETURNING old AS before, new AS after
+  RETURNING g.fact, old AS before, new AS after
 ), named AS (
   UPDATE external_id x SET hashes = x.hashes || i.hashes
   FROM json_to_recordset(%(ids)s::json) AS i(external_id text, row_id uuid, hashes jsonb)
@@ -307,7 +332,7 @@ SELECT id FROM shown""").format(
             fields=_listed(fields),
             values=_listed(fields, "n."),
             entered=_entered(
-                aggregate, "updated", source="hit, LATERAL (SELECT (hit.after).*) r", before=True
+                aggregate, "hit.fact", source="hit, LATERAL (SELECT (hit.after).*) r", before=True
             ),
         )
     )

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from services.kit.db import Session
 from services.kit.journal import Aggregate, Cause
+from services.kit.settings import Settings
 
 Read: TypeAlias = Callable[[str], Any]
 """Reads the text of a cell that is not empty. Raises ValueError saying what would be right."""
@@ -53,6 +54,39 @@ def of(*columns: str, make: Callable[..., Any] = same) -> From:
     return From(columns, make)
 
 
+@dataclass(frozen=True)
+class Telling:
+    """What fields that are made together are made of: the file's values by column, which of the columns have changed,
+    the fields as the row has them now, and who imports. Of a new row `changed` and `present` are None.
+    """
+
+    values: Mapping[str, Any]
+    changed: frozenset[str] | None
+    present: Mapping[str, Any] | None
+    actor: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """What fields become (those left out stay), and the fact of the journal entry that says so."""
+
+    fields: Mapping[str, Any]
+    fact: str = "updated"
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """Fields that are made together from columns, and from how the row stands at that moment, under its lock.
+
+    `make` of a new row gives every field, and raises ValueError where the columns contradict each other; `fields` of
+    `present` are as JSON has them.
+    """
+
+    fields: tuple[str, ...]
+    columns: tuple[str, ...]
+    make: Callable[[Telling], Told]
+
+
 @dataclass(frozen=True, eq=False)
 class Reference:
     """A field that names another row by the external id in a column.
@@ -74,17 +108,14 @@ class Reference:
 
 @dataclass(frozen=True)
 class Written:
-    """A row that an import has made or changed: its id, the file's values by column, and which columns have changed.
-
-    `changed` is None for a row that was made.
-    """
+    """A row that an import has made (`new`) or changed: its id, and the fields that were written."""
 
     id: UUID
-    values: Mapping[str, Any]
-    changed: frozenset[str] | None
+    new: bool
+    fields: Mapping[str, Any]
 
 
-Beside: TypeAlias = Callable[[Session, Sequence[Written], Cause], Awaitable[None]]
+Beside: TypeAlias = Callable[[Session, Sequence[Written], Cause, Settings], Awaitable[None]]
 """Writes what goes with the rows, in their transaction."""
 
 
@@ -93,15 +124,17 @@ class Walk:
     """One walk over the file.
 
     `identity` is the column with the row's id at its source. `born` are fields that a new row has and the file does not
-    tell; they are never written again. `partition` is the reference whose row's events a new row's events follow.
+    tell; they are never written again. `together` are fields that are made together. `partition` is the reference whose
+    row's events a new row's events follow. `beside` writes what goes with the rows.
     `once` marks a walk over rows of which several rows of the file may tell: the first one counts. `links` marks a walk
-    that comes after the rows' own and only sets references among them. `beside` writes what goes with the rows.
+    that comes after the rows' own and only sets references among them.
     """
 
     identity: str
     fields: Mapping[str, From] = field(default_factory=lambda: _NONE)
     references: Mapping[str, Reference] = field(default_factory=lambda: _NONE)
     born: Mapping[str, Any] = field(default_factory=lambda: _NONE)
+    together: Together | None = None
     partition: str | None = None
     once: bool = False
     links: bool = False
@@ -111,7 +144,10 @@ class Walk:
     def sources(self) -> Mapping[str, frozenset[str]]:
         """The columns on which each field rests."""
         made = {name: frozenset(one.columns) for name, one in self.fields.items()}
-        return made | {name: frozenset({one.column}) for name, one in self.references.items()}
+        made |= {name: frozenset({one.column}) for name, one in self.references.items()}
+        if self.together is not None:
+            made |= dict.fromkeys(self.together.fields, frozenset(self.together.columns))
+        return made
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ def _parts(service: Service, settings: Settings, db: Database) -> list[Part]:
     if service.consumes:
         parts.append(Consumer(service.name, settings, db, service.consumes, service.handlers))
     if service.imports:
-        parts.append(Worker(db, [imports_work.kind(service.imports)]))
+        parts.append(Worker(db, [imports_work.kind(service.imports, settings)]))
     return parts + [make(settings, db) for make in service.parts]
 
 
