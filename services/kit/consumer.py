@@ -23,9 +23,9 @@ from time import monotonic
 from typing import ParamSpec, TypeVar
 
 import structlog
-from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka import ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
-from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, KafkaTimeoutError, LogTruncationError, OffsetOutOfRangeError
 
 from services.kit.backoff import Backoff, pause
 from services.kit.db import Database
@@ -42,6 +42,7 @@ from services.kit.delivery import (
 )
 from services.kit.events import Undecodable, dead_letter_topic_of, decode, topic_of, wire_type
 from services.kit.kafka import (
+    GroupConsumer,
     NotAcknowledged,
     Record,
     RoundProducer,
@@ -54,6 +55,8 @@ from services.kit.settings import Settings
 __all__ = ["Batch", "Consumer", "Counts", "Handler", "Lag", "lag"]
 
 _POLL_MS = 200
+_JOIN_MS = 500
+_UNSETTLED = 30.0
 _SHOW_OFFSETS = 5.0
 _LOOK_FOR_BROKER = 2.0
 _DEAD_LETTER_TIMEOUT = 10.0
@@ -117,7 +120,7 @@ class Consumer:
         self._assignment = _Assignment()
         self._trouble: str | None = "consuming has not started yet"
         self._broker: str | None = None
-        self._looked = self._shown = 0.0
+        self._looked = self._shown = self._settled = 0.0
 
     def ready(self) -> str | None:
         """Why it cannot do its work; None while it can, be it with no partition of its own."""
@@ -170,14 +173,19 @@ class Consumer:
         )
         try:
             self._assignment = _Assignment(kafka)
+            # Metadata first: an assignment made without it is empty.
+            for topic in self._topics:
+                await self._call(kafka.partitions_for_topic, topic)
             kafka.subscribe(self._topics, listener=self._assignment)
+            self._settled = monotonic()
             while not stop.is_set():
                 await self._step(kafka, stop, backoff)
         finally:
             await self._call(partial(kafka.close, autocommit=False, timeout_ms=3000))
 
-    async def _step(self, kafka: KafkaConsumer, stop: asyncio.Event, backoff: Backoff) -> None:
-        polled = await self._call(kafka.poll, timeout_ms=_POLL_MS)
+    async def _step(self, kafka: GroupConsumer, stop: asyncio.Event, backoff: Backoff) -> None:
+        polled = await self._call(kafka.poll, timeout_ms=_POLL_MS if kafka.settled else _JOIN_MS)
+        self._watch(kafka)
         try:
             await self._place(kafka)
             if polled:
@@ -196,7 +204,13 @@ class Consumer:
             self._assignment.forget()
             await backoff.wait(stop)
 
-    async def _place(self, kafka: KafkaConsumer) -> None:
+    def _watch(self, kafka: GroupConsumer) -> None:
+        if kafka.settled:
+            self._settled = monotonic()
+        elif monotonic() - self._settled > _UNSETTLED:
+            raise KafkaTimeoutError(f"the group {self._name} does not settle")
+
+    async def _place(self, kafka: GroupConsumer) -> None:
         """Takes up each newly assigned partition where this service stands in it, or at its beginning."""
         wanted = self._assignment.unplaced
         if wanted:
@@ -233,7 +247,7 @@ class Consumer:
                 sorted_.add(partition, records, place)
         return sorted_.result()
 
-    async def _show_offsets(self, kafka: KafkaConsumer) -> None:
+    async def _show_offsets(self, kafka: GroupConsumer) -> None:
         if monotonic() - self._shown < _SHOW_OFFSETS:
             return
         self._shown = monotonic()
@@ -306,7 +320,7 @@ class _Assignment(ConsumerRebalanceListener):
     kafka-python calls back inside `poll`, in a thread of its own, while we wait for `poll`.
     """
 
-    def __init__(self, kafka: KafkaConsumer | None = None) -> None:
+    def __init__(self, kafka: GroupConsumer | None = None) -> None:
         self._kafka = kafka
         self.joined = False
         self.unplaced: set[TopicPartition] = set()

@@ -13,10 +13,12 @@ from typing import Final, Self
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import OffsetSpec
+from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.net.compat import KafkaNetClient
 from kafka.partitioner.default import murmur2
 from kafka.producer.future import FutureRecordMetadata
+from kafka.structs import MemberState
 
 SESSION_TIMEOUT: Final = 10.0
 """Seconds after which a silent consumer loses its partitions. Waits for locks (2 s) and idle transactions
@@ -140,15 +142,18 @@ class RoundProducer:
 class _Client:
     """Makes the network client of a producer or consumer, so that it can be closed if nothing comes of those.
 
-    Their constructors leave sockets and threads behind when they find no broker.
+    Their constructors leave sockets and threads behind when they find no broker. No client makes topics.
     """
 
     def __init__(self) -> None:
         self._made: list[KafkaNetClient] = []
 
     def __call__(self, **configs: object) -> KafkaNetClient:
-        self._made.append(KafkaNetClient(**configs))
-        return self._made[-1]
+        client = KafkaNetClient(**configs)
+        # kafka-python loses this setting on its way to where topics are asked for.
+        client.cluster.config["allow_auto_create_topics"] = False
+        self._made.append(client)
+        return client
 
     def __enter__(self) -> Self:
         return self
@@ -177,6 +182,27 @@ def partition_of(key: bytes, partitions: int) -> int:
     return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
+class GroupConsumer(KafkaConsumer):
+    """A consumer that does not lose its place in the group, and knows whether it has one.
+
+    kafka-python forgets a rebalance which began because the metadata changed, if the time of `poll` is up in the
+    middle of it: without this, such a consumer would be given nothing any more.
+    """
+
+    @property
+    def settled(self) -> bool:
+        """Whether the group is stable and we are in it."""
+        return self._coordinator.state is MemberState.STABLE
+
+    def poll(
+        self, timeout_ms: int = 0, max_records: int | None = None, update_offsets: bool = True
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """Records of the partitions that are ours, as KafkaConsumer gives them."""
+        if self._coordinator.rebalance_in_progress():
+            self._coordinator.request_rejoin()
+        return super().poll(timeout_ms, max_records, update_offsets)
+
+
 def connect_consumer(
     bootstrap_servers: str,
     *,
@@ -184,14 +210,14 @@ def connect_consumer(
     client_id: str,
     records: int = 1000,
     connect_seconds: float = _CONNECT_SECONDS,
-) -> KafkaConsumer:
+) -> GroupConsumer:
     """A consumer that never commits by itself, never makes a topic, and starts nowhere of its own accord.
 
     Whoever uses it seeks: a partition without a position, or with one out of range, raises from `poll`. A
     poll gives at most `records`. Blocks; raises KafkaError when no broker answers within `connect_seconds`.
     """
     with _Client() as client:
-        return KafkaConsumer(
+        return GroupConsumer(
             kafka_client=client,
             bootstrap_servers=bootstrap_servers.split(","),
             group_id=group,
