@@ -6,6 +6,7 @@ Bodies are streamed both ways; a small one that is there already goes in one pie
 from collections.abc import AsyncIterator, Iterable
 from typing import cast
 
+import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
@@ -26,6 +27,8 @@ _OF_PROXIES = frozenset((b"proxy-authenticate", b"proxy-authorization", b"proxy-
 _NOT_ONWARD = _HOP_BY_HOP | _OF_PROXIES | {b"host", b"expect", b"x-request-id"}
 _NOT_BACK = _HOP_BY_HOP | _OF_PROXIES | {b"date", b"server", b"x-request-id"}
 _OF_BODIES = frozenset((b"content-length", b"content-type"))
+
+log = structlog.get_logger(service="gateway")
 
 
 class Forward:
@@ -54,9 +57,11 @@ class Forward:
             async with call as answer:
                 await relay.send(answer)
         except TROUBLES as error:
-            if relay.started:
-                raise
-            raise refused(trouble_of(error), passed.service, scope["method"]) from error
+            trouble = trouble_of(error)
+            if not relay.started:
+                raise refused(trouble, passed.service, scope["method"]) from error
+            # An answer that has begun cannot be taken back; it is left unfinished, and the server hangs up.
+            log.warning("answer_broke_off", upstream=passed.service, reason=trouble)
 
 
 class _Relay:

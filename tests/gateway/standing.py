@@ -1,7 +1,6 @@
 """A gateway with services of straw behind it, over real loopback HTTP."""
 
 import asyncio
-import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +11,8 @@ import uvicorn
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn._types import ASGIApplication
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from gateway.main import create_gateway
 from gateway.upstreams import SERVICES
@@ -50,22 +51,17 @@ class Straw:
     behave: Behaviour | None = None
     seen: list[Seen] = field(default_factory=list[Seen])
     port: int = 0
-    _server: uvicorn.Server | None = None
-    _task: asyncio.Task[None] | None = None
+    _listener: "Listener | None" = None
 
     async def start(self) -> None:
-        self._server, self.port = uvicorn_server(self._app, self.port)
-        self._task = asyncio.create_task(self._server.serve())
-        await until(lambda: self._server is not None and self._server.started)
+        self._listener = Listener(self._app)
+        self.port = await self._listener.open(self.port)
 
     async def kill(self) -> None:
         """Ends at once, cutting what is under way."""
-        if self._server is not None and self._task is not None:
-            self._server.should_exit = self._server.force_exit = True
-            for connection in list(self._server.server_state.connections):
-                connection.transport.abort()
-            await self._task
-            self._server = None
+        if self._listener is not None:
+            await self._listener.close()
+            self._listener = None
 
     def answers(self, status: int = 200, body: bytes = b"{}", **headers: str) -> None:
         """Answers every request like this from now on."""
@@ -107,22 +103,34 @@ async def whole_body(receive: Receive) -> bytes:
     return body
 
 
-def uvicorn_server(app: Behaviour | ASGIApp, port: int = 0) -> tuple[uvicorn.Server, int]:
-    """A server that is not running yet, and its port."""
-    if not port:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-    config = uvicorn.Config(
-        cast("ASGIApplication", app),
-        port=port,
-        interface="asgi3",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        ws="none",
-    )
-    return uvicorn.Server(config), port
+class Listener:
+    """uvicorn's protocol on a loopback port, without the server around it, which takes its time to end."""
+
+    def __init__(self, app: Behaviour | ASGIApp) -> None:
+        asgi = cast("ASGIApplication", app)
+        self._config = uvicorn.Config(
+            asgi, interface="asgi3", lifespan="off", log_config=None, access_log=False
+        )
+        self._state = ServerState()
+
+    async def open(self, port: int = 0) -> int:
+        """Listens on the port, or on one that is free; returns it."""
+        self._config.load()
+        self._server = await asyncio.get_running_loop().create_server(self._protocol, "127.0.0.1", port)
+        return self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """Listens no more, cuts every connection, and ends what is under way."""
+        self._server.close()
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        under_way = list(self._state.tasks)
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+    def _protocol(self) -> HttpToolsProtocol:
+        return HttpToolsProtocol(config=self._config, server_state=self._state, app_state={})
 
 
 async def until(true: Callable[[], bool], seconds: float = 10) -> None:
@@ -159,12 +167,9 @@ class Standing:
     @asynccontextmanager
     async def over_sockets(self) -> AsyncGenerator[int]:
         """The same gateway behind a real port, for what an in-process client cannot do."""
-        server, port = uvicorn_server(self.app)
-        task = asyncio.create_task(server.serve())
-        await until(lambda: server.started)
-        yield port
-        server.should_exit = server.force_exit = True
-        await task
+        listener = Listener(self.app)
+        yield await listener.open()
+        await listener.close()
 
     @asynccontextmanager
     async def client_over_sockets(self) -> AsyncGenerator[httpx.AsyncClient]:

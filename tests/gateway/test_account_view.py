@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
@@ -52,11 +52,13 @@ def test_what_a_part_says_is_passed_on_byte_by_byte() -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=4,
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(json_values, min_size=7, max_size=7))
 def test_any_parts_make_one_document(values: list[object]) -> None:
     told = dict(zip(EMPTY, values, strict=True))

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from tests.gateway.standing import ACCOUNT, Standing, standing, until, uvicorn_server
+from deploy.local.launch import free_ports
+from tests.gateway.standing import ACCOUNT, Standing, standing, until
 from tests.problems import assert_problem
 
 ORIGIN = "https://app.example.com"
@@ -110,7 +111,7 @@ async def test_without_settings_nobody_is_named(stand: Standing) -> None:
 
 
 async def test_the_process_serves_and_ends_when_told(stand: Standing) -> None:
-    _, port = uvicorn_server(stand.app)
+    [port] = free_ports(1)
     addresses = {
         f"{name.upper()}_URL": f"http://127.0.0.1:{straw.port}" for name, straw in stand.straws.items()
     }
