@@ -22,7 +22,7 @@ import psycopg
 from psycopg import sql
 
 from deploy.local import launch
-from deploy.local.kafka import KafkaBroker
+from deploy.local.kafka import KafkaBroker, equip
 from deploy.local.launch import Program
 from deploy.local.postgres import PostgresCluster, answers
 
@@ -86,6 +86,7 @@ class OwnServers:
 
     def _start_kafka(self) -> str:
         port, controller_port = launch.free_ports(2)
+        equip()
         broker = KafkaBroker(directory=self._directory / "kafka", port=port, controller_port=controller_port)
         broker.prepare()
         self._start(broker.program(), lambda: launch.listens(port))

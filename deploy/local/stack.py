@@ -4,6 +4,7 @@ Ports follow the gateway's, FOOTHOLD_PORT: +1 to +3 the services, +4 the develop
 workers, +8 PostgreSQL, +9 and +10 Kafka. Addresses in the environment replace the parts of our own.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import Mapping
@@ -36,6 +37,8 @@ OFFSETS = {
     "kafka-controller": 10,
 }
 STORES, ISSUER, APIS, WORKERS, DOOR = range(5)
+# Seconds. A machine that is busy otherwise may need a minute for what takes an idle one a few seconds.
+_PATIENCE = 180.0
 
 
 @dataclass(frozen=True)
@@ -179,9 +182,11 @@ class Stack:
         self, client: httpx.AsyncClient, name: str, module: str, arguments: tuple[str, ...], stage: int
     ) -> Charge:
         async def ready() -> bool:
-            return await health(client, self.url(name)) == "ready"
+            # A look at the port first: it costs a tenth of a request, and most looks come too early.
+            return await accepts(self.port(name)) and await health(client, self.url(name)) == "ready"
 
-        return Charge(program=self.program(name, module, *arguments), ready=ready, stage=stage)
+        program = self.program(name, module, *arguments)
+        return Charge(program=program, ready=ready, stage=stage, patience=_PATIENCE)
 
     def _given_database(self, service: str) -> str | None:
         return self.environment.get(_database_setting(service)) or None
@@ -193,6 +198,16 @@ def exists(module: str) -> bool:
         return find_spec(module) is not None
     except ModuleNotFoundError:
         return False
+
+
+async def accepts(port: int) -> bool:
+    """Whether something accepts connections on loopback `port`."""
+    try:
+        _, writer = await asyncio.open_connection(LOOPBACK, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def health(client: httpx.AsyncClient, url: str) -> str:

@@ -23,7 +23,7 @@ from deploy.local.launch import Program
 from deploy.local.problems import StackProblem
 
 LOG_BYTES = 10_000_000
-_LOOK_EVERY = 0.2
+_LOOK_EVERY = 0.15
 _TRIM_EVERY = 5.0
 _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LONGEST_PAUSE = 30.0
@@ -99,7 +99,7 @@ class Supervisor:
                 raise StackProblem(self._why(charge.program, f"ended with code {kept.child.returncode}"))
             if time.monotonic() > deadline:
                 raise StackProblem(self._why(charge.program, f"was not ready after {charge.patience:.0f} s"))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(_LOOK_EVERY)
         kept.ready = True
 
     async def run(self, program: Program, *, visible: bool = False) -> int:

@@ -12,7 +12,7 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
-from deploy.local import jars, launch, preflight, topics
+from deploy.local import kafka, launch, preflight, topics, versions
 from deploy.local.demonstration import Demonstration
 from deploy.local.home import Home
 from deploy.local.launch import Program
@@ -83,7 +83,9 @@ class _Up:
         if self._stack.owns_postgres:
             with self._steps.step("PostgreSQL"):
                 await self._start_postgres()
-        if exists("services.kit.migrations"):
+        if exists("services.kit.migrations") and not await asyncio.to_thread(
+            versions.are_current, self._stack
+        ):
             with self._steps.step("Migrations"):
                 await self._migrate()
 
@@ -99,21 +101,22 @@ class _Up:
         program = self._stack.program("migrations", "deploy.local.migrating")
         if await self._supervisor.run(program):
             raise StackProblem(_failed(self._stack.home, program, "The databases could not be migrated"))
+        await asyncio.to_thread(versions.remember, self._stack)
 
     async def _topics(self) -> None:
         if self._stack.owns_kafka:
-            await self._fetch_jars()
+            await self._equip_kafka()
             with self._steps.step("Apache Kafka"):
                 await self._start_kafka()
         with self._steps.step("Topics"):
             declared = topics.declared("laptop", environment=self._stack.environment)
             await asyncio.to_thread(topics.apply, self._stack.bootstrap_servers, declared)
 
-    async def _fetch_jars(self) -> None:
-        if jars.directory().exists():
+    async def _equip_kafka(self) -> None:
+        if kafka.equipped():
             return
         with self._steps.step("Apache Kafka's jars (once)") as tell:
-            await asyncio.to_thread(jars.fetch, lambda done, total: tell(f"{done} of {total}"))
+            await asyncio.to_thread(kafka.equip, tell)
 
     async def _start_kafka(self) -> None:
         broker = self._stack.broker
