@@ -5,7 +5,7 @@ the answer, a strict reading of bodies, and refusals as problems.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +18,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from sqlalchemy import MetaData
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import BaseRoute, Match, Route
 
-from services.kit import idempotency
+from services.kit import idempotency, migrations
 from services.kit.clients import AsyncClient, open_client
 from services.kit.conditional import etag
 from services.kit.db import Database, OnStatement, Session
@@ -40,6 +42,7 @@ from services.kit.problems import (
     Unavailable,
     problem_response,
 )
+from services.kit.profiles import Import
 from services.kit.settings import Settings
 from services.kit.strict import StrictRequest, field_errors
 from services.kit.telemetry import BodyLimit, Telemetry, request_id_of, traceparent_of
@@ -69,7 +72,7 @@ class Service:
     public: tuple[PublicAggregate, ...]
     handlers: Mapping[str, Handler | Batch] = field(default_factory=dict[str, Handler | Batch])
     consumes: tuple[str, ...] = ()
-    imports: tuple[Any, ...] = ()
+    imports: tuple[Import, ...] = ()
     parts: tuple[Callable[[Settings, Database], Part], ...] = ()
 
 
@@ -102,15 +105,34 @@ class Judge(Protocol):
 
 
 class StrictRoute(APIRoute):
-    """A route whose JSON bodies are read strictly: right media type, no duplicate keys, no NaN."""
+    """A route that takes what it declares: JSON of the right media type, no duplicate keys, no query it does not know.
+
+    Lists declare their query parameters in `openapi_extra` and read them by themselves.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def strictly(request: Request) -> Response:
-            return await handle(StrictRequest(request.scope, request.receive))
+            try:
+                return await handle(StrictRequest(request.scope, request.receive))
+            except HTTPException as error:
+                # FastAPI hides behind a 400 of its own whatever went wrong while it read the body.
+                if isinstance(error.__cause__, Problem | ClientDisconnect):
+                    raise error.__cause__ from None
+                raise
 
         return strictly
+
+    def check_query(self, request: Request) -> None:
+        """Raises Invalid naming the query parameters that the route does not declare."""
+        if not request.scope["query_string"] or "parameters" in (self.openapi_extra or {}):
+            return
+        known = sorted(parameter.alias for parameter in self.dependant.query_params)
+        message = f"is not known here; known are {', '.join(known)}" if known else "is not known here"
+        unknown = sorted(set(request.query_params) - set(known))
+        if unknown:
+            raise Invalid([FieldError(name[:100], "unknown_parameter", message) for name in unknown])
 
 
 def router(tag: str) -> APIRouter:
@@ -123,6 +145,8 @@ async def _call(request: Request) -> Call:
     authorization = request.headers.get("authorization")
     viewer = await state.verifier.viewer(authorization)
     _require_standing(viewer)
+    if isinstance(route := request.scope.get("route"), StrictRoute):
+        route.check_query(request)
     uploads = request.headers.get("content-type", "").startswith("multipart/")
     key = await idempotency.key_of(request, viewer, body=b"" if uploads else await request.body())
     request.state.idempotency = key
@@ -227,14 +251,14 @@ def create_api(
     app.state.verifier, app.state.client = verifier, client
     for routes in service.routers:
         app.include_router(routes)
-    _install_health(app, db)
-    install_problems(app)
+    _install_health(app, service, db)
+    install_problems(app, service.routers)
     app.add_middleware(BodyLimit)
     app.add_middleware(Telemetry, service=service.name)
     return app
 
 
-def _install_health(app: FastAPI, db: Database) -> None:
+def _install_health(app: FastAPI, service: Service, db: Database) -> None:
     @app.get("/healthz", include_in_schema=False)
     async def healthz() -> Response:  # pyright: ignore[reportUnusedFunction]
         return json_text('{"status":"alive"}')
@@ -243,17 +267,27 @@ def _install_health(app: FastAPI, db: Database) -> None:
     async def readyz() -> Response:  # pyright: ignore[reportUnusedFunction]
         try:
             async with asyncio.timeout(2), db.connect() as session:
-                await session.execute("SELECT 1 FROM journal_head")
+                version = await migrations.version_of(session)
         except (psycopg.Error, TimeoutError) as error:
             raise Unavailable("database", "The database does not answer.") from error
+        if reason := migrations.behind(service, version):
+            raise Unavailable("not_migrated", reason)
         return json_text('{"status":"ready"}')
 
 
-def install_problems(app: FastAPI) -> None:
-    """Turns every way in which a request can fail into a problem document."""
+def install_problems(app: FastAPI, routers: Sequence[APIRouter] = ()) -> None:
+    """Turns every way in which a request can fail into a problem document; crashes are `Telemetry`'s."""
+    routes = [*app.routes, *(route for router in routers for route in router.routes)]
 
     async def refused(request: Request, error: Exception) -> Response:
         return await _refuse(request, _problem_of(error))
+
+    async def not_allowed(request: Request, _: Exception) -> Response:
+        allowed = ", ".join(sorted({m for route in routes for m in _methods(route, request)}))
+        problem = MethodNotAllowed(
+            "method_not_allowed", f"This path takes {allowed}.", headers={"Allow": allowed}
+        )
+        return await _refuse(request, problem)
 
     for kind in (
         Problem,
@@ -265,7 +299,13 @@ def install_problems(app: FastAPI) -> None:
         psycopg_pool.PoolTimeout,
     ):
         app.add_exception_handler(kind, refused)
-    app.add_exception_handler(Exception, refused)
+    app.add_exception_handler(405, not_allowed)
+
+
+def _methods(route: BaseRoute, request: Request) -> set[str]:
+    if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+        return route.methods or set()
+    return set()
 
 
 async def _refuse(request: Request, problem: Problem) -> Response:
@@ -288,26 +328,26 @@ def _problem_of(error: Exception) -> Problem:
             return _invalid_request(error)
         case HTTPException(status_code=404):
             return NotFound("path")
-        case HTTPException(status_code=405):
-            return MethodNotAllowed(
-                "method_not_allowed", "This path does not take this method.", headers=error.headers
-            )
         case HTTPException(status_code=status) if status < 500:
             return BadRequest("bad_request", "The request cannot be read.")
         case psycopg.errors.LockNotAvailable():
-            return idempotency.still_running()
+            return _locked(error)
         case psycopg.IntegrityError():
             return _integrity(error)
         case psycopg.DataError():
             return Invalid([FieldError("body", "value", "holds a value that cannot be stored")])
-        case psycopg.OperationalError() | psycopg_pool.PoolTimeout():
+        case _:
             return Unavailable(
                 "database", "The database does not answer; try again.", headers={"Retry-After": "1"}
             )
-        case _:
-            return Problem(
-                "internal", "Something went wrong on our side; the request id finds it in our log."
-            )
+
+
+def _locked(error: psycopg.errors.LockNotAvailable) -> Problem:
+    if idempotency.CONSTRAINT in (error.diag.context or ""):
+        return idempotency.still_running()
+    return Unavailable(
+        "locked", "Others are changing the same at this moment; try again.", headers={"Retry-After": "1"}
+    )
 
 
 def _invalid_request(error: RequestValidationError) -> Problem:

@@ -4,6 +4,7 @@ The kit's own tables and triggers are frozen SQL files beside this module; each 
 """
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ import psycopg
 from alembic import command, context
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, MetaData, create_engine
+from sqlalchemy import Connection, Engine, MetaData, create_engine, text
+
+from services.kit.db import Session, one
 
 if TYPE_CHECKING:
     from services.kit.app import Service
@@ -40,13 +43,13 @@ def execute_kit_sql(connection: Connection, name: str) -> None:
 
 def engine_of(url: str) -> Engine:
     """A synchronous engine for Alembic; the address is as in the settings."""
-    return create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    return create_engine(re.sub("^postgres(ql)?://", "postgresql+psycopg://", url))
 
 
 def config_of(service: "Service", url: str) -> Config:
     """The Alembic configuration of a service, without an ini file."""
     config = Config()
-    config.set_main_option("script_location", str(service.migrations))
+    config.set_main_option("script_location", str(service.migrations).replace("%", "%%"))
     config.attributes["url"] = url
     config.attributes["metadata"] = service.metadata
     return config
@@ -62,9 +65,32 @@ def upgrade(service: "Service", url: str) -> str:
 
 def head(service: "Service") -> str:
     """The newest version in the service's history."""
-    found = ScriptDirectory(str(service.migrations)).get_current_head()
+    found = _history(service).get_current_head()
     assert found is not None
     return found
+
+
+async def version_of(session: Session) -> str | None:
+    """The version at which the database stands, or None."""
+    there = await one(session, "SELECT to_regclass('alembic_version') IS NOT NULL", {})
+    row = await one(session, "SELECT version_num FROM alembic_version", {}) if there and there[0] else None
+    return str(row[0]) if row else None
+
+
+def behind(service: "Service", version: str | None) -> str | None:
+    """Why a program cannot work on a database at that version (None: no version at all), or None when it can.
+
+    A version that it does not know is a later one: a program goes on while its successor's migrations have run.
+    """
+    history = [revision.revision for revision in _history(service).walk_revisions()]
+    if version is None or version in history[1:]:
+        return f"The database of {service.name} is at version {version or 'none'} and needs {history[0]}: migrate it."
+    return None
+
+
+@cache
+def _history(service: "Service") -> ScriptDirectory:
+    return ScriptDirectory(str(service.migrations))
 
 
 def _check_server(name: str, url: str) -> None:
@@ -82,12 +108,13 @@ def ours(_: Any, name: str | None, kind: str, *__: Any) -> bool:
 
 
 def run(config: Config, metadata: MetaData) -> None:
-    """What every service's env.py does: one transaction for all versions."""
+    """What every service's env.py does: one transaction for all versions, one migration at a time."""
     engine = engine_of(config.attributes["url"])
     with engine.connect() as connection:
         context.configure(
             connection=connection, target_metadata=metadata, include_object=ours, compare_server_default=False
         )
         with context.begin_transaction():
+            connection.execute(text("SELECT pg_advisory_xact_lock(7100, 0)"))
             context.run_migrations()
     engine.dispose()

@@ -1,0 +1,215 @@
+"""The HTTP side of a service: what is answered is committed, and every refusal has one shape."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Annotated, Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from fastapi import Depends, FastAPI, Response
+from starlette.types import Message
+
+from services.kit import journal
+from services.kit.app import CallDep, Statement, Transaction, router, shown
+from services.kit.db import Session
+from tests.conftest import DatabaseUrl
+from tests.kit.library import BOOK, Library, book, opened, prepare, told
+from tests.problems import assert_problem
+
+
+@pytest.fixture
+async def library(database_url: DatabaseUrl) -> AsyncIterator[Library]:
+    async with opened(database_url("app", prepare)) as it:
+        yield it
+
+
+async def _late(call: CallDep) -> AsyncGenerator[Session]:
+    async with call.db.transaction() as session:
+        yield session
+
+
+Late = Annotated[Session, Depends(_late)]
+planted = router("planted")
+
+
+@planted.post("/late", status_code=201)
+async def late(call: CallDep, tx: Late) -> Response:
+    """The planted mistake: a session of request scope commits after the answer."""
+    row = await journal.create(tx, BOOK, book(), call.cause)
+    assert row is not None
+    return shown(row, status=201)
+
+
+@planted.post("/timely", status_code=201)
+async def timely(call: CallDep, tx: Transaction) -> Response:
+    row = await journal.create(tx, BOOK, book(), call.cause)
+    assert row is not None
+    return shown(row, status=201)
+
+
+@planted.post("/timely-statement", status_code=201)
+async def timely_statement(call: CallDep, tx: Statement) -> Response:
+    row = await journal.create(tx, BOOK, book(), call.cause)
+    assert row is not None
+    return shown(row, status=201)
+
+
+@planted.post("/broken-commit", status_code=201)
+async def broken_commit(call: CallDep, tx: Transaction) -> Response:
+    """The connection dies between the last statement and the commit."""
+    row = await journal.create(tx, BOOK, book(), call.cause)
+    assert row is not None
+    async with call.db.connect() as other:
+        await other.execute("SELECT pg_terminate_backend(%(pid)s)", {"pid": tx.info.backend_pid})
+    return shown(row, status=201)
+
+
+async def rows_when_answered(app: FastAPI, url: str, path: str) -> int:
+    """How many books another connection finds at the moment at which the answer begins."""
+    found: list[int] = []
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            async with await psycopg.AsyncConnection.connect(url) as other:
+                row = await (await other.execute("SELECT count(*) FROM book")).fetchone()
+                found.append(row[0] if row else -1)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    headers = [(n.lower().encode(), v.encode()) for n, v in told("rep").items()]
+    scope: dict[str, Any] = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "path": path,
+        "raw_path": path.encode(), "query_string": b"", "root_path": "", "scheme": "http", "headers": headers,
+        "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2),
+    }  # fmt: skip
+    await app(scope, receive, send)
+    return found[0]
+
+
+@pytest.mark.parametrize(("path", "rows"), [("/v1/timely", 1), ("/v1/timely-statement", 1), ("/v1/late", 0)])
+async def test_the_commit_comes_before_the_answer(library: Library, path: str, rows: int) -> None:
+    library.app.include_router(planted)
+    assert await rows_when_answered(library.app, library.url, path) == rows
+    assert len(await library.rows("SELECT id FROM book")) == 1
+
+
+async def test_a_commit_that_fails_is_no_success(library: Library) -> None:
+    library.app.include_router(planted)
+    answer = await library.call("rep", "POST", "/v1/broken-commit")
+    assert_problem(answer, 503, "database")
+    assert answer.headers["retry-after"] == "1"
+    assert await library.rows("SELECT id FROM book UNION SELECT aggregate_id FROM journal") == []
+
+
+async def test_unknown_paths_are_problems(library: Library) -> None:
+    for path in ("/", "/v1", "/v1/nothing", "/v1/books/", "/v2/books", "/v1/books/a/b/c"):
+        assert_problem(await library.call("rep", "GET", path), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/books", "GET, POST"),
+        ("DELETE", "/v1/books", "GET, POST"),
+        ("POST", f"/v1/books/{uuid4()}", "DELETE, GET, PATCH"),
+        ("GET", f"/v1/books/{uuid4()}/sale", "POST"),
+        ("POST", "/healthz", "GET"),
+    ],
+)
+async def test_a_method_that_is_not_taken_is_told_those_that_are(
+    library: Library, method: str, path: str, allowed: str
+) -> None:
+    answer = await library.call("rep", method, path)
+    assert_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == allowed
+
+
+async def test_a_crash_says_nothing_but_its_request(library: Library) -> None:
+    answer = await library.call("rep", "GET", "/v1/crash")
+    problem = assert_problem(answer, 500, "internal")
+    assert "4711" not in answer.text
+    assert problem["errors"] == []
+
+
+async def test_nobody_unknown_gets_in(library: Library) -> None:
+    assert_problem(await library.call("nobody", "GET", "/v1/books"), 401, "token_missing")
+    library.callers.add("guest", "rep")
+    assert_problem(await library.call("guest", "GET", "/v1/books"), 403, "not_a_member")
+
+
+async def test_a_version_that_is_past_is_answered_with_the_present_one(library: Library) -> None:
+    made = await library.call("admin", "POST", "/v1/books", {"title": "Emma"})
+    path = made.headers["location"]
+    assert made.headers["etag"] == '"1"'
+    changed = await library.call("admin", "PATCH", path, {"pages": 5}, if_match='"1"')
+    assert (changed.status_code, changed.headers["etag"]) == (200, '"2"')
+    late = await library.call("admin", "PATCH", path, {"pages": 6}, if_match='"1"')
+    problem = assert_problem(late, 412, "version_conflict")
+    assert late.headers["etag"] == '"2"'
+    assert problem["current"] == (await library.call("admin", "GET", path)).json()
+
+
+@pytest.mark.parametrize("tag", ["3", "abc", '"abc"', '"1", "2"', '""', '"-1"', '"1234567890"', '"1', "'1'"])
+async def test_a_tag_that_is_no_version_is_refused(library: Library, tag: str) -> None:
+    made = await library.call("admin", "POST", "/v1/books", {"title": "Emma"})
+    answer = await library.call("admin", "PATCH", made.headers["location"], {"pages": 5}, if_match=tag)
+    problem = assert_problem(answer, 422, "invalid")
+    assert problem["errors"][0]["field"] == "If-Match"
+
+
+async def test_a_change_says_on_which_version_it_was_made(library: Library) -> None:
+    made = await library.call("admin", "POST", "/v1/books", {"title": "Emma"})
+    path = made.headers["location"]
+    assert_problem(await library.call("admin", "PATCH", path, {"pages": 5}), 428, "if_match_required")
+    assert_problem(await library.call("admin", "DELETE", path), 428, "if_match_required")
+    weak = await library.call("admin", "PATCH", path, {"pages": 5}, if_match='W/"1"')
+    assert weak.json()["pages"] == 5
+    blind = await library.call("admin", "PATCH", path, {"pages": 6}, if_match="*")
+    assert blind.json()["pages"] == 6
+
+
+async def test_what_the_tables_refuse_names_the_field(library: Library) -> None:
+    same = {"title": "Arithmetica", "genre": "MATHS", "external_ids": {"shop": "1"}}
+    assert (await library.call("admin", "POST", "/v1/books", same)).status_code == 201
+    assert_problem(await library.call("admin", "POST", "/v1/books", same), 409, "taken")
+    again = await library.call("admin", "POST", "/v1/books", {"title": "b", "external_ids": {"shop": "1"}})
+    assert "external_ids" in assert_problem(again, 409, "taken")["detail"]
+    thick = await library.call("admin", "POST", "/v1/books", {"title": "c", "pages": 100_001})
+    assert assert_problem(thick, 422, "invalid")["errors"][0] == {
+        "field": "pages", "code": "range", "message": "is out of range",
+    }  # fmt: skip
+    large = {"title": "d", "tags": ["x" * 90_000] * 3}
+    answer = assert_problem(await library.call("admin", "POST", "/v1/books", large), 422, "invalid")
+    assert answer["errors"][0]["code"] == "too_large"
+    assert len(await library.rows("SELECT id FROM journal")) == 1
+
+
+async def test_a_row_that_another_holds_is_waited_for_in_vain(library: Library) -> None:
+    made = await library.call("admin", "POST", "/v1/books", {"title": "Emma"})
+    async with await psycopg.AsyncConnection.connect(library.url) as other:
+        await other.execute("SELECT FROM book FOR UPDATE")
+        answer = await library.call(
+            "admin", "PATCH", made.headers["location"], {"pages": 5}, if_match="*", key="k"
+        )
+    assert_problem(answer, 503, "locked")
+    assert answer.headers["retry-after"] == "1"
+    again = await library.call(
+        "admin", "PATCH", made.headers["location"], {"pages": 5}, if_match="*", key="k"
+    )
+    assert (again.status_code, again.json()["pages"]) == (200, 5)
+
+
+async def test_a_database_that_ends_its_sessions_is_a_passing_trouble(library: Library) -> None:
+    await library.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid()"
+    )
+    answers = [await library.call("admin", "GET", "/v1/books") for _ in range(12)]
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    assert answers[-1].status_code == 200
+
+
+async def test_health_tells_alive_from_ready(library: Library) -> None:
+    assert (await library.client.get("/healthz")).json() == {"status": "alive"}
+    assert (await library.client.get("/readyz")).json() == {"status": "ready"}

@@ -1,0 +1,57 @@
+"""Migrations: from nothing to the head, once however many ask for it, and what a program makes of other versions."""
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from shutil import copytree
+
+import psycopg
+import pytest
+
+from services.kit import migrations
+from tests.conftest import DatabaseUrl
+from tests.kit.library import SERVICE, Library, opened, prepare
+from tests.problems import assert_problem
+
+
+@pytest.fixture
+async def library(database_url: DatabaseUrl) -> AsyncIterator[Library]:
+    async with opened(database_url("migrations", prepare)) as it:
+        yield it
+
+
+def test_two_migrations_at_once_are_one_after_the_other(database_url: DatabaseUrl) -> None:
+    url = database_url("migrations")
+    with ThreadPoolExecutor(4) as pool:
+        heads = list(pool.map(lambda _: migrations.upgrade(SERVICE, url), range(4)))
+    assert heads == ["0001"] * 4
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+
+
+def test_a_folder_of_any_name_holds_migrations(database_url: DatabaseUrl, tmp_path: Path) -> None:
+    odd = copytree(SERVICE.migrations, tmp_path / "100% odd")
+    url = database_url("migrations").replace("postgresql://", "postgres://")
+    assert migrations.upgrade(replace(SERVICE, migrations=odd), url) == "0001"
+
+
+def test_an_old_server_is_refused_by_name(database_url: DatabaseUrl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrations, "OLDEST_SERVER", 990000)
+    with pytest.raises(migrations.ServerTooOld, match="library is served by PostgreSQL 18"):
+        migrations.upgrade(SERVICE, database_url("migrations"))
+
+
+async def test_an_api_is_ready_at_its_own_version_and_at_later_ones(library: Library) -> None:
+    for version, status in (("0001", 200), ("0002", 200)):
+        await library.rows("UPDATE alembic_version SET version_num = %(to)s", to=version)
+        assert (await library.client.get("/readyz")).status_code == status
+    await library.rows("DELETE FROM alembic_version")
+    assert_problem(await library.client.get("/readyz"), 503, "not_migrated")
+    await library.rows("DROP TABLE alembic_version")
+    assert_problem(await library.client.get("/readyz"), 503, "not_migrated")
+
+
+def test_an_older_version_is_told_what_it_needs() -> None:
+    assert migrations.behind(SERVICE, "0001") is None
+    assert "is at version none and needs 0001" in (migrations.behind(SERVICE, None) or "")
