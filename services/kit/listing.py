@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -16,7 +17,7 @@ import orjson
 from psycopg import sql
 
 from services.kit.access import FEW_ACCOUNTS, Sight
-from services.kit.db import Session
+from services.kit.db import Session, literal
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
 from services.kit.problems import FieldError, Invalid, invalid
@@ -374,8 +375,10 @@ async def page(
         values |= {"after": asked.after[0], "after_id": asked.after[1]}
     # A pattern decides which index is good, so a statement that holds one is planned for its values.
     prepare = False if asked.patterned else None
-    cursor_ = await session.execute(_statement(listing, asked, viewer), values, prepare=prepare)
-    row = await cursor_.fetchone()
+    answer = await session.execute(
+        _statement(listing, _shape(listing, asked, viewer)), values, prepare=prepare
+    )
+    row = await answer.fetchone()
     assert row is not None
     items, key, id_, more, total = row
     cursor = orjson.dumps(_closed(asked.mark, key, id_)).decode() if more else "null"
@@ -396,49 +399,75 @@ def matching(listing: Listing, asked: Asked, viewer: Viewer) -> LiteralString:
     return where + " AND r.id IN (" + listing.sight.reach(listing.relation) + ")"
 
 
-def _statement(listing: Listing, asked: Asked, viewer: Viewer) -> sql.Composed:
-    down = asked.sort.startswith("-")
-    sort = listing.sorts[asked.sort.removeprefix("-")]
-    key: LiteralString = sort.down if down else sort.up
-    where = _all_of(listing.where, *asked.conditions)
-    seen: LiteralString = listing.sight.visible(viewer) if listing.sight else "true"
-    wide: LiteralString = where + " AND " + seen
+@dataclass(frozen=True)
+class _Shape:
+    """All that a page's statement depends on; its values are bound when it runs."""
+
+    conditions: tuple[LiteralString, ...]
+    sort: str
+    count: bool
+    continued: bool
+    visible: LiteralString
+    walks_both_ways: bool
+
+
+def _shape(listing: Listing, asked: Asked, viewer: Viewer) -> _Shape:
+    sight = listing.sight
+    both = sight is not None and sight.account is not None and not viewer.sees_all and not asked.selective
+    return _Shape(
+        asked.conditions,
+        asked.sort,
+        asked.count,
+        asked.after is not None,
+        sight.visible(viewer) if sight else "true",
+        both,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _statement(listing: Listing, shape: _Shape) -> LiteralString:
+    down = shape.sort.startswith("-")
+    sort = listing.sorts[shape.sort.removeprefix("-")]
     direction = sql.SQL("DESC" if down else "ASC")
-    branches: list[LiteralString] = [wide]
-    both = (
-        listing.sight is not None
-        and not viewer.sees_all
-        and not asked.selective
-        and listing.sight.account is not None
-    )
-    if both and listing.sight is not None:
-        narrow = (
-            where + " AND (SELECT few FROM reach) AND r.id IN (" + listing.sight.reach(listing.relation) + ")"
-        )
-        branches = [narrow, wide + " AND NOT (SELECT few FROM reach)"]
-    compared: LiteralString = " < " if down else " > "
-    after: LiteralString = (
-        " AND (" + key + ", r.id)" + compared + "(%(after)s::" + sort.type + ", %(after_id)s::uuid)"
-        if asked.after
-        else ""
-    )
+    wide = _all_of(listing.where, *shape.conditions, shape.visible)
+    branches = _branches(listing, shape)
+    key: LiteralString = sort.down if down else sort.up
+    after = _after(key, sort.type, down=down) if shape.continued else "true"
     rows = [
         _BRANCH.format(
             key=sql.SQL(key),
             relation=sql.SQL(listing.relation),
-            where=sql.SQL(branch + after),
+            where=sql.SQL(_all_of(branch, after)),
             direction=direction,
         )
         for branch in branches
     ]
     total = sql.SQL("(SELECT count(*) FROM {} r WHERE {})").format(sql.SQL(listing.relation), sql.SQL(wide))
-    return _PAGE.format(
-        reach=_REACH.format(few=sql.SQL(FEW_ACCOUNTS)) if both else sql.SQL(""),
-        json=sql.SQL(listing.shown) if listing.shown else listing.aggregate.json(),
-        total=total if asked.count else sql.SQL("NULL::bigint"),
-        direction=direction,
-        branches=sql.SQL(" UNION ALL ").join(rows),
+    return literal(
+        _PAGE.format(
+            reach=_REACH.format(few=sql.SQL(FEW_ACCOUNTS)) if shape.walks_both_ways else sql.SQL(""),
+            json=sql.SQL(listing.shown) if listing.shown else listing.aggregate.json(),
+            total=total if shape.count else sql.SQL("NULL::bigint"),
+            direction=direction,
+            branches=sql.SQL(" UNION ALL ").join(rows),
+        )
     )
+
+
+def _branches(listing: Listing, shape: _Shape) -> list[LiteralString]:
+    where = _all_of(listing.where, *shape.conditions)
+    if not shape.walks_both_ways or listing.sight is None:
+        return [_all_of(where, shape.visible)]
+    reached: LiteralString = "r.id IN (" + listing.sight.reach(listing.relation) + ")"
+    return [
+        _all_of(where, "(SELECT few FROM reach)", reached),
+        _all_of(where, shape.visible, "NOT (SELECT few FROM reach)"),
+    ]
+
+
+def _after(key: LiteralString, type_: LiteralString, *, down: bool) -> LiteralString:
+    compared: LiteralString = " < " if down else " > "
+    return "(" + key + ", r.id)" + compared + "(%(after)s::" + type_ + ", %(after_id)s::uuid)"
 
 
 def _all_of(*conditions: LiteralString) -> LiteralString:
