@@ -1,9 +1,8 @@
 """Activities over HTTP."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 
 from services.activities.engagements import service
 from services.activities.engagements.queries import ACTIVITIES
@@ -16,11 +15,10 @@ from services.activities.engagements.schemas import (
 )
 from services.kit import listing, lookup
 from services.kit.app import CallDep, Reading, Statement, json_text, router, shown
-from services.kit.conditional import Expected, if_match
+from services.kit.conditional import IfMatch
 from services.kit.lookup import LookupRequest
 
 routes = router("activities")
-IfMatch = Annotated[Expected, Depends(if_match)]
 
 
 @routes.get("/activities", response_model=ActivityList, openapi_extra={"parameters": ACTIVITIES.parameters()})

@@ -7,7 +7,18 @@ from uuid import UUID
 from pydantic import Field
 
 from services.activities.engagements.domain import ActivityStatus, ActivityType, MemberFunction
-from services.kit.fields import Body, ExternalIds, Flag, Instant, Line, Minutes, Note, Read, Stamped
+from services.kit.fields import (
+    Body,
+    ExternalIds,
+    ExternalIdsPatch,
+    Flag,
+    Instant,
+    Line,
+    Minutes,
+    Note,
+    Read,
+    Stamped,
+)
 
 
 class Attendee(Body):
@@ -55,7 +66,7 @@ class ActivityCreate(Body):
 
 
 class ActivityUpdate(Body):
-    """A merge patch of an activity: absent fields stay, lists are replaced as a whole.
+    """A merge patch of an activity: absent fields stay, lists are replaced as a whole, external ids by source.
 
     `status` goes from PLANNED to DONE, MISSED or CANCELLED; what is over stays what it was.
     """
@@ -76,7 +87,7 @@ class ActivityUpdate(Body):
     next_step: Note | None = None
     important: Flag | None = None
     urgent: Flag | None = None
-    external_ids: ExternalIds = Field(default_factory=dict)
+    external_ids: ExternalIdsPatch = Field(default_factory=dict)
 
 
 class ActivityRead(Stamped):

@@ -108,13 +108,17 @@ async def _write(
     *,
     fact: str = "updated",
 ) -> Shown:
-    row = None
-    if values:
-        allowed = SIGHT.visible(call.viewer) + " AND " + _may(call.viewer, values.keys())
-        row = await journal.update(
-            tx, ACTIVITY, id, values, call.cause, expected=expected, fact=fact, allowed=allowed
-        )
-    return row or await _as_it_stands(tx, call, id, values.keys(), expected)
+    return await journal.change(
+        tx,
+        ACTIVITY,
+        id,
+        values,
+        call.cause,
+        expected=expected,
+        sight=SIGHT.visible(call.viewer),
+        may=_may(call.viewer, values.keys()),
+        fact=fact,
+    )
 
 
 async def _as_it_stands(

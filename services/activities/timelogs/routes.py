@@ -1,19 +1,17 @@
 """Time logs over HTTP."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 
 from services.activities.timelogs import service
 from services.activities.timelogs.queries import TIME_LOGS
 from services.activities.timelogs.schemas import TimeLogCreate, TimeLogList, TimeLogRead, TimeLogUpdate
 from services.kit import listing
 from services.kit.app import CallDep, Reading, Statement, json_text, router, shown
-from services.kit.conditional import Expected, if_match
+from services.kit.conditional import IfMatch
 
 routes = router("time-logs")
-IfMatch = Annotated[Expected, Depends(if_match)]
 
 
 @routes.get("/time-logs", response_model=TimeLogList, openapi_extra={"parameters": TIME_LOGS.parameters()})

@@ -75,11 +75,16 @@ async def _change_references(
 
 
 async def _write(tx: Session, call: Call, id: UUID, values: Mapping[str, Any], expected: Expected) -> Shown:
-    row = None
-    if values:
-        allowed = SIGHT.visible(call.viewer) + " AND " + may_edit(call.viewer, "r.member_id")
-        row = await journal.update(tx, TIME_LOG, id, values, call.cause, expected=expected, allowed=allowed)
-    return row or await _as_it_stands(tx, call, id, expected)
+    return await journal.change(
+        tx,
+        TIME_LOG,
+        id,
+        values,
+        call.cause,
+        expected=expected,
+        sight=SIGHT.visible(call.viewer),
+        may=may_edit(call.viewer, "r.member_id"),
+    )
 
 
 async def _as_it_stands(tx: Session, call: Call, id: UUID, expected: Expected) -> Shown:

@@ -15,6 +15,7 @@ import pytest_asyncio
 from services.activities.handlers import HANDLERS
 from services.activities.main import SERVICE
 from services.kit.clients import ASGITransport, AsyncClient
+from services.kit.db import Session
 from services.kit.delivery import Batch
 from services.kit.events import Event
 from services.kit.ids import new_id
@@ -35,7 +36,7 @@ class Owners:
 
     def tell(self, noun: str, **row: Any) -> str:
         """Puts a row behind the noun's lookup and gives its id."""
-        told = {"id": str(new_id()), "version": 1} | row
+        told: dict[str, Any] = {"id": str(new_id()), "version": 1} | row
         self.shown.setdefault(noun, []).append(told)
         return told["id"]
 
@@ -58,6 +59,7 @@ class House:
     owners: Owners
     statements: list[str]
     url: str
+    session: Session
     members: dict[str, str]
     account: str = ""
     deal: str = ""
@@ -70,16 +72,24 @@ class House:
     async def hear(self, aggregate: str, fact: str = "created", version: int = 1, **data: Any) -> str:
         """Hands an event to the service's handler and gives its subject's id."""
         subject = str(data.setdefault("id", str(new_id())))
-        event = event_of(aggregate, fact, version, data)
-        async with await psycopg.AsyncConnection.connect(self.url) as session:
-            handler = HANDLERS[aggregate]
-            assert isinstance(handler, Batch)
-            await handler.handle(session, [event])
+        await self.handle(aggregate, [event_of(aggregate, fact, version, data)])
         return subject
+
+    async def handle(self, aggregate: str, events: Sequence[Event]) -> None:
+        """Hands events of one aggregate to the service's handler, as one batch."""
+        handler = HANDLERS[aggregate]
+        assert isinstance(handler, Batch)
+        async with self.session.transaction():
+            await handler.handle(self.session, events)
 
     async def hire(self, name: str, *roles: str, manager: str | None = None) -> str:
         """Makes a member known here, and the caller of that name; gives the member's id."""
-        told = {"name": name.title(), "email": f"{name}@example.com", "function": "SALES", "active": True}
+        told: dict[str, Any] = {
+            "name": name.title(),
+            "email": f"{name}@example.com",
+            "function": "SALES",
+            "active": True,
+        }
         manager_id = self.members[manager] if manager else None
         id = await self.hear("member", **told, manager_id=manager_id, external_ids={})
         self.callers.add(name, *(roles or ("rep",)), member_id=UUID(id))
@@ -114,8 +124,7 @@ class House:
 
     async def rows(self, statement: Any) -> list[tuple[Any, ...]]:
         """What the database holds."""
-        async with await psycopg.AsyncConnection.connect(self.url) as session:
-            return await (await session.execute(statement)).fetchall()
+        return await (await self.session.execute(statement)).fetchall()
 
 
 def refused(answer: Any) -> dict[str, str]:
@@ -151,8 +160,11 @@ async def opened(url: str) -> AsyncGenerator[House]:
     known, owners = callers(), Owners()
     statements: list[str] = []
     peers = AsyncClient(transport=ASGITransport(owners))
-    async with api_of(SERVICE, url, known, peers=peers, on_statement=statements.append) as client:
-        house = House(client, known, owners, statements, url, {})
+    async with (
+        api_of(SERVICE, url, known, peers=peers, on_statement=statements.append) as client,
+        await psycopg.AsyncConnection.connect(url, autocommit=True) as session,
+    ):
+        house = House(client, known, owners, statements, url, session, {})
         await house.hire("boss", "manager", "rep")
         await house.hire("seller", manager="boss")
         await house.hire("teammate")

@@ -50,6 +50,14 @@ async def test_lists_are_replaced_as_a_whole(house: House) -> None:
     assert answer.json()["contact_ids"] == people[1:]
 
 
+async def test_external_ids_change_source_by_source(house: House) -> None:
+    made = await house.make("seller", external_ids={"crm": "7", "erp": "a"})
+    answer = await patched(house, made, external_ids={"crm": None, "日历".encode().hex(): "9"})
+    assert answer.json()["external_ids"] == {"erp": "a", "日历".encode().hex(): "9"}
+    found = await house.rows("SELECT source, external_id FROM external_id ORDER BY source")
+    assert dict(found) == answer.json()["external_ids"]
+
+
 async def test_a_patch_that_says_nothing_new_changes_nothing(house: House) -> None:
     made = await house.make("seller")
     for patch in ({}, {"subject": made["subject"]}, {"status": "PLANNED"}, {"account_id": house.account}):

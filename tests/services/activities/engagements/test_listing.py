@@ -1,6 +1,7 @@
 """Lists of activities: filters, sorts and pages."""
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -39,14 +40,13 @@ async def test_what_is_done_is_sorted_by_when_it_began(house: House) -> None:
 @pytest.mark.parametrize("sort", ["starts_at", "-starts_at", "created_at", "-created_at"])
 async def test_pages_follow_each_other_without_gaps(house: House, who: str, sort: str) -> None:
     made = await made_on(house, 1, 1, 1, 2, 2)
-    seen: list[str] = []
-    query = f"/v1/activities?sort={sort}&limit=2"
-    cursor = ""
+    pages: list[dict[str, Any]] = [{"items": [], "next_cursor": None}]
     for _ in range(3):
-        page = (await house.call(who, "GET", query + cursor)).json()
-        seen += [row["id"] for row in page["items"]]
-        cursor = f"&cursor={page['next_cursor']}"
-    assert page["next_cursor"] is None
+        cursor = f"&cursor={pages[-1]['next_cursor']}" if pages[-1]["next_cursor"] else ""
+        page = await house.call(who, "GET", f"/v1/activities?sort={sort}&limit=2{cursor}")
+        pages.append(page.json())
+    assert pages[-1]["next_cursor"] is None
+    seen = [row["id"] for page in pages for row in page["items"]]
     assert sorted(seen) == sorted(made)
     rows = {row["id"]: row for row in (await house.call(who, "GET", "/v1/activities")).json()["items"]}
     field = sort.removeprefix("-")

@@ -1,5 +1,7 @@
 """Who sees which activities: whoever sees the account, the owner, and the managers above."""
 
+from typing import Any
+
 import pytest
 
 from tests.services.activities.conftest import House
@@ -60,7 +62,11 @@ async def test_a_handed_over_account_shows_its_past(house: House) -> None:
 
 async def test_the_owner_of_an_open_deal_sees_the_account_until_it_closes(house: House) -> None:
     made = await house.make("seller")
-    deal = {"name": "扩容", "account_id": house.account, "owner_id": house.members["stranger"]}
+    deal: dict[str, Any] = {
+        "name": "扩容",
+        "account_id": house.account,
+        "owner_id": house.members["stranger"],
+    }
     id = await house.hear("opportunity", stage="BIDDING", status="OPEN", **deal)
     assert await seen_by(house, "stranger", made["id"])
     await house.hear("opportunity", "closed", 2, id=id, stage="BIDDING", status="LOST", **deal)
@@ -69,7 +75,12 @@ async def test_the_owner_of_an_open_deal_sees_the_account_until_it_closes(house:
 
 async def test_a_new_manager_sees_what_people_below_do(house: House) -> None:
     made = await house.make("seller", account_id=None)
-    told = {"name": "Seller", "email": "seller@example.com", "function": "SALES", "active": True}
+    told: dict[str, Any] = {
+        "name": "Seller",
+        "email": "seller@example.com",
+        "function": "SALES",
+        "active": True,
+    }
     seller, stranger = house.members["seller"], house.members["stranger"]
     await house.hear("member", "updated", 2, id=seller, manager_id=stranger, **told)
     assert await seen_by(house, "stranger", made["id"])
