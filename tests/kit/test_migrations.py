@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
+from time import sleep
 
 import psycopg
 import pytest
@@ -21,13 +22,21 @@ async def library(database_url: DatabaseUrl) -> AsyncIterator[Library]:
         yield it
 
 
-def test_two_migrations_at_once_are_one_after_the_other(database_url: DatabaseUrl) -> None:
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
+def test_a_migration_waits_for_another(database_url: DatabaseUrl) -> None:
     url = database_url("migrations")
-    with ThreadPoolExecutor(4) as pool:
-        heads = list(pool.map(lambda _: migrations.upgrade(SERVICE, url), range(4)))
-    assert heads == ["0001"] * 4
-    with psycopg.connect(url) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    with psycopg.connect(url, autocommit=True) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SELECT pg_advisory_lock(7100, 0)")
+        running = pool.submit(migrations.upgrade, SERVICE, url)
+        while other.execute(WAITING).fetchone() == (0,) and not running.done():
+            sleep(0.05)
+        there = other.execute("SELECT to_regclass('book')").fetchone()
+        other.execute("SELECT pg_advisory_unlock(7100, 0)")
+        assert running.result() == "0001"
+        assert there == (None,)
+        assert migrations.upgrade(SERVICE, url) == "0001"
 
 
 def test_a_folder_of_any_name_holds_migrations(database_url: DatabaseUrl, tmp_path: Path) -> None:
