@@ -29,6 +29,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError, LogTruncationError, Offs
 
 from services.kit.backoff import Backoff, pause
 from services.kit.db import Database
+from services.kit.deadletters import Burial, Dead
 from services.kit.delivery import (
     Batch,
     Delivery,
@@ -40,12 +41,10 @@ from services.kit.delivery import (
     Slice,
     is_outage,
 )
-from services.kit.events import Undecodable, dead_letter_topic_of, decode, topic_of, wire_type
+from services.kit.events import Undecodable, decode, topic_of, wire_type
 from services.kit.kafka import (
     GroupConsumer,
     NotAcknowledged,
-    Record,
-    RoundProducer,
     connect_consumer,
     end_offsets,
     reachable,
@@ -55,16 +54,15 @@ from services.kit.settings import Settings
 __all__ = ["Batch", "Consumer", "Counts", "Handler", "Lag", "lag"]
 
 _POLL_MS = 200
+_FEW = 50  # Records that are decoded sooner than a thread is told to.
 _JOIN_MS = 500
 _UNSETTLED = 30.0
 _SHOW_OFFSETS = 5.0
 _LOOK_FOR_BROKER = 2.0
-_DEAD_LETTER_TIMEOUT = 10.0
-_DEAD_VALUE_BYTES = 500_000
 _CALL_TIMEOUT_MS = 10_000
 
-P = ParamSpec("P")
-R = TypeVar("R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 log = structlog.get_logger()
 
 
@@ -80,17 +78,11 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Dead:
-    record: ConsumerRecord
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Sorted:
     """What a poll gave, before anything is done about it."""
 
     slices: list[Slice]
-    dead: list[_Dead]
+    dead: list[Dead]
     ignored: int
     repeated: int
 
@@ -115,7 +107,7 @@ class Consumer:
         self._topics = [topic_of(service) for service in consumes]
         self._handlers = Handlers(handlers)
         self._delivery = Delivery(name, db)
-        self._burial = _Burial(name, settings.kafka_bootstrap_servers)
+        self._burial = Burial(name, settings.kafka_bootstrap_servers)
         self._thread: ThreadPoolExecutor | None = None
         self._assignment = _Assignment()
         self._trouble: str | None = "consuming has not started yet"
@@ -225,7 +217,8 @@ class Consumer:
         await self._look_for_broker()
 
     async def _handle(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
-        sorted_ = await self._call(self._sort, polled)
+        few = sum(map(len, polled.values())) < _FEW
+        sorted_ = self._sort(polled) if few else await self._call(self._sort, polled)
         if not sorted_.slices:
             return
         await self._burial.bury(sorted_.dead)
@@ -265,7 +258,7 @@ class Consumer:
             found = await reachable(self._bootstrap_servers)
             self._broker = None if found else f"consuming: no broker at {self._bootstrap_servers}"
 
-    async def _call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def _call(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """Calls in the one thread that ever touches the client: a consumer of kafka-python knows no two."""
         return await asyncio.get_running_loop().run_in_executor(
             self._thread, partial(function, *args, **kwargs)
@@ -279,7 +272,7 @@ class _Sorter:
     def __init__(self, handlers: Handlers) -> None:
         self._handlers = handlers
         self._slices: list[Slice] = []
-        self._dead: list[_Dead] = []
+        self._dead: list[Dead] = []
         self._ignored = 0
         self._repeated = 0
 
@@ -306,7 +299,7 @@ class _Sorter:
                 return None
             return Received(decode(record.key, record.headers, record.value), record, handler)
         except Undecodable as error:
-            self._dead.append(_Dead(record, str(error)))
+            self._dead.append(Dead(record, str(error)))
             return None
 
     def result(self) -> _Sorted:
@@ -358,70 +351,6 @@ class _Assignment(ConsumerRebalanceListener):
                 # Some position, or the client would look for one among Kafka's offsets.
                 self._kafka.seek(partition, 0)
             self._kafka.pause(*self.unplaced)
-
-
-class _Burial:
-    """Sends what is no event to the service's dead letters, once in this process for each record."""
-
-    def __init__(self, consumer: str, bootstrap_servers: str) -> None:
-        self._consumer = consumer
-        self._bootstrap_servers = bootstrap_servers
-        self._producer: RoundProducer | None = None
-        self._buried: set[tuple[str, int, int]] = set()
-
-    async def bury(self, dead: Sequence[_Dead]) -> None:
-        """Returns when all are acknowledged. Raises NotAcknowledged or KafkaError."""
-        for one in dead:
-            place = (one.record.topic, one.record.partition, one.record.offset)
-            if place not in self._buried:
-                await self._send(self._letter(one))
-                self._buried.add(place)
-                log.error(
-                    "dead_letter",
-                    consumer=self._consumer,
-                    topic=place[0],
-                    partition=place[1],
-                    offset=place[2],
-                )
-
-    def forget(self) -> None:
-        """The batch is done: none of its records comes again."""
-        self._buried.clear()
-
-    async def close(self) -> None:
-        """Ends the producer, if there was need of one."""
-        if self._producer is not None:
-            await asyncio.to_thread(self._producer.abandon)
-
-    async def _send(self, letter: Record) -> None:
-        try:
-            if self._producer is None:
-                connect = partial(
-                    RoundProducer, self._bootstrap_servers, client_id=f"{self._consumer}-dead-letter"
-                )
-                self._producer = await asyncio.to_thread(connect)
-            await asyncio.to_thread(self._producer.send, [letter], timeout=_DEAD_LETTER_TIMEOUT)
-        except (NotAcknowledged, KafkaError):
-            await self.close()
-            self._producer = None
-            raise
-
-    def _letter(self, one: _Dead) -> Record:
-        record = one.record
-        told = {
-            "dl_reason": one.reason,
-            "dl_consumer": self._consumer,
-            "dl_topic": record.topic,
-            "dl_partition": str(record.partition),
-            "dl_offset": str(record.offset),
-        }
-        value = record.value
-        if value is not None and len(value) > _DEAD_VALUE_BYTES:
-            told["dl_value_bytes"] = str(len(value))
-            value = value[:_DEAD_VALUE_BYTES]
-        headers = [(name, raw or b"") for name, raw in record.headers]
-        headers += [(name, text.encode()) for name, text in told.items()]
-        return Record(dead_letter_topic_of(self._consumer), record.key or b"", value, headers)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """The relay: numbers the journal (`services.kit.numbering`), and tells Kafka of it in that order.
 
-One relay of a service publishes at a time: the one whose session holds an advisory lock. It reads by position,
-sends a round, waits until all of it is acknowledged, and only then moves the cursor. Whatever goes wrong,
-somebody starts again from the cursor: records may come twice, and consumers drop by position what they have.
+One relay of a service publishes at a time: the one whose session holds an advisory lock. It reads by
+position, sends a round, waits until all of it is acknowledged, and only then moves the cursor. Whatever
+goes wrong, somebody starts again from the cursor: records may come twice, and consumers drop by position
+what they have.
 
 **Why nothing is lost or overtakes, even when a relay is paused, loses its lock or abandons its producer.**
 A round starts at a cursor, everything up to which has been acknowledged, and is a run of positions without
@@ -32,10 +33,8 @@ from services.kit.backoff import Backoff, pause
 from services.kit.db import Database, Session
 from services.kit.events import Encoder, JournalRow, PublicAggregate, UnknownType
 from services.kit.kafka import ROUND_BYTES, NotAcknowledged, Record, RoundProducer, reachable
-from services.kit.numbering import POLL, Bell, Numberer, dedicated
+from services.kit.numbering import POLL, Numberer, dedicated
 from services.kit.settings import Settings
-
-__all__ = ["Backlog", "Bell", "Publisher", "Relay", "backlog"]
 
 ROUND: Final = 1_000
 """Rows that one round takes at the most."""
