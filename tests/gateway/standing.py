@@ -181,11 +181,13 @@ class Standing:
 
 
 @asynccontextmanager
-async def standing(*, seconds: float = 2, **given: object) -> AsyncGenerator[Standing]:
+async def standing(
+    *, seconds: float = 2, host: str = "127.0.0.1", **given: object
+) -> AsyncGenerator[Standing]:
     """Everything up, with settings as given; a service may take `seconds` to answer."""
     straws = {name: Straw(name) for name in SERVICES}
     await asyncio.gather(*(straw.start() for straw in straws.values()))
-    addresses = {f"{name}_url": f"http://127.0.0.1:{straw.port}" for name, straw in straws.items()}
+    addresses = {f"{name}_url": f"http://{host}:{straw.port}" for name, straw in straws.items()}
     settings = Settings.model_validate({"oidc_issuer": ISSUER, **addresses, **given})
     issuer = StubIssuer()
     verifier = Verifier(settings, transport=issuer.transport, clock=issuer.clock)
