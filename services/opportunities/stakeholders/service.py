@@ -177,7 +177,9 @@ async def _restate(
     kept = mapped.living[contact]
     await _check_version(tx, call, mapped, kept, expected)
     if not _differs(kept, values):
-        return await queries.person(tx, call, mapped.id, contact)
+        row = await queries.person(tx, call, mapped.id, contact)
+        await idempotency.keep(tx, call.cause.key, status=200, answer=row.json, version=row.version)
+        return row
     along = _along(call, mapped, _with(mapped, contact, values))
     row = await journal.update(
         tx, STAKEHOLDER, UUID(kept["id"]), values, call.cause, fact=_fact(kept, values), along=along

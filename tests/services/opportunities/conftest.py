@@ -1,6 +1,8 @@
 """Opportunities on a database of its own, with what other services told it, and contacts that can be asked."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -35,7 +37,7 @@ class Contacts:
 
     def tell(self, noun: str, **row: Any) -> str:
         """Puts a row behind the noun's lookup and gives its id."""
-        told = {"id": str(new_id()), "version": 1} | row
+        told: dict[str, Any] = {"id": str(new_id()), "version": 1} | row
         self.shown.setdefault(noun, []).append(told)
         return told["id"]
 
@@ -58,9 +60,8 @@ class House:
     contacts: Contacts
     statements: list[str]
     url: str
-    members: dict[str, str] = field(default_factory=dict[str, str])
+    members: dict[str, str]
     account: str = ""
-    product: str = ""
     people: Sequence[str] = ()
 
     async def call(self, who: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
@@ -82,9 +83,8 @@ class House:
 
     async def hire(self, name: str, *roles: str, manager: str | None = None) -> str:
         """Makes a member known here, and the caller of that name; gives the member's id."""
-        told = {"name": name.title(), "email": f"{name}@example.com", "function": "SALES", "active": True}
-        manager_id = self.members[manager] if manager else None
-        id = await self.hear("member", **told, manager_id=manager_id, external_ids={})
+        told = member(name, str(new_id()), self.members[manager] if manager else None)
+        id = await self.hear("member", **told)
         self.callers.add(name, *(roles or ("rep",)), member_id=UUID(id))
         self.members[name] = id
         return id
@@ -97,12 +97,17 @@ class House:
 
     async def meet(self, name: str, account: str | None = None) -> str:
         """Makes a person known here; gives the person's id."""
-        told = {"account_id": account or self.account, "name": name, "title": None}
-        return await self.hear("contact", **told, department="TECHNICAL", level="MIDDLE")
+        return await self.hear("contact", **contact(name, str(new_id()), account or self.account))
 
     async def sell(self, name: str) -> str:
         """Makes a product; gives its id."""
-        values = {"name": name, "series": "MG", "list_price": 5500, "currency": "USD", "external_ids": {}}
+        values: dict[str, Any] = {
+            "name": name,
+            "series": "MG",
+            "list_price": 5500,
+            "currency": "USD",
+            "external_ids": {},
+        }
         async with await psycopg.AsyncConnection.connect(self.url) as session:
             row = await journal.create(session, PRODUCT, values, Cause(actor="sub:test"))
         assert row is not None
@@ -174,19 +179,50 @@ def event_of(aggregate: str, fact: str, version: int, data: dict[str, Any]) -> E
     )
 
 
+SELLERS = {name: str(new_id()) for name in ("boss", "seller", "teammate", "stranger")}
+ACCOUNT = str(new_id())
+PEOPLE = {name: str(new_id()) for name in ("李雷", "韩梅梅", "林涛", "魏华")}
+
+
+def scene(url: str) -> None:
+    """Makes a database this service's, with a seller, a manager above, a teammate and a stranger, and an account."""
+    prepared(SERVICE)(url)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, _play(url)).result()
+
+
+async def _play(url: str) -> None:
+    house = House(AsyncClient(), callers(), Contacts(), [], url, dict(SELLERS))
+    for name, id in SELLERS.items():
+        await house.hear("member", **member(name, id, SELLERS["boss"] if name == "seller" else None))
+    team = [{"member_id": SELLERS["teammate"], "function": "PRESALES"}]
+    told: dict[str, Any] = {"id": ACCOUNT, "name": "云山电网", "owner_id": SELLERS["seller"], "team": team}
+    await house.hear("account", **told, external_ids={})
+    for name, id in PEOPLE.items():
+        await house.hear("contact", **contact(name, id, ACCOUNT))
+
+
+def member(name: str, id: str, manager_id: str | None) -> dict[str, Any]:
+    """What contacts tells of a member."""
+    told = {"id": id, "name": name.title(), "email": f"{name}@example.com", "function": "SALES"}
+    return told | {"active": True, "manager_id": manager_id, "external_ids": {}}
+
+
+def contact(name: str, id: str, account: str) -> dict[str, Any]:
+    """What contacts tells of a person."""
+    told = {"id": id, "account_id": account, "name": name, "title": None}
+    return told | {"department": "TECHNICAL", "level": "MIDDLE"}
+
+
 @pytest.fixture
 async def house(database_url: DatabaseUrl) -> AsyncIterator[House]:
-    url = database_url("opportunities", prepared(SERVICE))
+    url = database_url("opportunities", scene)
     known, contacts = callers(), Contacts()
+    known.add("boss", "manager", "rep", member_id=UUID(SELLERS["boss"]))
+    for name in ("seller", "teammate", "stranger"):
+        known.add(name, "rep", member_id=UUID(SELLERS[name]))
     statements: list[str] = []
     peers = AsyncClient(transport=ASGITransport(contacts))
     async with api_of(SERVICE, url, known, peers=peers, on_statement=statements.append) as client:
-        house = House(client, known, contacts, statements, url)
-        await house.hire("boss", "manager", "rep")
-        await house.hire("seller", manager="boss")
-        await house.hire("teammate")
-        await house.hire("stranger")
-        house.account = await house.open_account("seller", "teammate")
-        house.people = [await house.meet(name) for name in ("李雷", "韩梅梅", "林涛", "魏华")]
-        house.product = await house.sell("MG Special")
-        yield house
+        people = list(PEOPLE.values())
+        yield House(client, known, contacts, statements, url, dict(SELLERS), ACCOUNT, people)
