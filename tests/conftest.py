@@ -10,6 +10,9 @@ import pytest
 from deploy.local import topics
 from tests.servers import DESK, Databases, Desk, OwnServers, Servers, ServersAtDesk
 
+# A plugin, for a fixture imported into two conftests would be two fixtures, and bring up two stacks.
+pytest_plugins = ("tests.stack",)
+
 _servers = pytest.StashKey[OwnServers]()
 _desk = pytest.StashKey[Desk]()
 

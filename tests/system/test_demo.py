@@ -21,7 +21,7 @@ OPEN = [(case, deal) for case in CASES for deal in case.deals if deal.shows]
 
 
 def account_id(stack: RunningStack, name: str) -> str:
-    found = stack.get(EXECUTIVE, f"/v1/accounts?q={name}&fields=id,name")["items"]
+    found = stack.get(EXECUTIVE, f"/v1/accounts?q={name}")["items"]
     return next(each["id"] for each in found if each["name"] == name)
 
 

@@ -28,7 +28,7 @@ COLLEAGUES = (
 
 OWNERS = (
     "darcel.schlecht@example.com",
-    "mei-mei.johns@example.com",
+    "mei.mei.johns@example.com",
     "gladys.colclough@example.com",
     "marty.freudenburg@example.com",
     "jonathan.berthelot@example.com",
@@ -48,7 +48,7 @@ OWNERS = (
 
 DIARISTS = (
     "darcel.schlecht@example.com",
-    "mei-mei.johns@example.com",
+    "mei.mei.johns@example.com",
     "gladys.colclough@example.com",
     "versie.hillebrand@example.com",
     "corliss.cosme@example.com",

@@ -94,7 +94,7 @@ ZENCORPORATION = Case(
     account="Zencorporation",
     note="IDEAL, and a warning all the same: four friends are more than a map can hold in peace, and none of"
     " them knows that the others are for us.",
-    owner="mei-mei.johns@example.com",
+    owner="mei.mei.johns@example.com",
     region="华东",
     target_type="FIRST_TIME_TARGET",
     team=(("wang.min@example.com", "FINANCE"),),
