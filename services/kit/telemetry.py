@@ -233,8 +233,7 @@ class _FromLibraries(logging.Handler):
 
 def _stamp(process: str) -> structlog.typing.Processor:
     def stamp(_logger: object, level: str, event: EventDict) -> EventDict:
-        at = now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        stamped: dict[str, object] = {"at": at, "level": level, "process": process}
+        stamped: dict[str, object] = {"at": now(), "level": level, "process": process}
         request_id = _present.get()
         if request_id is not None:
             stamped["request_id"] = request_id
@@ -244,4 +243,4 @@ def _stamp(process: str) -> structlog.typing.Processor:
 
 
 def _rendered(_logger: object, _level: str, event: EventDict) -> bytes:
-    return orjson.dumps(event, default=repr)
+    return orjson.dumps(event, default=repr, option=orjson.OPT_UTC_Z)
