@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from services.kit.clock import now
 from services.kit.fields import MAX_MONEY
 from services.kit.profiles import Read
 
@@ -44,6 +45,14 @@ def day(text: str) -> date:
     except ValueError:
         pass
     raise ValueError("must be a day as in 2026-11-30")
+
+
+def past_day(text: str) -> date:
+    """A day that is not still to come, wherever on earth the organisation is."""
+    found = day(text)
+    if found > (now() + timedelta(hours=14)).date():
+        raise ValueError("must not lie in the future, for it says what was done")
+    return found
 
 
 def _words(most: int, text: str) -> str:

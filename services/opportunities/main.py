@@ -7,7 +7,9 @@ from services.kit.run import run
 from services.opportunities.events import PUBLIC
 from services.opportunities.handlers import HANDLERS
 from services.opportunities.overview.routes import routes as overview
+from services.opportunities.pipeline.imports import IMPORT as OPPORTUNITIES
 from services.opportunities.pipeline.routes import routes as pipeline
+from services.opportunities.products.imports import IMPORT as PRODUCTS
 from services.opportunities.products.routes import routes as products
 from services.opportunities.stakeholders.due import DueStandings
 from services.opportunities.stakeholders.routes import routes as stakeholders
@@ -23,6 +25,7 @@ SERVICE = Service(
     public=PUBLIC,
     handlers=HANDLERS,
     consumes=("contacts", "activities"),
+    imports=(PRODUCTS, OPPORTUNITIES),
     parts=(DueStandings,),
 )
 

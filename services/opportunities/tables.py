@@ -14,6 +14,8 @@ from sqlmodel import Field, SQLModel
 
 from services.kit.rows import Instant
 
+PATHS = {"external_ids": "jsonb_path_ops"}
+
 
 class Base(SQLModel, registry=registry()):
     """Tables of opportunities."""
@@ -30,7 +32,11 @@ class Kept(SQLModel):
 class Member(Base, Kept, table=True):
     """A copy of one of our people: who they are, and whom they report to."""
 
-    __table_args__ = (Index("member_email", text("lower(email)")), Index("member_manager", "manager_id"))
+    __table_args__ = (
+        Index("member_email", text("lower(email)")),
+        Index("member_manager", "manager_id"),
+        Index("member_source", "external_ids", postgresql_using="gin", postgresql_ops=PATHS),
+    )
 
     name: str = Field(sa_type=Text)
     email: str = Field(sa_type=Text)
@@ -42,6 +48,8 @@ class Member(Base, Kept, table=True):
 
 class Account(Base, Kept, table=True):
     """A copy of an account: its owner and team decide who sees its deals."""
+
+    __table_args__ = (Index("account_source", "external_ids", postgresql_using="gin", postgresql_ops=PATHS),)
 
     name: str = Field(sa_type=Text)
     owner_id: UUID | None = None

@@ -4,11 +4,13 @@ from uuid import UUID
 
 from fastapi import Request, Response
 
-from services.kit import listing, lookup
+from services.kit import imports, listing, lookup
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
 from services.kit.conditional import IfMatch
+from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 from services.opportunities.pipeline import queries, service
+from services.opportunities.pipeline.imports import IMPORT
 from services.opportunities.pipeline.queries import OPPORTUNITIES, SUMMARY_PARAMETERS
 from services.opportunities.pipeline.schemas import (
     MoveList,
@@ -52,6 +54,26 @@ async def get_summary(request: Request, call: CallDep, tx: Reading) -> Response:
 async def look_up_opportunities(body: LookupRequest, call: CallDep, tx: Reading) -> Response:
     """Those of these deals that the caller sees."""
     return json_text(await lookup.find(tx, OPPORTUNITIES, body, call.viewer))
+
+
+@routes.post(
+    "/opportunities/imports", status_code=202, response_model=ImportRead, openapi_extra=imports.UPLOAD
+)
+async def import_opportunities(request: Request, call: CallDep) -> Response:
+    """Queues the import of a file of deals; administrators only."""
+    return await imports.begin(request, call, IMPORT)
+
+
+@routes.get("/opportunities/imports/{id}", response_model=ImportRead)
+async def get_opportunity_import(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """How far an import is, and what has become of its rows."""
+    return json_text(await imports.show(tx, call, IMPORT, id))
+
+
+@routes.get("/opportunities/imports/{id}/report", response_model=ImportReport, openapi_extra=imports.REPORT)
+async def get_opportunity_import_report(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+    """The rows of an import that were refused or mended."""
+    return json_text(await imports.report(tx, call, IMPORT, id, request))
 
 
 @routes.get("/opportunities/{id}", response_model=OpportunityRead)

@@ -4,9 +4,11 @@ from uuid import UUID
 
 from fastapi import Request, Response
 
-from services.kit import journal, listing, lookup
+from services.kit import imports, journal, listing, lookup
 from services.kit.app import CallDep, Reading, json_text, router, shown
+from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
+from services.opportunities.products.imports import IMPORT
 from services.opportunities.products.queries import EVERYBODY, PRODUCT, PRODUCTS
 from services.opportunities.products.schemas import ProductFound, ProductList, ProductRead
 
@@ -24,6 +26,24 @@ async def list_products(request: Request, call: CallDep, tx: Reading) -> Respons
 async def look_up_products(body: LookupRequest, call: CallDep, tx: Reading) -> Response:
     """The products with these ids."""
     return json_text(await lookup.find(tx, PRODUCTS, body, call.viewer))
+
+
+@routes.post("/products/imports", status_code=202, response_model=ImportRead, openapi_extra=imports.UPLOAD)
+async def import_products(request: Request, call: CallDep) -> Response:
+    """Queues the import of a file of products; administrators only."""
+    return await imports.begin(request, call, IMPORT)
+
+
+@routes.get("/products/imports/{id}", response_model=ImportRead)
+async def get_product_import(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """How far an import is, and what has become of its rows."""
+    return json_text(await imports.show(tx, call, IMPORT, id))
+
+
+@routes.get("/products/imports/{id}/report", response_model=ImportReport, openapi_extra=imports.REPORT)
+async def get_product_import_report(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+    """The rows of an import that were refused or mended."""
+    return json_text(await imports.report(tx, call, IMPORT, id, request))
 
 
 @routes.get("/products/{id}", response_model=ProductRead)

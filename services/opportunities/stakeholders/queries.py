@@ -123,7 +123,7 @@ _MANY: LiteralString = (
     + """, '[]'::jsonb, true, true, '{}'::uuid[], deal_map(r.id, '{}', %(since)s::timestamptz) /* sight */
 FROM (
   SELECT r.* FROM opportunity r
-  WHERE r.id = ANY (%(ids)s::uuid[]) AND r.status = 'OPEN' AND r.deleted_at IS NULL
+  WHERE r.id = ANY (%(ids)s::uuid[]) AND (r.status = 'OPEN' OR %(closed)s::boolean) AND r.deleted_at IS NULL
   ORDER BY r.id FOR NO KEY UPDATE OF r
 ) r ORDER BY r.id"""
 )
@@ -164,7 +164,17 @@ async def read_deal(session: Session, call: Call, id: UUID, policy: Policy) -> M
 
 async def lock_open_deals(session: Session, ids: Collection[UUID], policy: Policy) -> list[Mapped]:
     """Those of the deals that are open, locked in the order of their ids, with their maps. One statement."""
-    cursor = await session.execute(_MANY, {"ids": list(ids), "since": _since(policy)})
+    return await _many(session, ids, policy, closed=False)
+
+
+async def lock_deals(session: Session, ids: Collection[UUID], policy: Policy) -> list[Mapped]:
+    """The deals, closed ones among them, locked in the order of their ids, with their maps. One statement."""
+    return await _many(session, ids, policy, closed=True)
+
+
+async def _many(session: Session, ids: Collection[UUID], policy: Policy, *, closed: bool) -> list[Mapped]:
+    given = {"ids": list(ids), "since": _since(policy), "closed": closed}
+    cursor = await session.execute(_MANY, given)
     return [_mapped(row) for row in await cursor.fetchall()]
 
 

@@ -4,7 +4,7 @@ A standing that says what is true already is left alone: no version, no event.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, tzinfo
 from typing import Any, cast
 from uuid import UUID
@@ -57,9 +57,46 @@ def newborn(id: UUID, partition_key: UUID, policy: Policy, timezone: tzinfo) -> 
     return sets.along(STANDING, [Put(id, partition_key, values, "created")])
 
 
+@dataclass(frozen=True, slots=True)
+class Newborn:
+    """A deal that is born without a map, at the place where its import found it."""
+
+    id: UUID
+    partition_key: UUID
+    stage: Stage
+    status: Status
+
+
+async def bear(
+    session: Session, deals: Iterable[Newborn], policy: Policy, timezone: tzinfo, cause: Cause
+) -> None:
+    """Writes the standings of new deals, in the transaction of their birth."""
+    places: dict[tuple[Stage, Status], Mapping[str, Any]] = {}
+    puts: list[Put] = []
+    for deal in deals:
+        place = (deal.stage, deal.status)
+        if place not in places:
+            places[place] = _values(deal.stage, deal.status, (), (), policy, timezone)
+        puts.append(Put(deal.id, deal.partition_key, places[place], "created"))
+    await sets.put(session, STANDING, puts, cause)
+
+
+async def follow(
+    session: Session, ids: Collection[UUID], policy: Policy, timezone: tzinfo, cause: Cause
+) -> None:
+    """Brings the standings of deals that were moved up to date, open and closed ones, in the move's transaction."""
+    await _derive(session, await queries.lock_deals(session, ids, policy), policy, timezone, cause)
+
+
 async def refresh(session: Session, ids: Collection[UUID], policy: Policy, timezone: tzinfo) -> None:
     """Brings the standings of those of the deals that are open up to date, in a transaction: locks the deals."""
     deals = await queries.lock_open_deals(session, ids, policy) if ids else []
+    await _derive(session, deals, policy, timezone, DERIVED)
+
+
+async def _derive(
+    session: Session, deals: Iterable[Mapped], policy: Policy, timezone: tzinfo, cause: Cause
+) -> None:
     puts = [
         put
         for deal in deals
@@ -67,7 +104,7 @@ async def refresh(session: Session, ids: Collection[UUID], policy: Policy, timez
             deal, _values(deal.stage, deal.status, deal.living.values(), deal.links, policy, timezone)
         )
     ]
-    await sets.put(session, STANDING, puts, DERIVED)
+    await sets.put(session, STANDING, puts, cause)
 
 
 def _values(

@@ -25,6 +25,14 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index(
+        "account_source",
+        "account",
+        ["external_ids"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"external_ids": "jsonb_path_ops"},
+    )
     op.create_table(
         "contact",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -81,6 +89,14 @@ def upgrade() -> None:
     )
     op.create_index("member_email", "member", [sa.literal_column("lower(email)")], unique=False)
     op.create_index("member_manager", "member", ["manager_id"], unique=False)
+    op.create_index(
+        "member_source",
+        "member",
+        ["external_ids"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"external_ids": "jsonb_path_ops"},
+    )
     op.create_table(
         "opportunity_standing",
         sa.Column("id", sa.Uuid(), nullable=False),
