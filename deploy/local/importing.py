@@ -29,7 +29,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
 COUNTS = ("read", "created", "updated", "unchanged", "refused")
 _FINISHED = frozenset({"DONE", "FAILED"})
 _AWAY = frozenset({502, 503, 504})
-_REPORT_LINES = 20
+_REPORT_LINES = 5
 _PATIENCE = 60.0
 _PAUSE = 0.5
 

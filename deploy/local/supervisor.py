@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -86,21 +86,15 @@ class Supervisor:
             self._kill_everything()
         self.ending.set()
 
-    async def start(self, charge: Charge) -> None:
-        """Start `charge` and wait until it is ready.
+    async def start(self, *charges: Charge) -> None:
+        """Start `charges` at once and wait until all are ready.
 
-        Raises a StackProblem with the end of its log when it ends first, or is not ready in time.
+        Raises a StackProblem with the end of its log for the first that ends before, or is not ready in time.
         """
-        kept = self._kept[charge.program.name] = self._spawn(charge)
+        for charge in charges:
+            self._kept[charge.program.name] = self._spawn(charge)
         self._record()
-        deadline = kept.started + charge.patience
-        while not await charge.ready():
-            if kept.child.poll() is not None:
-                raise StackProblem(self._why(charge.program, f"ended with code {kept.child.returncode}"))
-            if time.monotonic() > deadline:
-                raise StackProblem(self._why(charge.program, f"was not ready after {charge.patience:.0f} s"))
-            await asyncio.sleep(_LOOK_EVERY)
-        kept.ready = True
+        await asyncio.gather(*(self._until_ready(self._kept[charge.program.name]) for charge in charges))
 
     async def run(self, program: Program, *, visible: bool = False) -> int:
         """Run `program` to its end and return its exit code; `visible` lets it write to our own output."""
@@ -144,6 +138,17 @@ class Supervisor:
         for _, members in groupby(stages, key=lambda kept: kept.charge.stage):
             await asyncio.gather(*(_end(kept.charge.program, kept.child) for kept in members))
         self._home.forget()
+
+    async def _until_ready(self, kept: _Kept) -> None:
+        charge = kept.charge
+        deadline = kept.started + charge.patience
+        while not await charge.ready():
+            if kept.child.poll() is not None:
+                raise StackProblem(self._why(charge.program, f"ended with code {kept.child.returncode}"))
+            if time.monotonic() > deadline:
+                raise StackProblem(self._why(charge.program, f"was not ready after {charge.patience:.0f} s"))
+            await asyncio.sleep(_LOOK_EVERY)
+        kept.ready = True
 
     async def _unless_ending(self, work: Coroutine[None, None, None]) -> None:
         working = asyncio.create_task(work)
@@ -257,8 +262,3 @@ async def _end(program: Program, child: subprocess.Popen[bytes]) -> None:
             await asyncio.wait_for(_exit_of(child), program.grace)
     launch.kill_group(child.pid)
     await _exit_of(child)
-
-
-async def start_all(supervisor: Supervisor, charges: Sequence[Charge]) -> None:
-    """Start `charges` at once and wait until all are ready; the first that cannot ends the waiting."""
-    await asyncio.gather(*(supervisor.start(charge) for charge in charges))

@@ -22,7 +22,7 @@ from deploy.local.problems import StackProblem, one_sentence
 from deploy.local.screen import final_screen
 from deploy.local.stack import STORES, Stack, exists
 from deploy.local.steps import Steps
-from deploy.local.supervisor import Charge, Supervisor, last_words, start_all
+from deploy.local.supervisor import Charge, Supervisor, last_words
 
 
 def run(stack: Stack, console: Console, *, demo: bool) -> None:
@@ -77,7 +77,7 @@ class _Up:
         await asyncio.gather(self._databases(), self._topics())
         with self._steps.step("Services, workers, gateway"):
             async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
-                await start_all(self._supervisor, self._stack.charges(client))
+                await self._supervisor.start(*self._stack.charges(client))
 
     async def _databases(self) -> None:
         if self._stack.owns_postgres:

@@ -14,7 +14,7 @@ from deploy.local.home import Home
 from deploy.local.launch import Program, listens
 from deploy.local.leftovers import end_leftovers
 from deploy.local.problems import StackProblem
-from deploy.local.supervisor import Charge, Supervisor, start_all
+from deploy.local.supervisor import Charge, Supervisor
 
 CHILD = """
 import os, signal, socket, subprocess, sys, time
@@ -62,7 +62,7 @@ async def stand(home: Home, ports: list[int]) -> None:
         first, *others = ports
         charges = [charge("first", first, "with-child")]
         charges += [charge(f"other-{port}", port, stage=1) for port in others]
-        await start_all(supervisor, charges)
+        await supervisor.start(*charges)
         supervisor.serving()
         await watching
 
