@@ -17,7 +17,7 @@ from deploy.local.identity import Identity
 from deploy.local.launch import free_ports, kill_group
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 class RunningStack:
