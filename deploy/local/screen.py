@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from typing import Any
 
 import httpx
 from rich.console import Console, Group
@@ -9,6 +10,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from deploy.local.demo import highlights
 from deploy.local.problems import StackProblem
 from deploy.local.stack import SERVICES, Stack
 from deploy.local.tokens import fetch_token
@@ -17,6 +19,7 @@ SELLER = "darcel.schlecht@example.com"
 PEOPLE = (
     (SELLER, "sells; sees what is theirs and their accounts'"),
     ("melvin.marxen@example.com", "manages sellers, that one among them; sees what they see"),
+    ("carl.lin@example.com", "sells in another team; to them Acme Corporation does not exist"),
     ("executive@example.com", "sees everything"),
     ("marketing@example.com", "sees everything, edits what is theirs"),
     ("reporting@example.com", "reads everything"),
@@ -27,7 +30,7 @@ PEOPLE = (
 def final_screen(console: Console, stack: Stack, *, demo: bool) -> None:
     """Show it. Asks the gateway for an account, so that the pasted commands answer with something."""
     people = PEOPLE if demo else PEOPLE[-1:]
-    box = Group(_places(stack), "", _people(people))
+    box = Group(_places(stack), "", _people(people), *(("", _worth_opening()) if demo else ()))
     panel = Panel(
         box, title="Foothold is up", subtitle="Ctrl-C or `foothold down` ends it", border_style="green"
     )
@@ -58,6 +61,13 @@ def _people(people: Sequence[tuple[str, str]]) -> Table:
     return table
 
 
+def _worth_opening() -> Table:
+    table = Table.grid(padding=(0, 2))
+    for each in highlights():
+        table.add_row(f"[bold]{escape(each.account)}[/]", escape(each.note))
+    return table
+
+
 def _commands(stack: Stack) -> list[str]:
     gateway = stack.url("gateway")
     account = _some_account(stack) or "ACCOUNT_ID"
@@ -78,11 +88,17 @@ def _foothold(stack: Stack) -> str:
 
 
 def _some_account(stack: Stack) -> str | None:
-    """The id of an account that the demo's seller sees; None where there is none to be had."""
+    """The id of the account to show first, or of any that the demo's seller sees; None where there is none."""
     try:
         headers = {"Authorization": f"Bearer {fetch_token(stack.issuer, SELLER)}"}
-        url = f"{stack.url('gateway')}/v1/accounts?limit=1"
-        answer = httpx.get(url, headers=headers, timeout=5, trust_env=False).raise_for_status()
-        return str(answer.json()["items"][0]["id"])
+        with httpx.Client(
+            base_url=stack.url("gateway"), headers=headers, timeout=5, trust_env=False
+        ) as client:
+            found = _accounts(client, name=highlights()[0].account) or _accounts(client)
+        return str(found[0]["id"])
     except (StackProblem, httpx.HTTPError, ValueError, LookupError):
         return None
+
+
+def _accounts(client: httpx.Client, **filters: str) -> list[dict[str, Any]]:
+    return client.get("/v1/accounts", params={"limit": "1"} | filters).raise_for_status().json()["items"]
