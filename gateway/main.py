@@ -77,10 +77,8 @@ def _shared_with(origins: tuple[str, ...], app: ASGIApp) -> ASGIApp:
 def _pages(upstreams: Upstreams, verifier: Verifier) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        upstreams.open()
-        async with verifier:
+        async with verifier, upstreams:
             yield
-        await upstreams.close()
 
     app = FastAPI(
         title=TITLE,

@@ -6,6 +6,7 @@ Paths are the same here and there, so forwarding is a table.
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Self
 
 from services.kit.clients import (
     TROUBLES,
@@ -39,7 +40,7 @@ class Answer:
 
 
 class Upstreams:
-    """Calls services over connections that are kept. Opened and closed inside the running loop."""
+    """Calls services over connections that are made as they are needed, and kept. Use it as a context."""
 
     def __init__(self, settings: Settings, *, session: Callable[[], ClientSession] = open_session) -> None:
         self._bases = {
@@ -50,12 +51,11 @@ class Upstreams:
         self._open_session = session
         self._session: ClientSession | None = None
 
-    def open(self) -> None:
-        """Makes the session; connections are made as they are needed."""
+    async def __aenter__(self) -> Self:
         self._session = self._open_session()
+        return self
 
-    async def close(self) -> None:
-        """Closes every connection."""
+    async def __aexit__(self, *_: object) -> None:
         if self._session is not None:
             await self._session.close()
 
@@ -73,7 +73,7 @@ class Upstreams:
 
         `target` is a path and query as they came; whoever calls has judged them.
         """
-        assert self._session is not None, "open() comes first"
+        assert self._session is not None, "wants to be entered first"
         url = self._bases[service] + target
         return call(self._session, method, url, headers=headers, body=body, waits=waits)
 

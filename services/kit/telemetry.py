@@ -224,6 +224,8 @@ def configure_logging(level: str, *, process: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=threshold, handlers=[_FromLibraries()], force=True)
+    # It writes down the address of every call, and addresses hold what people search for.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class _FromLibraries(logging.Handler):

@@ -239,15 +239,14 @@ async def test_a_document_outlives_its_service(described: Standing) -> None:
 @asynccontextmanager
 async def kept(stand: Standing) -> AsyncGenerator[tuple[Callable[[], Awaitable[dict[str, Any]]], Clock]]:
     """The merged document as it is now, and the clock that says when it is too old."""
-    upstreams, clock = Upstreams(stand.settings), Clock()
-    upstreams.open()
-    documents = Documents(upstreams, OWN, clock=clock)
+    async with Upstreams(stand.settings) as upstreams:
+        clock = Clock()
+        documents = Documents(upstreams, OWN, clock=clock)
 
-    async def whole() -> dict[str, Any]:
-        return json.loads(await documents.document())
+        async def whole() -> dict[str, Any]:
+            return json.loads(await documents.document())
 
-    yield whole, clock
-    await upstreams.close()
+        yield whole, clock
 
 
 async def test_the_documentation_needs_no_network(stand: Standing) -> None:
