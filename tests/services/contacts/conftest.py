@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from services.contacts.main import SERVICE
 
+from services.contacts.main import SERVICE
 from services.kit.clients import AsyncClient
 from services.kit.testing import Callers, api_of, as_, callers, prepared
 from tests.conftest import DatabaseUrl
