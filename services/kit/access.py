@@ -5,14 +5,23 @@ and want the parameter `viewer`, the viewer's member id or null. Each carries th
 every executed statement that reads a visible table to it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import LiteralString
 
-from services.kit.identity import Viewer
+from services.kit.identity import SEES_ALL, Viewer
 from services.kit.problems import Forbidden
 
 WRITERS = frozenset({"rep", "manager", "admin", "service"})
-FEW_ACCOUNTS: LiteralString = "200"
+# From so few accounts or people a list is found by walking from each of them; from more, by walking the list.
+FEW: LiteralString = "200"
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way from a viewer to rows `r`: the table `s` where it starts, and what joins a row to it."""
+
+    start: LiteralString
+    joins: LiteralString
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class Sight:
 
     def visible(self, viewer: Viewer) -> LiteralString:
         """The predicate: cheap checks a row, for reading one row or walking a list's own index."""
-        if viewer.sees_all and not self.private:
+        if self.everything(viewer):
             return "/* sight */ true"
         checks: list[LiteralString] = []
         if self.account:
@@ -38,24 +47,27 @@ class Sight:
             checks.append(below(self.owner))
         return "/* sight */ (" + " OR ".join(checks) + ")"
 
-    def reach(self, relation: LiteralString) -> LiteralString:
-        """The ids of all that the viewer sees in `relation`, found from the side of a viewer of few accounts."""
-        ways: list[LiteralString] = []
+    def everything(self, viewer: Viewer) -> bool:
+        """Whether a role of the viewer shows every row."""
+        return viewer.sees_all and not self.private
+
+    def ways(self) -> list[Way]:
+        """How a viewer comes to rows: from the accounts in view, from the people below."""
+        ways: list[Way] = []
         if self.account:
-            ways.append(
-                "SELECT r.id FROM account_view v JOIN "
-                + relation
-                + " r ON "
-                + self.account
-                + " = v.account_id"
-                " WHERE v.viewer_id = %(viewer)s::uuid"
-            )
+            ways.append(Way("account_view", "s.account_id = " + self.account))
         if self.owner:
-            ways.append(
-                "SELECT r.id FROM person_up u JOIN " + relation + " r ON " + self.owner + " = u.member_id"
-                " WHERE u.viewer_id = %(viewer)s::uuid"
-            )
-        return "/* sight */ " + " UNION ".join(ways)
+            ways.append(Way("person_up", "s.member_id = " + self.owner))
+        return ways
+
+    def reach(self, relation: LiteralString) -> LiteralString:
+        """The ids of all that the viewer sees in `relation`, found from the viewer's side."""
+        parts: list[LiteralString] = [
+            "SELECT r.id FROM " + way.start + " s JOIN " + relation + " r ON " + way.joins
+            + " WHERE s.viewer_id = %(viewer)s::uuid"
+            for way in self.ways()
+        ]  # fmt: skip
+        return "/* sight */ " + " UNION ".join(parts)
 
 
 def below(member: LiteralString) -> LiteralString:
@@ -67,11 +79,16 @@ def below(member: LiteralString) -> LiteralString:
     )
 
 
-def may_edit(viewer: Viewer, owner: LiteralString) -> LiteralString:
-    """Whoever sees may edit, but executives, marketing and reporting only what they own: SQL over row `r`."""
-    if viewer.roles & WRITERS:
+def may_edit(viewer: Viewer, owner: LiteralString, sight: Sight | None = None) -> LiteralString:
+    """Whoever sees may edit, but executives, marketing and reporting only what they own: SQL over row `r`.
+
+    Whoever sells besides edits what sellers see: through `sight`, or what belongs to their people.
+    """
+    if not viewer.roles & WRITERS:
+        return "coalesce(" + owner + " = %(viewer)s::uuid, false)"
+    if viewer.is_admin or not viewer.sees_all:
         return "true"
-    return "coalesce(" + owner + " = %(viewer)s::uuid, false)"
+    return (sight or Sight(owner=owner)).visible(replace(viewer, roles=viewer.roles - SEES_ALL))
 
 
 def may_hand_over(viewer: Viewer, owner: LiteralString) -> LiteralString:

@@ -18,9 +18,10 @@ RETURN (
 );
 
 -- The journal: outbox, history and change feed. One row = one event = one version.
+-- The clock is read after the row's lock is held: the times of a row's versions never run backwards.
 CREATE TABLE journal (
   id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1),
-  recorded_at timestamptz NOT NULL DEFAULT now(),
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   event_id uuid NOT NULL DEFAULT uuidv7(),
   type text NOT NULL,
   aggregate text NOT NULL,
@@ -40,7 +41,8 @@ CREATE TABLE journal (
 CREATE INDEX journal_aggregate ON journal (aggregate_id, version);
 CREATE TABLE journal_rest PARTITION OF journal DEFAULT;
 
--- Makes the partition of the month that contains the moment, unless it is there.
+-- Makes the partition of the month that contains the moment, unless it is there. Rows of that month which nobody had
+-- made a partition for move there. It is attached, not created in place: writers go on meanwhile.
 CREATE FUNCTION journal_month(moment timestamptz) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -48,8 +50,13 @@ DECLARE
   after timestamptz := (date_trunc('month', moment AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC';
   name text := 'journal_' || to_char(moment AT TIME ZONE 'UTC', '"y"YYYY"m"MM');
 BEGIN
+  PERFORM pg_advisory_xact_lock(7105, 0);
   IF to_regclass(name) IS NULL THEN
-    EXECUTE format('CREATE TABLE %I PARTITION OF journal FOR VALUES FROM (%L) TO (%L)', name, first, after);
+    EXECUTE format('CREATE TABLE %I (LIKE journal INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
+    LOCK TABLE journal_rest IN ACCESS EXCLUSIVE MODE;
+    EXECUTE format('WITH moved AS (DELETE FROM journal_rest WHERE recorded_at >= %L AND recorded_at < %L RETURNING *)
+      INSERT INTO %I SELECT * FROM moved', first, after, name);
+    EXECUTE format('ALTER TABLE journal ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name, first, after);
   END IF;
   RETURN name;
 END $$;
@@ -175,34 +182,53 @@ CREATE TRIGGER seats_added AFTER INSERT ON account_seat
 CREATE TRIGGER seats_removed AFTER DELETE ON account_seat
   REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION seats_removed();
 
--- Recomputes the closure of the members below the moved ones, and what they see.
+-- Recomputes the closure of the members below the moved ones, and what the people above them see.
+-- Everybody is in it once, however the line loops: what is reached already is not walked again.
 CREATE FUNCTION line_moved(moved uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   touched uuid[];
+  gained_viewers uuid[]; gained_members uuid[];
+  lost_viewers uuid[]; lost_members uuid[];
 BEGIN
   PERFORM pg_advisory_xact_lock(sight_line(), 0);
   WITH RECURSIVE below(id) AS (
     SELECT unnest(moved) UNION SELECT m.id FROM member m JOIN below b ON m.manager_id = b.id
   ) SELECT array_agg(id) INTO touched FROM below;
-  CREATE TEMPORARY TABLE line_now ON COMMIT DROP AS
-    WITH RECURSIVE up(member_id, viewer_id) AS (
-      SELECT m.id, m.id FROM member m WHERE m.id = ANY (touched)
-      UNION SELECT up.member_id, m.manager_id FROM up JOIN member m ON m.id = up.viewer_id WHERE m.manager_id IS NOT NULL
-    ) SELECT viewer_id, member_id FROM up;
-  CREATE TEMPORARY TABLE line_gone ON COMMIT DROP AS
-    SELECT viewer_id, member_id FROM person_up WHERE member_id = ANY (touched) EXCEPT SELECT viewer_id, member_id FROM line_now;
-  DELETE FROM person_up p USING line_gone g WHERE p.viewer_id = g.viewer_id AND p.member_id = g.member_id;
-  INSERT INTO person_up SELECT viewer_id, member_id FROM line_now ON CONFLICT DO NOTHING;
-  DELETE FROM account_view v
-    USING (SELECT DISTINCT g.viewer_id, s.account_id FROM line_gone g JOIN account_seat s ON s.member_id = g.member_id) lost
-    WHERE v.viewer_id = lost.viewer_id AND v.account_id = lost.account_id
-      AND NOT EXISTS (SELECT FROM account_seat s JOIN person_up up ON up.member_id = s.member_id
-                      WHERE s.account_id = lost.account_id AND up.viewer_id = lost.viewer_id);
-  INSERT INTO account_view (viewer_id, account_id)
-    SELECT DISTINCT n.viewer_id, s.account_id FROM line_now n JOIN account_seat s ON s.member_id = n.member_id
-    ON CONFLICT DO NOTHING;
-  DROP TABLE line_now;
-  DROP TABLE line_gone;
+
+  WITH RECURSIVE up(member_id, viewer_id) AS (
+    SELECT m.id, m.id FROM member m WHERE m.id = ANY (touched)
+    UNION SELECT up.member_id, m.manager_id FROM up JOIN member m ON m.id = up.viewer_id WHERE m.manager_id IS NOT NULL
+  ), held AS (
+    SELECT member_id, viewer_id FROM person_up WHERE member_id = ANY (touched)
+  ), gained AS (
+    SELECT viewer_id, member_id FROM up EXCEPT SELECT viewer_id, member_id FROM held
+  ), lost AS (
+    SELECT viewer_id, member_id FROM held EXCEPT SELECT viewer_id, member_id FROM up
+  )
+  SELECT (SELECT array_agg(viewer_id ORDER BY viewer_id, member_id) FROM gained),
+         (SELECT array_agg(member_id ORDER BY viewer_id, member_id) FROM gained),
+         (SELECT array_agg(viewer_id ORDER BY viewer_id, member_id) FROM lost),
+         (SELECT array_agg(member_id ORDER BY viewer_id, member_id) FROM lost)
+    INTO gained_viewers, gained_members, lost_viewers, lost_members;
+
+  IF gained_viewers IS NOT NULL THEN
+    INSERT INTO person_up (viewer_id, member_id) SELECT * FROM unnest(gained_viewers, gained_members);
+    INSERT INTO account_view (viewer_id, account_id)
+      SELECT DISTINCT g.viewer_id, s.account_id
+      FROM unnest(gained_viewers, gained_members) AS g(viewer_id, member_id) JOIN account_seat s ON s.member_id = g.member_id
+      ON CONFLICT DO NOTHING;
+  END IF;
+  IF lost_viewers IS NOT NULL THEN
+    DELETE FROM person_up p USING unnest(lost_viewers, lost_members) AS l(viewer_id, member_id)
+      WHERE p.viewer_id = l.viewer_id AND p.member_id = l.member_id;
+    DELETE FROM account_view v
+      USING (SELECT DISTINCT l.viewer_id, s.account_id
+             FROM unnest(lost_viewers, lost_members) AS l(viewer_id, member_id)
+             JOIN account_seat s ON s.member_id = l.member_id) gone
+      WHERE v.viewer_id = gone.viewer_id AND v.account_id = gone.account_id
+        AND NOT EXISTS (SELECT FROM account_seat s JOIN person_up up ON up.member_id = s.member_id
+                        WHERE s.account_id = gone.account_id AND up.viewer_id = gone.viewer_id);
+  END IF;
 END $$;
 
 CREATE FUNCTION members_added() RETURNS trigger LANGUAGE plpgsql AS $$
