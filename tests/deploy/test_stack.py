@@ -14,10 +14,11 @@ import pytest
 
 from deploy.local.home import Home
 from deploy.local.identity import Identity
-from deploy.local.launch import free_ports, kill_group
+from deploy.local.launch import kill_group
+from tests.stack import free_base_port, on_the_stack
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.timeout(600)
+pytestmark = on_the_stack
 
 
 class RunningStack:
@@ -25,7 +26,7 @@ class RunningStack:
 
     def __init__(self, directory: Path) -> None:
         self.home = Home(directory)
-        (self.port,) = free_ports(1)
+        self.port = free_base_port()
         self.seen: set[Identity] = set()
 
     def foothold(self, *arguments: str) -> str:
@@ -81,6 +82,8 @@ def test_stack_serves_survives_a_kill_and_leaves_nothing(stack: RunningStack) ->
     os.kill(supervisor, 9)
     again = stack.up()
     assert "Ending what a killed stack left" in again
+    assert "Migrations" in said
+    assert "Migrations" not in again
     assert_everything_is_ready(stack)
 
     stack.foothold("down")
