@@ -1,0 +1,63 @@
+"""The README's tour, pasted line by line into bash, gives answers of the shape that the README shows."""
+
+import subprocess
+
+import pytest
+
+from deploy.local.stack import ROOT
+from tests.docs.readme import Step, tour
+from tests.docs.shapes import differences, documents, fits
+from tests.stack import RunningStack, on_the_stack
+
+pytestmark = on_the_stack
+
+TOUR = tour()
+_END = "@@ answered with"
+
+
+@pytest.fixture(scope="module")
+def answers(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What each step of the tour printed, all pasted into one shell."""
+    script = tmp_path_factory.mktemp("tour") / "tour.sh"
+    script.write_text(_pasted(TOUR))
+    ran = subprocess.run(
+        ["bash", str(script)], cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False
+    )
+    printed = ran.stdout.split(_END)[:-1]
+    assert len(printed) == len(TOUR), ran.stdout + ran.stderr
+    assert ran.stderr == ""
+    return printed
+
+
+def _pasted(steps: list[Step]) -> str:
+    return "".join("\n".join(step.lines) + f"\necho '{_END}'\n" for step in steps)
+
+
+@pytest.mark.parametrize("number", range(len(TOUR)), ids=[step.lines[-1][:60] for step in TOUR])
+def test_answer_has_the_shape_that_is_shown(answers: list[str], number: int) -> None:
+    shown, told = TOUR[number].answer, answers[number]
+    if shown.kind == "text":
+        assert fits(shown.text, told)
+    else:
+        assert list(differences(documents(shown.text), documents(told))) == []
+
+
+def test_tour_shows_what_a_newcomer_asks_for() -> None:
+    pasted = "\n".join(line for step in TOUR for line in step.lines)
+    for asked in (
+        "token",
+        "/v1/me",
+        "?q=",
+        "/view",
+        "/relationship",
+        "/evaluate",
+        "/activities",
+        "/stage",
+        "tail",
+    ):
+        assert asked in pasted
+
+
+def test_tour_needs_nothing_that_a_bare_machine_has_not() -> None:
+    words = {line.replace("$(", " ").split()[0] for step in TOUR for line in step.lines}
+    assert words <= {'PATH="$PWD/.venv/bin:$PATH"', "foothold", "export", "ACCOUNT=", "DEAL=", "NEW="}
