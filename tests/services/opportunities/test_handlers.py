@@ -194,7 +194,7 @@ async def test_links_fade_when_their_time_has_come(house: House) -> None:
 async def test_copies_are_kept_at_their_newest_and_decide_who_sees(house: House) -> None:
     deal = await house.deal()
     path = f"/v1/opportunities/{deal['id']}"
-    told = {
+    told: dict[str, Any] = {
         "id": house.account,
         "name": "云山",
         "owner_id": house.members["stranger"],
