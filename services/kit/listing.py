@@ -16,7 +16,7 @@ from uuid import UUID
 import orjson
 from psycopg import sql
 
-from services.kit.access import FEW_ACCOUNTS, Sight
+from services.kit.access import FEW, Sight, Way
 from services.kit.db import Session, literal
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
@@ -357,10 +357,17 @@ FROM (
 ) r""")
 _BRANCH = sql.SQL("""(SELECT r.*, {key} AS sort_key FROM {relation} r
     WHERE {where} ORDER BY {key} {direction}, r.id {direction} LIMIT %(limit)s + 1)""")
-_REACH = sql.SQL("""WITH reach AS MATERIALIZED (
-  SELECT count(*) <= {few} AS few
-  FROM (SELECT FROM account_view WHERE viewer_id = %(viewer)s::uuid LIMIT {few} + 1) probe
-) """)
+# From each account in view, and each person below, the first rows of the page; of them all, the first again.
+_FROM_EACH = sql.SQL("""(SELECT r.*, w.sort_key FROM (
+    SELECT w.id, w.sort_key FROM ({ways}) w
+    ORDER BY w.sort_key {direction}, w.id {direction} LIMIT %(limit)s + 1) w JOIN {relation} r ON r.id = w.id)""")
+_WAY = sql.SQL("""SELECT w.id, w.sort_key FROM {start} s CROSS JOIN LATERAL (
+      SELECT r.id, {key} AS sort_key FROM {relation} r
+      WHERE {joins} AND {where} ORDER BY {key} {direction}, r.id {direction} LIMIT %(limit)s + 1) w
+    WHERE s.viewer_id = %(viewer)s::uuid AND (SELECT few FROM reach)""")
+_REACH = sql.SQL("WITH reach AS MATERIALIZED (SELECT /* sight */ {probes} AS few) ")
+_PROBE = sql.SQL("""(SELECT count(*) <= {few} FROM (
+  SELECT FROM {start} s WHERE s.viewer_id = %(viewer)s::uuid LIMIT {few} + 1) probe)""")
 
 
 async def page(
@@ -394,7 +401,7 @@ def matching(listing: Listing, asked: Asked, viewer: Viewer) -> LiteralString:
     where = listing.where + "".join(" AND " + c for c in asked.conditions)
     if listing.sight is None:
         return where
-    if viewer.sees_all or asked.selective:
+    if listing.sight.everything(viewer) or asked.selective:
         return where + " AND " + listing.sight.visible(viewer)
     return where + " AND r.id IN (" + listing.sight.reach(listing.relation) + ")"
 
@@ -407,20 +414,22 @@ class _Shape:
     sort: str
     count: bool
     continued: bool
+    matching: LiteralString
     visible: LiteralString
-    walks_both_ways: bool
+    ways: tuple[Way, ...]
 
 
 def _shape(listing: Listing, asked: Asked, viewer: Viewer) -> _Shape:
     sight = listing.sight
-    both = sight is not None and sight.account is not None and not viewer.sees_all and not asked.selective
+    direct = sight is None or sight.everything(viewer) or asked.selective
     return _Shape(
         asked.conditions,
         asked.sort,
         asked.count,
         asked.after is not None,
+        matching(listing, asked, viewer),
         sight.visible(viewer) if sight else "true",
-        both,
+        () if direct or sight is None else tuple(sight.ways()),
     )
 
 
@@ -429,39 +438,45 @@ def _statement(listing: Listing, shape: _Shape) -> LiteralString:
     down = shape.sort.startswith("-")
     sort = listing.sorts[shape.sort.removeprefix("-")]
     direction = sql.SQL("DESC" if down else "ASC")
-    wide = _all_of(listing.where, *shape.conditions, shape.visible)
-    branches = _branches(listing, shape)
-    key: LiteralString = sort.down if down else sort.up
-    after = _after(key, sort.type, down=down) if shape.continued else "true"
-    rows = [
-        _BRANCH.format(
-            key=sql.SQL(key),
-            relation=sql.SQL(listing.relation),
-            where=sql.SQL(_all_of(branch, after)),
-            direction=direction,
-        )
-        for branch in branches
-    ]
-    total = sql.SQL("(SELECT count(*) FROM {} r WHERE {})").format(sql.SQL(listing.relation), sql.SQL(wide))
+    total = sql.SQL("(SELECT count(*) FROM {} r WHERE {})").format(
+        sql.SQL(listing.relation), sql.SQL(shape.matching)
+    )
     return literal(
         _PAGE.format(
-            reach=_REACH.format(few=sql.SQL(FEW_ACCOUNTS)) if shape.walks_both_ways else sql.SQL(""),
+            reach=_reach(shape.ways),
             json=sql.SQL(listing.shown) if listing.shown else listing.aggregate.json(),
             total=total if shape.count else sql.SQL("NULL::bigint"),
             direction=direction,
-            branches=sql.SQL(" UNION ALL ").join(rows),
+            branches=sql.SQL(" UNION ALL ").join(_branches(listing, shape, sort, down=down)),
         )
     )
 
 
-def _branches(listing: Listing, shape: _Shape) -> list[LiteralString]:
-    where = _all_of(listing.where, *shape.conditions)
-    if not shape.walks_both_ways or listing.sight is None:
-        return [_all_of(where, shape.visible)]
-    reached: LiteralString = "r.id IN (" + listing.sight.reach(listing.relation) + ")"
+def _reach(ways: tuple[Way, ...]) -> sql.Composable:
+    probes = [_PROBE.format(few=sql.SQL(FEW), start=sql.SQL(way.start)) for way in ways]
+    return _REACH.format(probes=sql.SQL(" AND ").join(probes)) if ways else sql.SQL("")
+
+
+def _branches(listing: Listing, shape: _Shape, sort: Sort, *, down: bool) -> list[sql.Composed]:
+    """The walk of the list's own index; where few ways lead to it, a walk of those, and one of the two is run."""
+    key: LiteralString = sort.down if down else sort.up
+    after = _after(key, sort.type, down=down) if shape.continued else "true"
+    where = _all_of(listing.where, *shape.conditions, after)
+    said = {
+        "key": sql.SQL(key),
+        "relation": sql.SQL(listing.relation),
+        "direction": sql.SQL("DESC" if down else "ASC"),
+    }
+    if not shape.ways:
+        return [_BRANCH.format(where=sql.SQL(_all_of(where, shape.visible)), **said)]
+    ways = [
+        _WAY.format(start=sql.SQL(way.start), joins=sql.SQL(way.joins), where=sql.SQL(where), **said)
+        for way in shape.ways
+    ]
+    wide = _all_of(where, shape.visible, "NOT (SELECT few FROM reach)")
     return [
-        _all_of(where, "(SELECT few FROM reach)", reached),
-        _all_of(where, shape.visible, "NOT (SELECT few FROM reach)"),
+        _FROM_EACH.format(ways=sql.SQL(" UNION ").join(ways), **said),
+        _BRANCH.format(where=sql.SQL(wide), **said),
     ]
 
 
