@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, Index, Integer, Text, Uuid, text
+from sqlalchemy import CheckConstraint, Computed, Integer, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
-from services.activities.tables import Base
+from services.activities.tables import Base, live
 from services.kit.rows import External, Instant, Row
 
 NOBODY = {"server_default": text("'[]'")}
@@ -22,26 +22,14 @@ class Activity(Base, External, Row, table=True):
     __tablename__ = "activity"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (
         CheckConstraint("minutes BETWEEN 1 AND 1440", name="activity__minutes__range"),
-        Index("activity_time", "starts_at", "id"),
-        Index("activity_account", "account_id", "starts_at", "id"),
-        Index(
-            "activity_opportunity",
-            "opportunity_id",
-            "starts_at",
-            "id",
-            postgresql_where=text("opportunity_id IS NOT NULL"),
-        ),
-        Index("activity_owner", "owner_id", "starts_at", "id"),
-        Index("activity_type", "type", "starts_at", "id"),
-        Index("activity_status", "status", "starts_at", "id"),
-        Index("activity_born", "created_at", "id"),
-        Index(
-            "activity_touch",
-            "account_id",
-            "started_at",
-            "id",
-            postgresql_where=text("status = 'DONE' AND two_way AND deleted_at IS NULL"),
-        ),
+        live("activity_time", "starts_at", "id"),
+        live("activity_account", "account_id", "starts_at", "id"),
+        live("activity_opportunity", "opportunity_id", "starts_at", "id", also="opportunity_id IS NOT NULL"),
+        live("activity_owner", "owner_id", "starts_at", "id"),
+        live("activity_type", "type", "starts_at", "id"),
+        live("activity_status", "status", "starts_at", "id"),
+        live("activity_born", "created_at", "id"),
+        live("activity_touch", "account_id", "started_at", "id", also="status = 'DONE' AND two_way"),
     )
 
     type: str = Field(sa_type=Text)

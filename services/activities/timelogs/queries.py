@@ -13,7 +13,7 @@ from services.kit.app import Call
 from services.kit.db import Session, one
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
-from services.kit.listing import DAY, IDENTIFIER, INSTANT, Filter, Listing, code, plain
+from services.kit.listing import DAY, IDENTIFIER, Filter, Listing, code, plain
 from services.kit.rows import STAMPS
 
 TIME_LOG = Aggregate(
@@ -40,9 +40,8 @@ TIME_LOGS = Listing(
         "activity_id": Filter("r.activity_id", IDENTIFIER, selective=True),
         "account_id": Filter("r.account_id", IDENTIFIER, selective=True),
         "robber": Filter("r.robber", code(Robber)),
-        "created_at": Filter("r.created_at", INSTANT),
     },
-    sorts={"spent_on": plain("r.spent_on", "date"), "created_at": plain("r.created_at", "timestamptz")},
+    sorts={"spent_on": plain("r.spent_on", "date")},
     default_sort="-spent_on",
 )
 

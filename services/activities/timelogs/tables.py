@@ -3,10 +3,10 @@
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, ForeignKeyConstraint, Index, Integer, Text, text
+from sqlalchemy import CheckConstraint, Date, ForeignKeyConstraint, Integer, Text
 from sqlmodel import Field
 
-from services.activities.tables import Base
+from services.activities.tables import Base, live
 from services.kit.rows import Row
 
 
@@ -17,26 +17,19 @@ class TimeLog(Base, Row, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["activity_id"], ["activity.id"], name="time_log__activity_id__unknown"),
         CheckConstraint("minutes BETWEEN 1 AND 1440", name="time_log__minutes__range"),
-        Index("time_log_day", "spent_on", "id"),
-        Index("time_log_member", "member_id", "spent_on", "id"),
-        Index(
+        live("time_log_day", "spent_on", "id"),
+        live("time_log_member", "member_id", "spent_on", "id"),
+        live(
             "time_log_account",
             "account_id",
             "spent_on",
             "id",
-            postgresql_include=["category", "minutes"],
-            postgresql_where=text("account_id IS NOT NULL"),
+            also="account_id IS NOT NULL",
+            include=("category", "minutes"),
         ),
-        Index(
-            "time_log_activity",
-            "activity_id",
-            "spent_on",
-            "id",
-            postgresql_where=text("activity_id IS NOT NULL"),
-        ),
-        Index("time_log_category", "category", "spent_on", "id"),
-        Index("time_log_robber", "robber", "spent_on", "id", postgresql_where=text("robber IS NOT NULL")),
-        Index("time_log_born", "created_at", "id"),
+        live("time_log_activity", "activity_id", "spent_on", "id", also="activity_id IS NOT NULL"),
+        live("time_log_category", "category", "spent_on", "id"),
+        live("time_log_robber", "robber", "spent_on", "id", also="robber IS NOT NULL"),
     )
 
     member_id: UUID

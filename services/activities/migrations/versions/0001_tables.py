@@ -66,18 +66,48 @@ def upgrade() -> None:
         sa.CheckConstraint("minutes BETWEEN 1 AND 1440", name="activity__minutes__range"),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("activity_account", "activity", ["account_id", "starts_at", "id"], unique=False)
-    op.create_index("activity_born", "activity", ["created_at", "id"], unique=False)
+    op.create_index(
+        "activity_account",
+        "activity",
+        ["account_id", "starts_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
+        "activity_born",
+        "activity",
+        ["created_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
     op.create_index(
         "activity_opportunity",
         "activity",
         ["opportunity_id", "starts_at", "id"],
         unique=False,
-        postgresql_where=sa.text("opportunity_id IS NOT NULL"),
+        postgresql_where=sa.text("opportunity_id IS NOT NULL AND deleted_at IS NULL"),
     )
-    op.create_index("activity_owner", "activity", ["owner_id", "starts_at", "id"], unique=False)
-    op.create_index("activity_status", "activity", ["status", "starts_at", "id"], unique=False)
-    op.create_index("activity_time", "activity", ["starts_at", "id"], unique=False)
+    op.create_index(
+        "activity_owner",
+        "activity",
+        ["owner_id", "starts_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
+        "activity_status",
+        "activity",
+        ["status", "starts_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
+        "activity_time",
+        "activity",
+        ["starts_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
     op.create_index(
         "activity_touch",
         "activity",
@@ -85,7 +115,13 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("status = 'DONE' AND two_way AND deleted_at IS NULL"),
     )
-    op.create_index("activity_type", "activity", ["type", "starts_at", "id"], unique=False)
+    op.create_index(
+        "activity_type",
+        "activity",
+        ["type", "starts_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
     op.create_table(
         "contact",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -148,26 +184,43 @@ def upgrade() -> None:
         "time_log",
         ["account_id", "spent_on", "id"],
         unique=False,
+        postgresql_where=sa.text("account_id IS NOT NULL AND deleted_at IS NULL"),
         postgresql_include=["category", "minutes"],
-        postgresql_where=sa.text("account_id IS NOT NULL"),
     )
     op.create_index(
         "time_log_activity",
         "time_log",
         ["activity_id", "spent_on", "id"],
         unique=False,
-        postgresql_where=sa.text("activity_id IS NOT NULL"),
+        postgresql_where=sa.text("activity_id IS NOT NULL AND deleted_at IS NULL"),
     )
-    op.create_index("time_log_born", "time_log", ["created_at", "id"], unique=False)
-    op.create_index("time_log_category", "time_log", ["category", "spent_on", "id"], unique=False)
-    op.create_index("time_log_day", "time_log", ["spent_on", "id"], unique=False)
-    op.create_index("time_log_member", "time_log", ["member_id", "spent_on", "id"], unique=False)
+    op.create_index(
+        "time_log_category",
+        "time_log",
+        ["category", "spent_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
+        "time_log_day",
+        "time_log",
+        ["spent_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
+        "time_log_member",
+        "time_log",
+        ["member_id", "spent_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
     op.create_index(
         "time_log_robber",
         "time_log",
         ["robber", "spent_on", "id"],
         unique=False,
-        postgresql_where=sa.text("robber IS NOT NULL"),
+        postgresql_where=sa.text("robber IS NOT NULL AND deleted_at IS NULL"),
     )
     op.execute("SELECT watch_members()")
     op.execute("SELECT watch_accounts()")
