@@ -106,7 +106,7 @@ class KafkaBroker:
         }
 
     def _format(self) -> None:
-        identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        identity = cluster_id(uuid.uuid4().bytes)
         arguments = ("format", "--cluster-id", identity, "--config", str(self._settings_file))
         done = subprocess.run(
             _java(*_cached(), "kafka.tools.StorageTool", *arguments),
@@ -121,6 +121,11 @@ class KafkaBroker:
             raise StackProblem(
                 f"Apache Kafka's storage could not be formatted: {lines[-1] if lines else 'it said nothing'}"
             )
+
+
+def cluster_id(random: bytes) -> str:
+    """A cluster's id from 16 random bytes. It begins with a letter: one with a dash would be read as an option."""
+    return base64.urlsafe_b64encode(bytes([random[0] & 0x7F]) + random[1:]).decode().rstrip("=")
 
 
 def equip(advance: Callable[[str], None] = lambda _said: None) -> None:

@@ -3,6 +3,7 @@
 import psycopg
 from kafka import KafkaConsumer, KafkaProducer
 
+from deploy.local.kafka import cluster_id
 from tests.conftest import DatabaseUrl, KafkaTopic
 
 
@@ -37,3 +38,8 @@ def test_topic_carries_a_record(kafka_bootstrap: str, kafka_topic: KafkaTopic) -
     consumer = KafkaConsumer(topic, bootstrap_servers=kafka_bootstrap, auto_offset_reset="earliest")
     assert next(consumer).value == b"told"
     consumer.close()
+
+
+def test_cluster_id_is_never_taken_for_an_option() -> None:
+    ids = [cluster_id(bytes([first]) + bytes(range(15))) for first in range(256)]
+    assert all(found[0].isalpha() and len(found) == 22 for found in ids)
