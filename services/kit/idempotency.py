@@ -5,8 +5,10 @@ A second request under the key loses on the key's uniqueness, is rolled back who
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import LiteralString
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,16 +18,21 @@ from services.kit.identity import Viewer
 from services.kit.problems import Conflict, Invalid, invalid
 
 CONSTRAINT = "idempotency_key_once"
-RETENTION = "24 hours"
+RETENTION: LiteralString = "24 hours"
+SWEPT_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True)
 class Key:
-    """A caller's key with the fingerprint (SHA-256) of the request that carries it."""
+    """A caller's key with the fingerprint (SHA-256) of the request that carries it.
+
+    `collection` is the path below which the request makes something, if it does.
+    """
 
     caller: str
     key: str
     fingerprint: bytes
+    collection: str | None = None
 
 
 async def key_of(request: Request, viewer: Viewer, *, body: bytes) -> Key | None:
@@ -35,13 +42,15 @@ async def key_of(request: Request, viewer: Viewer, *, body: bytes) -> Key | None
         return None
     if not 0 < len(text) <= 255 or not text.isascii() or not text.isprintable():
         raise invalid("Idempotency-Key", "key", "must be 1 to 255 visible ASCII characters")
-    told = "\n".join((request.method, request.url.path, request.url.query)).encode() + b"\n" + body
-    return Key(f"{viewer.issuer} {viewer.subject}", text, hashlib.sha256(told).digest())
+    path = request.url.path
+    told = "\n".join((request.method, path, request.url.query)).encode() + b"\n" + body
+    collection = path if request.method == "POST" else None
+    return Key(f"{viewer.issuer} {viewer.subject}", text, hashlib.sha256(told).digest(), collection)
 
 
 def with_body(key: Key, body: bytes) -> Key:
     """The key of a request whose body was read apart, as uploads are."""
-    return Key(key.caller, key.key, hashlib.sha256(key.fingerprint + body).digest())
+    return replace(key, fingerprint=hashlib.sha256(key.fingerprint + body).digest())
 
 
 async def keep(
@@ -81,6 +90,8 @@ async def stored_answer(db: Database, key: Key) -> Response | None:
     if bytes(fingerprint) != key.fingerprint:
         raise _other_request()
     headers = {"Idempotency-Replayed": "true"} | ({"ETag": etag(version)} if version else {})
+    if key.collection and status in (201, 202) and (made := orjson.loads(answer).get("id")):
+        headers["Location"] = f"{key.collection}/{made}"
     return Response(
         answer, status_code=status, media_type="application/json" if answer else None, headers=headers
     )
@@ -99,3 +110,19 @@ def still_running() -> Conflict:
     )
     problem.headers["Retry-After"] = "1"
     return problem
+
+
+async def sweep(db: Database) -> int:
+    """Deletes the answers that have been kept long enough, a few at a time; gives how many."""
+    swept, last = 0, SWEPT_AT_ONCE
+    while last == SWEPT_AT_ONCE:
+        async with db.connect() as session:
+            last = (await session.execute(_SWEEP, {"most": SWEPT_AT_ONCE})).rowcount
+        swept += last
+    return swept
+
+
+_SWEEP: LiteralString = f"""
+DELETE FROM idempotency_key WHERE (caller, key) IN (
+  SELECT caller, key FROM idempotency_key WHERE created_at < now() - interval '{RETENTION}'
+  LIMIT %(most)s FOR UPDATE SKIP LOCKED)"""

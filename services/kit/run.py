@@ -17,6 +17,7 @@ from services.kit.problems import Unavailable
 from services.kit.relay import Relay
 from services.kit.serving import DRAIN_SECONDS, serve
 from services.kit.settings import Settings
+from services.kit.sweeper import Sweeper
 from services.kit.telemetry import Telemetry, configure_logging
 
 log = structlog.get_logger()
@@ -67,6 +68,7 @@ def _parts(service: Service, settings: Settings, db: Database) -> list[Part]:
         parts.append(Consumer(service.name, settings, db, service.consumes, service.handlers))
     if service.imports:
         parts.append(Worker(db, [imports_work.kind(service.imports, settings)]))
+    parts.append(Sweeper(db))
     return parts + [make(settings, db) for make in service.parts]
 
 
