@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 
 from gateway.routes.documents import FRESH_FOR, RETRY_AFTER, Documents
-from gateway.upstreams import SERVICES, Upstreams
+from gateway.upstreams import OWNER_OF, SERVICES, Upstreams
 from gateway.views.openapi import merged
+from services.activities import main as activities
+from services.contacts import main as contacts
+from services.kit.app import create_api
+from services.kit.settings import Settings
+from services.opportunities import main as opportunities
 from tests.gateway.standing import Standing
 from tests.kit.issuing import Clock
 
@@ -172,6 +177,36 @@ def test_documents_are_left_as_they_were() -> None:
     before = json.dumps(given)
     merged(OWN, given)
     assert json.dumps(given) == before
+
+
+# The services themselves
+
+
+@pytest.fixture(scope="module")
+def real() -> dict[str, dict[str, Any]]:
+    """The documents of the real services. Nothing is connected to."""
+    settings = Settings.model_validate(
+        {f"{name}_database_url": "postgresql://nobody@127.0.0.1/none" for name in SERVICES}
+    )
+    described = (contacts.SERVICE, opportunities.SERVICE, activities.SERVICE)
+    return {service.name: create_api(service, settings).openapi() for service in described}
+
+
+def test_every_path_of_every_service_is_served(real: dict[str, dict[str, Any]]) -> None:
+    served = set(merged(OWN, real)["paths"])
+    views = {f"/v1/accounts/{{{name}}}/view" for name in ("id", "account_id")}
+    for document in real.values():
+        assert {path for path in document["paths"] if path.startswith("/v1/")} - views <= served
+
+
+def test_every_noun_of_the_table_is_there(real: dict[str, dict[str, Any]]) -> None:
+    nouns = {path.split("/")[2] for path in merged(OWN, real)["paths"] if path.startswith("/v1/")}
+    assert nouns == set(OWNER_OF)
+
+
+def test_every_part_of_the_view_is_described_by_its_service(real: dict[str, dict[str, Any]]) -> None:
+    view = merged(OWN, real)["components"]["schemas"]["AccountView"]["properties"]
+    assert not [key for key, schema in view.items() if {} in schema.get("anyOf", ())]
 
 
 # Served
