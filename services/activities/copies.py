@@ -36,6 +36,7 @@ class Member(Told):
     function: str
     manager_id: UUID | None
     active: bool
+    external_ids: dict[str, str]
 
 
 class Seat(BaseModel):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from services.activities.engagements.imports import IMPORT as ACTIVITIES
 from services.activities.engagements.routes import routes as engagements
 from services.activities.events import PUBLIC
 from services.activities.handlers import HANDLERS
@@ -21,6 +22,7 @@ SERVICE = Service(
     public=PUBLIC,
     handlers=HANDLERS,
     consumes=("contacts", "opportunities"),
+    imports=(ACTIVITIES,),
 )
 
 if __name__ == "__main__":

@@ -15,6 +15,12 @@ from sqlmodel import Field, SQLModel
 
 from services.kit.rows import Instant
 
+# Which row a source means by one of its ids.
+BY_SOURCE: dict[str, Any] = {
+    "postgresql_using": "gin",
+    "postgresql_ops": {"external_ids": "jsonb_path_ops"},
+}
+
 
 class Base(SQLModel, registry=registry()):
     """Tables of activities."""
@@ -41,17 +47,24 @@ class Kept(SQLModel):
 class Member(Base, Kept, table=True):
     """A copy of one of our people: who they are, and whom they report to."""
 
-    __table_args__ = (Index("member_email", text("lower(email)")), Index("member_manager", "manager_id"))
+    __table_args__ = (
+        Index("member_email", text("lower(email)")),
+        Index("member_manager", "manager_id"),
+        Index("member_source", "external_ids", **BY_SOURCE),
+    )
 
     name: str = Field(sa_type=Text)
     email: str = Field(sa_type=Text)
     function: str = Field(sa_type=Text)
     manager_id: UUID | None = None
     active: bool = Field(sa_type=Boolean)
+    external_ids: dict[str, str] = Field(default_factory=dict, sa_type=JSONB)
 
 
 class Account(Base, Kept, table=True):
     """A copy of an account: its owner and team decide who sees what was done there."""
+
+    __table_args__ = (Index("account_source", "external_ids", **BY_SOURCE),)
 
     name: str = Field(sa_type=Text)
     owner_id: UUID | None = None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -51,6 +51,19 @@ def past_day(text: str) -> date:
     """A day that is not still to come, wherever on earth the organisation is."""
     found = day(text)
     if found > (now() + timedelta(hours=14)).date():
+        raise ValueError("must not lie in the future, for it says what was done")
+    return found
+
+
+def past_instant(text: str) -> datetime:
+    """An instant with its offset that is not still to come."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None or not 1 < found.year < 9999:
+        raise ValueError("must be an instant as in 2026-11-30T08:00:00Z")
+    if found > now():
         raise ValueError("must not lie in the future, for it says what was done")
     return found
 

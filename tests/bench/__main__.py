@@ -227,7 +227,7 @@ IMPORTS = (
     ("products", "products.csv", "maven-crm"),
     ("accounts", "accounts.csv", "maven-crm"),
     ("opportunities", "sales_pipeline.csv", "maven-crm"),
-    ("activities", "activities.csv", "foothold"),
+    ("activities", "activities.csv", "maven-crm"),
 )
 
 

@@ -110,18 +110,7 @@ def _deals(size: Size, chance: random.Random, today: date) -> Rows:
 
 def _activities(size: Size, chance: random.Random, today: date) -> Rows:
     rows: Rows = [
-        (
-            "activity_id",
-            "sales_agent",
-            "account",
-            "opportunity_id",
-            "type",
-            "status",
-            "started_at",
-            "minutes",
-            "two_way",
-            "subject",
-        )
+        ("activity_id", "sales_agent", "account", "type", "started_at", "minutes", "two_way", "subject")
     ]
     noon = datetime(today.year, today.month, today.day, 12, tzinfo=UTC)
     for n in range(size.activities):
@@ -131,9 +120,7 @@ def _activities(size: Size, chance: random.Random, today: date) -> Rows:
                 f"A{n:07d}",
                 seller(n % size.sellers),
                 account(chance.randrange(size.accounts)),
-                "",
                 chance.choice(TYPES),
-                "DONE",
                 at.isoformat().replace("+00:00", "Z"),
                 chance.randrange(10, 180),
                 chance.choice(("true", "false")),

@@ -5,6 +5,7 @@ from uuid import UUID
 from fastapi import Request, Response
 
 from services.activities.engagements import service
+from services.activities.engagements.imports import IMPORT
 from services.activities.engagements.queries import ACTIVITIES
 from services.activities.engagements.schemas import (
     ActivityCreate,
@@ -13,9 +14,10 @@ from services.activities.engagements.schemas import (
     ActivityRead,
     ActivityUpdate,
 )
-from services.kit import listing, lookup
+from services.kit import imports, listing, lookup
 from services.kit.app import CallDep, Reading, Statement, json_text, router, shown
 from services.kit.conditional import IfMatch
+from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 
 routes = router("activities")
@@ -33,6 +35,24 @@ async def create_activity(body: ActivityCreate, call: CallDep, tx: Statement) ->
     """Plans an activity, or records one that is over."""
     row = await service.record_activity(tx, call, body)
     return shown(row, status=201, location=f"/v1/activities/{row.id}")
+
+
+@routes.post("/activities/imports", status_code=202, response_model=ImportRead, openapi_extra=imports.UPLOAD)
+async def import_activities(request: Request, call: CallDep) -> Response:
+    """Queues the import of a file of activities; administrators only."""
+    return await imports.begin(request, call, IMPORT)
+
+
+@routes.get("/activities/imports/{id}", response_model=ImportRead)
+async def get_activity_import(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """How far an import is, and what has become of its rows."""
+    return json_text(await imports.show(tx, call, IMPORT, id))
+
+
+@routes.get("/activities/imports/{id}/report", response_model=ImportReport, openapi_extra=imports.REPORT)
+async def get_activity_import_report(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+    """The rows of an import that were refused or mended."""
+    return json_text(await imports.report(tx, call, IMPORT, id, request))
 
 
 @routes.post("/activities/lookup", response_model=ActivityFound)

@@ -23,6 +23,14 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index(
+        "account_source",
+        "account",
+        ["external_ids"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"external_ids": "jsonb_path_ops"},
+    )
     op.create_table(
         "activity",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -141,10 +149,19 @@ def upgrade() -> None:
         sa.Column("function", sa.Text(), nullable=False),
         sa.Column("manager_id", sa.Uuid(), nullable=True),
         sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("member_email", "member", [sa.literal_column("lower(email)")], unique=False)
     op.create_index("member_manager", "member", ["manager_id"], unique=False)
+    op.create_index(
+        "member_source",
+        "member",
+        ["external_ids"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"external_ids": "jsonb_path_ops"},
+    )
     op.create_table(
         "opportunity",
         sa.Column("id", sa.Uuid(), nullable=False),
