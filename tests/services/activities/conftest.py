@@ -1,6 +1,8 @@
 """Activities on a database of its own, with what other services told it, and other services that can be asked."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -82,7 +84,7 @@ class House:
         async with self.session.transaction():
             await handler.handle(self.session, events)
 
-    async def hire(self, name: str, *roles: str, manager: str | None = None) -> str:
+    async def hire(self, name: str, *roles: str, manager: str | None = None, **more: Any) -> str:
         """Makes a member known here, and the caller of that name; gives the member's id."""
         told: dict[str, Any] = {
             "name": name.title(),
@@ -91,16 +93,16 @@ class House:
             "active": True,
         }
         manager_id = self.members[manager] if manager else None
-        id = await self.hear("member", **told, manager_id=manager_id, external_ids={})
+        id = await self.hear("member", **told, manager_id=manager_id, external_ids={}, **more)
         self.callers.add(name, *(roles or ("rep",)), member_id=UUID(id))
         self.members[name] = id
         return id
 
-    async def open_account(self, owner: str | None, *team: str, name: str = "云山电网") -> str:
+    async def open_account(self, owner: str | None, *team: str, name: str = "云山电网", **more: Any) -> str:
         """Makes an account known here; gives its id."""
         seats = [{"member_id": self.members[one], "function": "PRESALES"} for one in team]
         owner_id = self.members[owner] if owner else None
-        return await self.hear("account", name=name, owner_id=owner_id, team=seats, external_ids={})
+        return await self.hear("account", name=name, owner_id=owner_id, team=seats, external_ids={}, **more)
 
     async def make(self, who: str, **body: Any) -> dict[str, Any]:
         """An activity as the caller makes it: a visit planned at the account unless the body says otherwise."""
@@ -154,43 +156,57 @@ def event_of(aggregate: str, fact: str, version: int, data: dict[str, Any]) -> E
     )
 
 
+MEMBERS = {name: str(new_id()) for name in ("boss", "seller", "teammate", "stranger")}
+ACCOUNT, DEAL = str(new_id()), str(new_id())
+PEOPLE = {str(new_id()): name for name in ("李雷", "韩梅梅")}
+
+
+def scene(url: str) -> None:
+    """Makes a database this service's: a seller below a boss, a teammate on the seller's account, and a stranger."""
+    prepared(SERVICE)(url)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, _play(url)).result()
+
+
+async def _play(url: str) -> None:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as session:
+        house = House(AsyncClient(), callers(), Owners(), [], url, session, {})
+        for name, id in MEMBERS.items():
+            await house.hire(name, manager="boss" if name == "seller" else None, id=id)
+        await house.open_account("seller", "teammate", id=ACCOUNT)
+        for id, name in PEOPLE.items():
+            await house.hear("contact", id=id, account_id=ACCOUNT, name=name, title=None)
+        deal: dict[str, Any] = {"id": DEAL, "name": "变电站改造", "account_id": ACCOUNT, "status": "OPEN"}
+        await house.hear("opportunity", **deal, owner_id=MEMBERS["seller"], stage="ENGAGEMENT")
+
+
 @asynccontextmanager
 async def opened(url: str) -> AsyncGenerator[House]:
-    """A house on a prepared database: a seller below a boss, a teammate on the account, and a stranger."""
+    """The house on a database where the scene is set."""
     known, owners = callers(), Owners()
+    for name, id in MEMBERS.items():
+        known.add(name, *(("manager", "rep") if name == "boss" else ("rep",)), member_id=UUID(id))
     statements: list[str] = []
     peers = AsyncClient(transport=ASGITransport(owners))
     async with (
         api_of(SERVICE, url, known, peers=peers, on_statement=statements.append) as client,
         await psycopg.AsyncConnection.connect(url, autocommit=True) as session,
     ):
-        house = House(client, known, owners, statements, url, session, {})
-        await house.hire("boss", "manager", "rep")
-        await house.hire("seller", manager="boss")
-        await house.hire("teammate")
-        await house.hire("stranger")
-        house.account = await house.open_account("seller", "teammate")
-        house.people = [
-            await house.hear("contact", account_id=house.account, name=name, title=None)
-            for name in ("李雷", "韩梅梅")
-        ]
-        house.deal = await house.hear(
-            "opportunity", name="变电站改造", account_id=house.account, owner_id=house.members["seller"],
-            stage="ENGAGEMENT", status="OPEN",
-        )  # fmt: skip
-        yield house
+        yield House(
+            client, known, owners, statements, url, session, dict(MEMBERS), ACCOUNT, DEAL, list(PEOPLE)
+        )
 
 
 @pytest.fixture
 async def house(database_url: DatabaseUrl) -> AsyncIterator[House]:
-    async with opened(database_url("activities", prepared(SERVICE))) as house:
+    async with opened(database_url("activities", scene)) as house:
         yield house
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared(databases: Databases) -> AsyncIterator[House]:
     """One house for a module whose tests leave nothing behind: refusals, reads."""
-    url = databases.create("activities", prepared(SERVICE))
+    url = databases.create("activities", scene)
     async with opened(url) as house:
         yield house
     databases.drop(url)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.services.activities.conftest import House
+from services.kit.ids import new_id
+from tests.services.activities.conftest import House, event_of
 
 
 async def made_on(house: House, *days: int) -> list[str]:
@@ -52,6 +53,19 @@ async def test_pages_follow_each_other_without_gaps(house: House, who: str, sort
     field = sort.removeprefix("-")
     keys = [(rows[id][field], id) for id in seen]
     assert all((a > b) if sort[0] == "-" else (a < b) for a, b in pairwise(keys))
+
+
+async def test_few_and_many_accounts_list_the_same(house: House) -> None:
+    await made_on(house, 3, 1, 2, 2)
+    await house.make("teammate", account_id=None)
+    await house.make("seller", account_id=None)
+    queries = ["", "limit=2", "sort=starts_at&limit=3", "status=PLANNED&two_way=false&sort=-created_at"]
+    few = [await ids(house, query) for query in queries]
+    told: dict[str, Any] = {"name": "多", "owner_id": house.members["seller"], "team": [], "external_ids": {}}
+    many = [event_of("account", "created", 1, told | {"id": str(new_id())}) for _ in range(200)]
+    await house.handle("account", many)
+    assert [len(found) for found in few] == [5, 2, 3, 5]
+    assert [await ids(house, query) for query in queries] == few
 
 
 async def test_filters_combine(house: House) -> None:
