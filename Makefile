@@ -12,7 +12,7 @@ BIN := .venv/bin
 PARALLEL ?= 2
 ARGS ?=
 
-.PHONY: help run down test check fmt bench lock clean
+.PHONY: help run down test check fmt bench schemas lock clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ fmt: .venv/installed-dev ## Format every file and mend what the linter can mend
 
 bench: .venv/installed-dev ## Measure a stack of its own under load (takes minutes; see docs/performance.md)
 	@$(BIN)/foothold bench $(ARGS)
+
+schemas: .venv/installed-dev ## Write the JSON Schemas of events under docs/events from the code
+	@$(BIN)/python -m deploy.local.schemas
 
 lock: .venv/installed-dev ## Resolve all dependencies anew and write the locks with their hashes
 	@for name in requirements requirements-dev; do \
