@@ -43,6 +43,24 @@ _WRITTEN = sql.SQL("""{given} AS (
 )""")
 
 
+# What many new rows say alike is sent once.
+_BORN = sql.SQL("""WITH born AS (
+  INSERT INTO {relation} AS r (id, version, partition_key, created_at, created_by, updated_at, updated_by, {names})
+  SELECT g.id, 1, g.partition_key, now(), %(_actor)s::text, now(), %(_actor)s::text, {values}
+  FROM unnest(%(ids)s::uuid[], %(partition_keys)s::uuid[], %(kinds)s::integer[]) AS g(id, partition_key, kind)
+  JOIN jsonb_to_recordset(%(rows)s::jsonb) AS k(kind integer, {record}) ON k.kind = g.kind
+  RETURNING r.*
+), entry AS (
+  INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent, imported,
+                       state, state_version)
+  SELECT {name} || '.created', {name}, r.id, r.version, r.partition_key, %(_actor)s::text, %(_request_id)s::text,
+         %(_traceparent)s::text, %(_imported)s::boolean, (SELECT to_jsonb(s) FROM (SELECT {state}) s), {state_version}
+  FROM born r
+  RETURNING id, recorded_at
+)
+INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry""")
+
+
 @dataclass(frozen=True)
 class Put:
     """One row of a set: the values of its own columns, by name, and what has happened to it."""
@@ -82,6 +100,39 @@ def along(aggregate: Aggregate, rows: Sequence[Put]) -> Along:
     return Along(_along_text(aggregate, tuple(rows[0].values)), {"_also_rows": _sent(rows)})
 
 
+@dataclass(frozen=True)
+class Birth:
+    """A row that is born: whose it is, and which of some few kinds it is of."""
+
+    id: UUID
+    partition_key: UUID
+    kind: int
+
+
+async def bear(
+    session: Session,
+    aggregate: Aggregate,
+    births: Sequence[Birth],
+    kinds: Sequence[Mapping[str, Any]],
+    cause: Cause,
+) -> None:
+    """Writes many new rows that say what their kind says: the values of its own columns, by name. One statement."""
+    if not births:
+        return
+    rows = [{"kind": number, **values} for number, values in enumerate(kinds)]
+    told: dict[str, Any] = {
+        "_actor": cause.actor,
+        "_request_id": cause.request_id,
+        "_traceparent": cause.traceparent,
+        "_imported": cause.imported,
+        "ids": [birth.id for birth in births],
+        "partition_keys": [birth.partition_key for birth in births],
+        "kinds": [birth.kind for birth in births],
+        "rows": orjson.dumps(rows).decode(),
+    }
+    await session.execute(_born_statement(aggregate, tuple(kinds[0])), told)
+
+
 def _sent(rows: Sequence[Put]) -> str:
     meant = (
         {"id": row.id, "partition_key": row.partition_key, "fact": row.fact, **row.values} for row in rows
@@ -94,6 +145,21 @@ def _put_statement(aggregate: Aggregate, names: tuple[str, ...], along: LiteralS
     written = _written(aggregate, names, prefix="", guard="true", after="")
     text = sql.SQL("WITH {}{} SELECT id, version, answer::text FROM shown ORDER BY id").format(
         written, sql.SQL(along)
+    )
+    return sql.SQL(_text(text))
+
+
+@lru_cache(maxsize=64)
+def _born_statement(aggregate: Aggregate, names: tuple[str, ...]) -> sql.SQL:
+    columns = [sql.Identifier(name) for name in names]
+    text = _BORN.format(
+        relation=aggregate.relation,
+        names=_joined(columns),
+        values=_joined(sql.SQL("k.{}").format(column) for column in columns),
+        record=_record(aggregate, names),
+        state=aggregate.projection(kept=True),
+        name=sql.Literal(aggregate.name),
+        state_version=sql.Literal(aggregate.state_version),
     )
     return sql.SQL(_text(text))
 
@@ -124,11 +190,10 @@ def _written(
     after: LiteralString,
 ) -> sql.Composed:
     columns = [sql.Identifier(name) for name in names]
-    kinds = [sql.SQL(_kind(aggregate, name)) for name in names]
     return _WRITTEN.format(
         **{step: sql.SQL(prefix + step) for step in _STEPS},
         rows=sql.SQL("_" + prefix + "rows"),
-        record=_joined(sql.SQL("{} {}").format(*each) for each in zip(columns, kinds, strict=True)),
+        record=_record(aggregate, names),
         relation=aggregate.relation,
         names=_joined(columns),
         values=_joined(sql.SQL("g.{}").format(column) for column in columns),
@@ -147,6 +212,13 @@ _STEPS: tuple[LiteralString, ...] = ("given", "done", "shown", "entry", "queued"
 
 def _joined(parts: Iterable[sql.Composable]) -> sql.Composed:
     return sql.SQL(", ").join(parts)
+
+
+def _record(aggregate: Aggregate, names: Iterable[str]) -> sql.Composed:
+    """The columns as JSON is read into a record of them."""
+    return _joined(
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(_kind(aggregate, name))) for name in names
+    )
 
 
 def _kind(aggregate: Aggregate, name: str) -> LiteralString:

@@ -13,7 +13,7 @@ from services.kit import sets
 from services.kit.clock import now
 from services.kit.db import Session
 from services.kit.journal import Along, Cause
-from services.kit.sets import Put
+from services.kit.sets import Birth, Put
 from services.opportunities.policy import Influence, Policy, Role, Stage, Stance, Status
 from services.opportunities.stakeholders import queries
 from services.opportunities.stakeholders.balance import Person
@@ -71,14 +71,13 @@ async def bear(
     session: Session, deals: Iterable[Newborn], policy: Policy, timezone: tzinfo, cause: Cause
 ) -> None:
     """Writes the standings of new deals, in the transaction of their birth."""
-    places: dict[tuple[Stage, Status], Mapping[str, Any]] = {}
-    puts: list[Put] = []
-    for deal in deals:
-        place = (deal.stage, deal.status)
-        if place not in places:
-            places[place] = _values(deal.stage, deal.status, (), (), policy, timezone)
-        puts.append(Put(deal.id, deal.partition_key, places[place], "created"))
-    await sets.put(session, STANDING, puts, cause)
+    places: dict[tuple[Stage, Status], int] = {}
+    births = [
+        Birth(deal.id, deal.partition_key, places.setdefault((deal.stage, deal.status), len(places)))
+        for deal in deals
+    ]
+    kinds = [_values(stage, status, (), (), policy, timezone) for stage, status in places]
+    await sets.bear(session, STANDING, births, kinds, cause)
 
 
 async def follow(

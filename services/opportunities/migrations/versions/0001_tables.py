@@ -32,6 +32,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_using="gin",
         postgresql_ops={"external_ids": "jsonb_path_ops"},
+        postgresql_with={"fastupdate": "off"},
     )
     op.create_table(
         "contact",
@@ -96,6 +97,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_using="gin",
         postgresql_ops={"external_ids": "jsonb_path_ops"},
+        postgresql_with={"fastupdate": "off"},
     )
     op.create_table(
         "opportunity_standing",
