@@ -27,7 +27,7 @@ down: .venv/installed ## End the stack, however it was started
 	@$(BIN)/foothold down
 
 test: .venv/installed-dev ## Every test, against a PostgreSQL and a Kafka of its own
-	@$(BIN)/pytest -n $(PARALLEL) --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -n $(PARALLEL) $(ARGS)
 
 check: .venv/installed-dev ## Formatter, linter, strict types, import contracts; changes nothing
 	@$(BIN)/ruff format --check --quiet . || { echo "Some files are not formatted: make fmt"; exit 1; }

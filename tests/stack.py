@@ -1,6 +1,7 @@
 """The whole platform with its demo data, brought up once for a test run as a user would: `foothold up`.
 
-Tests that use it carry `on_the_stack`, so that one worker runs them all and the first may take its time.
+Tests that use it carry `on_the_stack`, so that the first may take its time. Of several workers one runs them all,
+and with them whatever else brings up a stack: `ON_ONE_WORKER` says where they are.
 """
 
 import os
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from deploy.local import launch
 from deploy.local.home import Home
@@ -23,7 +25,9 @@ from deploy.local.stack import OFFSETS, ROOT
 
 T = TypeVar("T")
 
-on_the_stack = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
+on_the_stack = pytest.mark.timeout(600)
+
+ON_ONE_WORKER = ("tests/system/", "tests/docs/", "tests/deploy/test_stack.py")
 
 _UP_SECONDS = 400.0
 _PORTS = 20
@@ -126,6 +130,26 @@ class RunningStack:
             answer = self._client.post(f"{self.url('issuer')}/token", data=form)
             self._tokens[email] = answer.raise_for_status().json()["access_token"]
         return self._tokens[email]
+
+
+class OneWorkerForStacks(LoadScopeScheduling):
+    """Each test for itself to whoever is free, but those on a stack all to one worker, and first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "stack" if nodeid.startswith(ON_ONE_WORKER) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerForStacks:
+    """How tests are shared out. (xdist's own groups write into an item's id in a way that pytest no longer reads.)"""
+    return OneWorkerForStacks(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that uses the stack and stands elsewhere would bring up a second one."""
+    for item in items:
+        if "stack" in getattr(item, "fixturenames", ()) and not item.nodeid.startswith(ON_ONE_WORKER):
+            raise pytest.UsageError(f"{item.nodeid} uses the stack; such tests stand in {ON_ONE_WORKER}.")
 
 
 @pytest.fixture(scope="session")
