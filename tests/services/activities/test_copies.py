@@ -3,13 +3,28 @@
 from typing import Any
 
 import pytest
+from sqlalchemy.dialects.postgresql import dialect
 
+from services.activities.copies import ACCOUNTS, CONTACTS, MEMBERS, OPPORTUNITIES
+from services.activities.main import SERVICE
 from tests.services.activities.conftest import NOWHERE, House, event_of, refused
+
+
+def test_copies_are_folded_in_the_types_of_their_tables() -> None:
+    for copy in (MEMBERS, ACCOUNTS, CONTACTS, OPPORTUNITIES):
+        columns = dict(SERVICE.metadata.tables[copy.table].c)
+        types = {name: columns[name].type.compile(dialect=dialect()).lower() for name in columns}
+        kept = {"id": "uuid", "version": "integer", "deleted_at": "timestamp with time zone"}
+        told = {name: copy.types.get(name, "text") for name in copy.reader.model_fields if name != "id"}
+        assert types == kept | told, copy.table
 
 
 async def test_an_event_told_twice_has_one_effect(house: House) -> None:
     told: dict[str, dict[str, Any]] = {
-        "member": {"name": "王芳", "email": "wf@example.com", "function": "RND", "manager_id": None, "active": True},
+        "member": {
+            "name": "王芳", "email": "wf@example.com", "function": "RND", "manager_id": None, "active": True,
+            "external_ids": {"hr": "工-7"},
+        },
         "account": {"name": "北方重工", "owner_id": house.members["stranger"], "team": [], "external_ids": {}},
         "contact": {"name": "赵敏", "account_id": house.account},
         "opportunity": {
@@ -69,7 +84,13 @@ async def test_several_events_of_one_subject_leave_the_last(house: House) -> Non
 async def test_what_is_not_known_yet_is_learnt_from_its_owner(house: House) -> None:
     seller = house.members["seller"]
     member = house.owners.tell(
-        "members", name="新人", email="new@example.com", function="PRESALES", manager_id=None, active=True
+        "members",
+        name="新人",
+        email="new@example.com",
+        function="PRESALES",
+        manager_id=None,
+        active=True,
+        external_ids={},
     )
     account = house.owners.tell(
         "accounts", name="北方重工", owner_id=seller, team=[], external_ids={}, website="x"

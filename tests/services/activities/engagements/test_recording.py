@@ -113,7 +113,7 @@ async def test_whoever_left_owns_nothing_new_but_may_have_taken_part(house: Hous
     left = house.members["seller"]
     await house.hear(
         "member", "updated", 2, id=left, name="Seller", email="seller@example.com", function="SALES",
-        manager_id=house.members["boss"], active=False,
+        manager_id=house.members["boss"], active=False, external_ids={},
     )  # fmt: skip
     answer = await house.call("boss", "POST", "/v1/activities", house.visit(owner_id=left))
     assert refused(answer) == {"owner_id": "unknown"}

@@ -82,7 +82,7 @@ async def test_a_new_manager_sees_what_people_below_do(house: House) -> None:
         "active": True,
     }
     seller, stranger = house.members["seller"], house.members["stranger"]
-    await house.hear("member", "updated", 2, id=seller, manager_id=stranger, **told)
+    await house.hear("member", "updated", 2, id=seller, manager_id=stranger, external_ids={}, **told)
     assert await seen_by(house, "stranger", made["id"])
     assert not await seen_by(house, "boss", made["id"])
 
