@@ -62,7 +62,7 @@ async def _count(tx: Session, job: UUID, walk: int) -> int:
     return row[0] if row else 0
 
 
-async def piece(session: Session, job: UUID, walk: int, *, after: int, most: int) -> Sequence[Staged]:
+async def staged(session: Session, job: UUID, walk: int, *, after: int, most: int) -> Sequence[Staged]:
     """The next rows that a walk reads, in the file's order."""
     found = await session.execute(_PIECE, {"job": job, "walk": walk, "after": after, "most": most})
     return [
