@@ -113,6 +113,10 @@ class RunningStack:
         """What somebody's PUT is answered with, which must succeed."""
         return self._written(self.ask(email, "PUT", path, body))
 
+    def patch(self, email: str, path: str, body: object) -> Any:
+        """What somebody's PATCH is answered with, which must succeed."""
+        return self._written(self.ask(email, "PATCH", path, body))
+
     def kill(self, process: str) -> None:
         """Kill a process hard; the supervisor starts another."""
         record = self.home.running()

@@ -13,7 +13,7 @@ Reason: TypeAlias = Literal["unreachable", "timeout", "error", "not_yet"]
 
 # What each part holds, in the order in which the view shows it. Each key is there even when its part is not.
 PARTS: Mapping[str, Sequence[str]] = {
-    "contacts": ("account", "people"),
+    "contacts": ("account", "standing", "people"),
     "opportunities": ("deals", "totals"),
     "activities": ("activities", "minutes", "last_touch"),
 }

@@ -27,7 +27,7 @@ from tests.bench.load import Request, drive
 
 ACCOUNT = "01a20127-d823-77b7-8f2d-d7bc50c99046"
 KEYS = {
-    "contacts": ("account", "people"),
+    "contacts": ("account", "standing", "people"),
     "opportunities": ("deals", "totals"),
     "activities": ("activities", "minutes", "last_touch"),
 }

@@ -22,7 +22,7 @@ from tests.kit.issuing import ISSUER, StubIssuer
 
 ACCOUNT = "01a20127-d823-77b7-8f2d-d7bc50c99046"
 PARTS = {
-    "contacts": b'{"account": {"name": "\xe8\xbf\x9c\xe6\x99\xaf"}, "people": [1]}',
+    "contacts": b'{"account": {"name": "\xe8\xbf\x9c\xe6\x99\xaf"}, "standing": null, "people": [1]}',
     "opportunities": b'{"deals": [{"amount": 9007199254740991}], "totals": []}',
     "activities": b'{"activities": [], "minutes": [], "last_touch": null}',
 }

@@ -12,6 +12,7 @@ pytestmark = on_the_stack
 ADMIN = "admin@example.com"
 SELLER = "darcel.schlecht@example.com"
 STRANGER = "elizabeth.anderson@example.com"
+SUCCESSOR = "reed.clapper@example.com"
 
 
 def member(stack: RunningStack, email: str) -> str:
@@ -38,6 +39,11 @@ def sees(stack: RunningStack, email: str, account_id: str) -> bool:
     return answer.status_code == 200 and answer.json()["missing"] == []
 
 
+def is_gone(stack: RunningStack, email: str, account_id: str) -> bool:
+    """Whether no service shows the account to somebody."""
+    return stack.ask(email, "GET", f"/v1/accounts/{account_id}/view").status_code == 404
+
+
 def network(stack: RunningStack, deal_id: str) -> str:
     return stack.get(SELLER, f"/v1/opportunities/{deal_id}/relationship")["network"]
 
@@ -56,19 +62,31 @@ def two_supporters(stack: RunningStack, name: str) -> tuple[str, str, str, str]:
     return account_id, one, other, deal_id
 
 
+def deal_team(stack: RunningStack, account_id: str) -> list[str]:
+    """Who is on the account's team because of a deal."""
+    standing = stack.get(SELLER, f"/v1/accounts/{account_id}/view")["standing"]
+    return standing["deal_team_ids"] if standing else []
+
+
 def test_owner_of_an_open_deal_is_on_the_team_until_it_closes(stack: RunningStack) -> None:
     account_id = account(stack, "Team of a deal")
     stranger = member(stack, STRANGER)
     assert not sees(stack, STRANGER, account_id)
     deal_id = deal(stack, account_id, ADMIN, owner_id=stranger)
     eventually(lambda: sees(stack, STRANGER, account_id))
-    standing = stack.get(SELLER, f"/v1/accounts/{account_id}/view")
-    assert standing["missing"] == []
+    assert deal_team(stack, account_id) == [stranger]
     stack.post(STRANGER, f"/v1/opportunities/{deal_id}/stage", {"to": "LOST", "reason_code": "PRICE"})
-    eventually(
-        lambda: stack.ask(STRANGER, "GET", f"/v1/accounts/{account_id}/view").status_code == 404,
-    )
-    assert sees(stack, SELLER, account_id)
+    eventually(lambda: is_gone(stack, STRANGER, account_id))
+    assert deal_team(stack, account_id) == []
+
+
+def test_deal_that_changes_hands_takes_the_seat_along(stack: RunningStack) -> None:
+    account_id = account(stack, "Team of another deal")
+    deal_id = deal(stack, account_id, ADMIN, owner_id=member(stack, STRANGER))
+    eventually(lambda: sees(stack, STRANGER, account_id))
+    stack.patch(ADMIN, f"/v1/opportunities/{deal_id}", {"owner_id": member(stack, SUCCESSOR)})
+    eventually(lambda: sees(stack, SUCCESSOR, account_id))
+    eventually(lambda: is_gone(stack, STRANGER, account_id))
 
 
 def test_meeting_of_two_supporters_ties_them(stack: RunningStack) -> None:
@@ -97,7 +115,7 @@ def test_names_are_copied_and_follow_a_change(stack: RunningStack, service: str)
     account_id = account(stack, f"Known in {service}")
     person_id = person(stack, account_id, "Before")
     eventually(lambda: copied_name(stack, service, person_id) == "Before")
-    stack.ask(SELLER, "PATCH", f"/v1/contacts/{person_id}", {"name": "之后"})
+    stack.patch(SELLER, f"/v1/contacts/{person_id}", {"name": "之后"})
     eventually(lambda: copied_name(stack, service, person_id) == "之后")
 
 
@@ -110,7 +128,7 @@ def copied_name(stack: RunningStack, service: str, contact_id: str) -> str | Non
 
 
 KEYS = {
-    "contacts": ("account", "people"),
+    "contacts": ("account", "standing", "people"),
     "opportunities": ("deals", "totals"),
     "activities": ("activities", "minutes"),
 }
