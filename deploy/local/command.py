@@ -126,7 +126,8 @@ def import_(
     """Import a folder of files through the API, as an admin (or with the token in FOOTHOLD_TOKEN)."""
     with _plainly():
         client = _gateway(FreshToken(_admin_token))
-        importing.Importer(client, _out).import_folder(folder, profile, dry_run=dry_run)
+        importer = importing.Importer(client, _out)
+        importer.tell_reports(importer.import_folder(folder, profile, dry_run=dry_run))
 
 
 @events.command("tail")

@@ -5,7 +5,7 @@ columns mean is the services' business: they know the profile by the same name.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,12 @@ class Importer:
             for noun, path in files.items():
                 task = progress.add_task(noun, total=None, said="")
                 done.append(self._import_file(noun, path, profile, dry_run, progress, task))
-        for imported in done:
-            self._tell_report(imported)
         return done
+
+    def tell_reports(self, imported: Iterable[Imported]) -> None:
+        """Say which rows were refused or mended, and where the whole report is when there are many."""
+        for each in imported:
+            self._tell_report(each)
 
     def _import_file(
         self, noun: str, path: Path, profile: str, dry_run: bool, progress: Progress, task: TaskID
