@@ -84,7 +84,7 @@ def test_files_go_in_the_order_in_which_they_refer_to_each_other(folder: Path) -
 
 def test_report_is_shown_with_how_much_more_there_is(folder: Path) -> None:
     importer, said = _importer(Api().answer)
-    importer.import_folder(folder, "maven-crm")
+    importer.tell_reports(importer.import_folder(folder, "maven-crm"))
     assert "accounts row 2: sector: technolgy is read as technology" in said.getvalue()
     assert "6 more: /v1/accounts/imports/job-of-accounts/report" in said.getvalue()
 
