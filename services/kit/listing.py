@@ -6,6 +6,7 @@ sort keys are never null in SQL (nulls are mapped behind all values), so a deep 
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,13 +15,15 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 import orjson
+import psycopg
 from psycopg import sql
+from psycopg.rows import TupleRow
 
 from services.kit.access import FEW, Sight, Way
 from services.kit.db import Session, literal
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
-from services.kit.problems import FieldError, Invalid, invalid
+from services.kit.problems import FieldError, Invalid, NotFound, invalid
 
 MAX_LIMIT, DEFAULT_LIMIT = 200, 50
 _RESERVED = frozenset({"limit", "cursor", "count", "sort", "q"})
@@ -44,15 +47,20 @@ def _boolean(text: str) -> bool:
 
 
 def _integer(text: str) -> int:
-    number = int(text)
-    if not -(2**63) < number < 2**63 or not text.isascii():
+    if not re.fullmatch("-?[0-9]{1,19}", text) or not -(2**63) < int(text) < 2**63:
         raise ValueError
-    return number
+    return int(text)
+
+
+def _day(text: str) -> date:
+    if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError
+    return date.fromisoformat(text)
 
 
 def _instant(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None or not text[:1].isdigit():
+    if moment.tzinfo is None or not re.match("[0-9]{4}-[0-9]{2}-[0-9]{2}T", text):
         raise ValueError
     return moment
 
@@ -67,7 +75,8 @@ _RANGE = ("ne", "in", "lt", "lte", "gt", "gte", "null")
 IDENTIFIER = Kind("uuid", UUID, ("ne", "in", "null"), "an id")
 TEXT = Kind("text", _text, ("ne", "in", "contains", "prefix", "null"), "1 to 500 characters")
 INTEGER = Kind("bigint", _integer, _RANGE, "a whole number")
-DAY = Kind("date", date.fromisoformat, _RANGE, "a day as in 2026-11-30")
+EMAIL = Kind("text", lambda text: _text(text).lower(), TEXT.ops, TEXT.said)
+DAY = Kind("date", _day, _RANGE, "a day as in 2026-11-30")
 INSTANT = Kind("timestamptz", _instant, _RANGE, "an instant as in 2026-11-30T08:00:00Z")
 BOOLEAN = Kind("boolean", _boolean, ("null",), "true or false")
 
@@ -118,8 +127,21 @@ def number(column: LiteralString) -> Sort:
 
 
 @dataclass(frozen=True, eq=False)
+class Within:
+    """What a list lies within: the row of `relation` whose id is the parameter named `key`, seen through `sight`."""
+
+    what: str
+    relation: LiteralString
+    key: LiteralString
+    sight: Sight
+
+
+@dataclass(frozen=True, eq=False)
 class Listing:
-    """What a list may filter, sort and search by. `relation` is the table; `where` holds for every row of the list."""
+    """What a list may filter, sort and search by. `relation` is the table; `where` holds for every row of the list.
+
+    A list `within` a row that the viewer does not see is not there.
+    """
 
     aggregate: Aggregate
     relation: LiteralString
@@ -130,6 +152,7 @@ class Listing:
     search: LiteralString | None = None
     where: LiteralString = "r.deleted_at IS NULL"
     shown: LiteralString | None = None
+    within: Within | None = None
 
     def parameters(self) -> list[dict[str, Any]]:
         """The query parameters as OpenAPI describes them."""
@@ -192,7 +215,7 @@ class Asked:
     sort: str
     limit: int
     count: bool
-    after: tuple[str, UUID] | None
+    cursor: str | None
     selective: bool
     patterned: bool
     mark: str = field(compare=False)
@@ -231,9 +254,10 @@ def parse(listing: Listing, query: Iterable[tuple[str, str]]) -> Asked:
     if errors:
         raise Invalid(errors)
     mark = _mark(listing, filters, given.get("q"), sort)
-    after = _opened(given["cursor"], mark) if "cursor" in given else None
     patterned = any(" ILIKE " in condition for condition in conditions)
-    return Asked(tuple(conditions), values, sort, limit, count, after, selective, patterned, mark)
+    return Asked(
+        tuple(conditions), values, sort, limit, count, given.get("cursor"), selective, patterned, mark
+    )
 
 
 def _conditions(
@@ -243,11 +267,13 @@ def _conditions(
     values: dict[str, Any] = {}
     selective = False
     for full, text in filters.items():
-        name, _, rest = full.partition("[")
-        op = rest.removesuffix("]") if rest else "eq"
+        name, op = _named(full)
         known = listing.filters.get(name)
-        if known is None or (op != "eq" and op not in known.kind.ops) or len(conditions) == len(_NAMES):
+        if known is None or (op and op not in known.kind.ops):
             errors.append(FieldError(full[:100], "unknown_parameter", _known_parameters(listing, known)))
+            continue
+        if len(conditions) == len(_NAMES):
+            errors.append(FieldError(full, "too_many", f"is too many; a list takes {len(_NAMES)} filters"))
             continue
         slot = _NAMES[len(conditions)]
         try:
@@ -259,20 +285,25 @@ def _conditions(
             continue
         type_: LiteralString = "boolean" if op == "null" else known.kind.sql
         bound: LiteralString = "%(" + slot + ")s::" + type_
-        conditions.append(_OPS[op].sql.replace("{c}", known.sql).replace("{v}", bound))
-        selective = selective or (known.selective and op in ("eq", "in"))
+        conditions.append(_OPS[op or "eq"].sql.replace("{c}", known.sql).replace("{v}", bound))
+        selective = selective or (known.selective and op in ("", "in"))
     return conditions, values, selective
+
+
+_FILTER = re.compile(r"([a-z0-9_]+)(?:\[([a-z]+)\])?")
+
+
+def _named(full: str) -> tuple[str, str]:
+    """Field and operator of a parameter; no operator is equality."""
+    found = _FILTER.fullmatch(full)
+    return (found[1], found[2] or "") if found else ("", "")
 
 
 def _known_parameters(listing: Listing, known: Filter | None) -> str:
     if known is not None:
         return "is not an operator of this field; it takes " + ", ".join(known.kind.ops)
-    return (
-        "is not known here; known are "
-        + ", ".join(sorted(listing.filters))
-        + ", "
-        + ", ".join(sorted(_RESERVED))
-    )
+    reserved = _RESERVED if listing.search else _RESERVED - {"q"}
+    return "is not known here; known are " + ", ".join([*sorted(listing.filters), *sorted(reserved)])
 
 
 def _operand(kind: Kind, op: str, text: str) -> Any:
@@ -314,7 +345,7 @@ def _search(
 def _limit(text: str | None, errors: list[FieldError]) -> int:
     if text is None:
         return DEFAULT_LIMIT
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
+    if not re.fullmatch("[1-9][0-9]{0,2}", text) or int(text) > MAX_LIMIT:
         errors.append(FieldError("limit", "range", f"must be a whole number from 1 to {MAX_LIMIT}"))
         return DEFAULT_LIMIT
     return int(text)
@@ -336,10 +367,20 @@ def _opened(cursor: str, mark: str) -> tuple[str, UUID]:
         told, key, id_ = orjson.loads(base64.urlsafe_b64decode(cursor.encode()))
         after = (str(key), UUID(id_))
     except (ValueError, TypeError, AttributeError):
-        raise invalid("cursor", "cursor", "is not a cursor of this list; start again without it") from None
+        raise _not_a_cursor() from None
     if told != mark:
         raise invalid("cursor", "cursor", "belongs to another list, filter or sort; start again without it")
     return after
+
+
+def _not_a_cursor() -> Invalid:
+    return invalid("cursor", "cursor", "is not a cursor of this list; start again without it")
+
+
+def _of_list(mark: str, given: Mapping[str, Any]) -> str:
+    """The mark of the very list that `given` makes of the listing."""
+    told = mark + "".join(f" {name} {value}" for name, value in sorted(given.items()))
+    return hashlib.blake2b(told.encode(), digest_size=9).hexdigest()
 
 
 def _closed(mark: str, key: str, id_: UUID) -> str:
@@ -351,7 +392,8 @@ _PAGE = sql.SQL("""{reach}SELECT
   max(r.sort_key::text) FILTER (WHERE r.n = %(limit)s),
   (array_agg(r.id) FILTER (WHERE r.n = %(limit)s))[1],
   count(*) > %(limit)s,
-  {total}
+  {total},
+  {within}
 FROM (
   SELECT p.*, row_number() OVER (ORDER BY p.sort_key {direction}, p.id {direction}) AS n FROM ({branches}) p
 ) r""")
@@ -375,22 +417,36 @@ async def page(
 ) -> str:
     """One page of the list as JSON text: `{"items": [...], "next_cursor": ..., "total"?}`. One statement.
 
-    `given` are the values that the listing's `where` wants.
+    `given` are the values that the listing's `where` wants. Raises Invalid (a cursor that is not of this list) and
+    NotFound (the row is not seen that the list lies within).
     """
+    mark = _of_list(asked.mark, given or {})
     values = {**asked.values, **(given or {}), "viewer": viewer.member_id, "limit": asked.limit}
-    if asked.after is not None:
-        values |= {"after": asked.after[0], "after_id": asked.after[1]}
-    # A pattern decides which index is good, so a statement that holds one is planned for its values.
-    prepare = False if asked.patterned else None
-    answer = await session.execute(
-        _statement(listing, _shape(listing, asked, viewer)), values, prepare=prepare
-    )
-    row = await answer.fetchone()
-    assert row is not None
-    items, key, id_, more, total = row
-    cursor = orjson.dumps(_closed(asked.mark, key, id_)).decode() if more else "null"
+    if asked.cursor is not None:
+        values["after"], values["after_id"] = _opened(asked.cursor, mark)
+    items, key, id_, more, total, within = await _read(session, listing, asked, viewer, values)
+    if within is None and listing.within is not None:
+        raise NotFound(listing.within.what)
+    cursor = orjson.dumps(_closed(mark, key, id_)).decode() if more else "null"
     counted = f',"total":{total}' if asked.count else ""
     return f'{{"items":{items},"next_cursor":{cursor}{counted}}}'
+
+
+async def _read(
+    session: Session, listing: Listing, asked: Asked, viewer: Viewer, values: Mapping[str, Any]
+) -> TupleRow:
+    statement = _statement(listing, _shape(listing, asked, viewer))
+    # A pattern decides which index is good, so a statement that holds one is planned for its values.
+    prepare = False if asked.patterned else None
+    try:
+        row = await (await session.execute(statement, values, prepare=prepare)).fetchone()
+    except (psycopg.DataError, UnicodeEncodeError) as error:
+        if asked.cursor is None:
+            raise
+        # All other values have been read already; whoever made this cursor knew how, but not what goes into it.
+        raise _not_a_cursor() from error
+    assert row is not None
+    return row
 
 
 def matching(listing: Listing, asked: Asked, viewer: Viewer) -> LiteralString:
@@ -416,6 +472,7 @@ class _Shape:
     continued: bool
     matching: LiteralString
     visible: LiteralString
+    within: LiteralString
     ways: tuple[Way, ...]
 
 
@@ -426,9 +483,10 @@ def _shape(listing: Listing, asked: Asked, viewer: Viewer) -> _Shape:
         asked.conditions,
         asked.sort,
         asked.count,
-        asked.after is not None,
+        asked.cursor is not None,
         matching(listing, asked, viewer),
         sight.visible(viewer) if sight else "true",
+        _within(listing.within, viewer),
         () if direct or sight is None else tuple(sight.ways()),
     )
 
@@ -446,10 +504,20 @@ def _statement(listing: Listing, shape: _Shape) -> LiteralString:
             reach=_reach(shape.ways),
             json=sql.SQL(listing.shown) if listing.shown else listing.aggregate.json(),
             total=total if shape.count else sql.SQL("NULL::bigint"),
+            within=sql.SQL(shape.within),
             direction=direction,
             branches=sql.SQL(" UNION ALL ").join(_branches(listing, shape, sort, down=down)),
         )
     )
+
+
+def _within(within: Within | None, viewer: Viewer) -> LiteralString:
+    if within is None:
+        return "true"
+    return (
+        "(SELECT true FROM " + within.relation + " r WHERE r.id = %(" + within.key + ")s::uuid"
+        " AND r.deleted_at IS NULL AND " + within.sight.visible(viewer) + ")"
+    )  # fmt: skip
 
 
 def _reach(ways: tuple[Way, ...]) -> sql.Composable:

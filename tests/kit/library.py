@@ -50,6 +50,7 @@ from services.kit.listing import (
     TEXT,
     Filter,
     Listing,
+    Within,
     code,
     day,
     number,
@@ -170,7 +171,11 @@ BOOKS = Listing(
     search="r.title",
 )
 SHELF = replace(
-    BOOKS, search=None, where="r.deleted_at IS NULL AND r.account_id = %(account)s::uuid", filters={}
+    BOOKS,
+    search=None,
+    where="r.deleted_at IS NULL AND r.account_id = %(account)s::uuid",
+    filters={},
+    within=Within("shelf", "account", "account", Sight(account="r.id")),
 )
 
 

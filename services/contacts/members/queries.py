@@ -7,7 +7,7 @@ from services.contacts.members.domain import MemberFunction
 from services.contacts.members.tables import Member
 from services.kit.db import Session, one
 from services.kit.journal import Aggregate
-from services.kit.listing import BOOLEAN, IDENTIFIER, TEXT, Filter, Listing, code, plain
+from services.kit.listing import BOOLEAN, EMAIL, IDENTIFIER, TEXT, Filter, Listing, code, plain
 from services.kit.rows import STAMPS
 
 MEMBER = Aggregate(
@@ -22,7 +22,7 @@ MEMBERS = Listing(
     relation="member",
     sight=None,
     filters={
-        "email": Filter("lower(r.email)", TEXT),
+        "email": Filter("lower(r.email)", EMAIL),
         "name": Filter("r.name", TEXT),
         "function": Filter("r.function", code(MemberFunction)),
         "manager_id": Filter("r.manager_id", IDENTIFIER),

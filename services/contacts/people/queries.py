@@ -9,7 +9,18 @@ from services.kit.access import Sight
 from services.kit.app import Call
 from services.kit.db import Session, one
 from services.kit.journal import Aggregate
-from services.kit.listing import BOOLEAN, DAY, IDENTIFIER, INSTANT, TEXT, Filter, Listing, code, plain
+from services.kit.listing import (
+    BOOLEAN,
+    DAY,
+    IDENTIFIER,
+    INSTANT,
+    TEXT,
+    Filter,
+    Listing,
+    Within,
+    code,
+    plain,
+)
 from services.kit.rows import STAMPS
 
 CONTACT = Aggregate(
@@ -61,6 +72,7 @@ LINKS = Listing(
     sorts={"created_at": plain("r.created_at", "timestamptz")},
     default_sort="created_at",
     where="r.deleted_at IS NULL AND r.from_contact_id = %(contact)s::uuid",
+    within=Within("contact", "contact", "contact", SIGHT),
 )
 
 _ABOVE: LiteralString = """

@@ -1,0 +1,649 @@
+"""Lists: one grammar for every resource, and pages that hold what a plain reading of all rows would give."""
+
+import base64
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID, uuid4
+
+import orjson
+import psycopg
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.kit import listing
+from services.kit.listing import MAX_LIMIT
+from tests.kit.library import BOOKS, Library, opened, prepare
+from tests.problems import assert_problem
+from tests.servers import Databases
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+Row = dict[str, Any]
+
+TITLES = ["Emma", "emma", "Émile", "EMILE", "100% sure", "100 sure", "a_b", "axb", r"back\slash", "backslash",
+          "云山电网", "山电", "电网", "", "Z", "a"]  # fmt: skip
+INSERT = """
+INSERT INTO book (id, version, partition_key, created_at, created_by, updated_at, updated_by, title, genre, pages,
+                  price, printed_on, lent_at, sold, account_id, owner_id, deleted_at)
+SELECT id, 1, id, created_at, 'x', created_at, 'x', title, genre, pages, price, printed_on, lent_at, sold, account_id,
+       owner_id, CASE WHEN gone THEN now() END
+FROM jsonb_to_recordset(%s) AS r(id uuid, created_at timestamptz, title text, genre text, pages int, price bigint,
+  printed_on date, lent_at timestamptz, sold boolean, account_id uuid, owner_id uuid, gone boolean)"""
+
+ACCOUNTS = [UUID(int=0xB00 + n) for n in range(3)]
+PEOPLE = [UUID(int=0xA00 + n) for n in range(3)]
+REP, BELOW, OTHER = PEOPLE
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def library(databases: Databases) -> AsyncIterator[Library]:
+    async with opened(databases.create("lists", prepare)) as it:
+        it.callers.join("rep", REP)
+        await people(it)
+        yield it
+
+
+async def people(library: Library) -> None:
+    """REP is above BELOW and owns the first account; OTHER owns the second; nobody the third."""
+    await library.rows(
+        "INSERT INTO member"
+        " (id, version, partition_key, created_at, created_by, updated_at, updated_by, name, manager_id)"
+        " SELECT id, 1, id, now(), 'x', now(), 'x', 'x', CASE id WHEN %(below)s::uuid THEN %(rep)s::uuid END"
+        " FROM unnest(%(all)s::uuid[]) id",
+        below=str(BELOW), rep=str(REP), all=PEOPLE,
+    )  # fmt: skip
+    await library.rows(
+        "INSERT INTO account (id, version, partition_key, created_at, created_by, updated_at, updated_by, owner_id)"
+        " SELECT id, 1, id, now(), 'x', now(), 'x', owner"
+        " FROM unnest(%(accounts)s::uuid[], %(owners)s::uuid[]) a(id, owner)",
+        accounts=ACCOUNTS, owners=[REP, OTHER, None],
+    )  # fmt: skip
+
+
+async def store(library: Library, rows: list[Row]) -> None:
+    async with await psycopg.AsyncConnection.connect(library.url, autocommit=True) as connection:
+        await connection.execute("TRUNCATE book")
+        await connection.execute(INSERT.encode(), [orjson.dumps(rows).decode()])
+
+
+async def ask(library: Library, who: str = "admin", path: str = "/v1/books", **query: Any) -> Any:
+    return await library.client.get(f"{path}?{urlencode(query)}", headers={"Authorization": f"Bearer {who}"})
+
+
+async def walked(library: Library, who: str, query: Mapping[str, str], limit: int) -> list[str]:
+    """The ids of all pages, one after the other."""
+    found: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        answer = await ask(library, who, **query, **cursor, limit=limit)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        found += [item["id"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            return found
+        assert len(page["items"]) == limit
+        cursor = {"cursor": page["next_cursor"]}
+
+
+# The model: plain Python over all rows.
+
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+few = st.integers(0, 3)
+
+
+def _instants() -> st.SearchStrategy[datetime]:
+    return few.map(lambda n: MOMENT + timedelta(microseconds=n))
+
+
+some_rows = st.lists(
+    st.fixed_dictionaries(
+        {
+            "id": st.uuids(),
+            "created_at": _instants(),
+            "title": st.sampled_from(TITLES),
+            "genre": st.sampled_from(["NOVEL", "POEMS"]),
+            "pages": st.one_of(st.none(), few),
+            "price": st.one_of(st.none(), st.sampled_from([-(2**53) + 1, -1, 0, 1, 2**53 - 1])),
+            "printed_on": st.one_of(
+                st.none(), few.map(lambda n: date(2026, 1, 1 + n)), st.just(date(1, 1, 1))
+            ),
+            "lent_at": st.one_of(st.none(), _instants()),
+            "sold": st.booleans(),
+            "account_id": st.one_of(st.none(), st.sampled_from(ACCOUNTS)),
+            "owner_id": st.one_of(st.none(), st.sampled_from(PEOPLE)),
+            "gone": st.sampled_from([False, False, False, True]),
+        }
+    ),
+    max_size=25,
+    unique_by=lambda row: row["id"],
+)
+
+Test = Callable[[Row], bool]
+
+
+def known(field: str, test: Callable[[Any], bool]) -> Test:
+    return lambda row: row[field] is not None and test(row[field])
+
+
+def like(field: str, text: str) -> Test:
+    return lambda row: text.lower() in row[field].lower()
+
+
+FILTERS: list[tuple[dict[str, str], Test]] = [
+    ({}, lambda _: True),
+    ({"title": "Emma"}, lambda row: row["title"] == "Emma"),
+    ({"title[ne]": "Emma"}, lambda row: row["title"] != "Emma"),
+    ({"title[in]": "Emma,a_b,山电"}, lambda row: row["title"] in ("Emma", "a_b", "山电")),
+    ({"title[contains]": "emm"}, like("title", "emm")),
+    ({"title[contains]": "ÉMI"}, like("title", "émi")),
+    ({"title[contains]": "%"}, like("title", "%")),
+    ({"title[contains]": "_"}, like("title", "_")),
+    ({"title[contains]": "\\"}, like("title", "\\")),
+    ({"title[prefix]": "100%"}, lambda row: row["title"].lower().startswith("100%")),
+    ({"title[prefix]": "山"}, lambda row: row["title"].startswith("山")),
+    ({"title[null]": "false"}, lambda _: True),
+    ({"q": "电"}, like("title", "电")),
+    ({"q": "山电"}, like("title", "山电")),
+    ({"q": " EMMA "}, like("title", "emma")),
+    ({"q": "0% s"}, like("title", "0% s")),
+    ({"q": "k\\s"}, like("title", "k\\s")),
+    ({"genre": "NOVEL"}, lambda row: row["genre"] == "NOVEL"),
+    ({"genre[ne]": "NOVEL"}, lambda row: row["genre"] != "NOVEL"),
+    ({"genre[in]": "NOVEL,POEMS"}, lambda _: True),
+    ({"pages": "1"}, known("pages", lambda v: v == 1)),
+    ({"pages[ne]": "1"}, lambda row: row["pages"] != 1),
+    ({"pages[in]": "0,2"}, known("pages", lambda v: v in (0, 2))),
+    ({"pages[lt]": "2"}, known("pages", lambda v: v < 2)),
+    ({"pages[lte]": "2"}, known("pages", lambda v: v <= 2)),
+    ({"pages[gt]": "1"}, known("pages", lambda v: v > 1)),
+    ({"pages[gte]": "1", "pages[lt]": "3"}, known("pages", lambda v: 1 <= v < 3)),
+    ({"pages[null]": "true"}, lambda row: row["pages"] is None),
+    ({"pages[null]": "false"}, lambda row: row["pages"] is not None),
+    ({"price[gte]": "-1"}, known("price", lambda v: v >= -1)),
+    ({"price": "9007199254740991"}, known("price", lambda v: v == 2**53 - 1)),
+    ({"printed_on": "2026-01-02"}, known("printed_on", lambda v: v == date(2026, 1, 2))),
+    ({"printed_on[lt]": "2026-01-02"}, known("printed_on", lambda v: v < date(2026, 1, 2))),
+    ({"printed_on[null]": "true"}, lambda row: row["printed_on"] is None),
+    ({"printed_on[ne]": "2026-01-02"}, lambda row: row["printed_on"] != date(2026, 1, 2)),
+    ({"printed_on[in]": "2026-01-02,2026-01-01"}, known("printed_on", lambda v: v.year == 2026 and v.day < 3)),
+    ({"printed_on[lte]": "2026-01-02"}, known("printed_on", lambda v: v <= date(2026, 1, 2))),
+    ({"printed_on[gt]": "2026-01-02"}, known("printed_on", lambda v: v > date(2026, 1, 2))),
+    ({"printed_on[gte]": "2026-01-02"}, known("printed_on", lambda v: v >= date(2026, 1, 2))),
+    ({"lent_at": "2026-01-01T00:00:00Z"}, lambda row: row["lent_at"] == MOMENT),
+    ({"lent_at[in]": "2026-01-01T00:00:00Z,2027-01-01T00:00:00Z"}, lambda row: row["lent_at"] == MOMENT),
+    ({"lent_at[lt]": "2026-01-01T00:00:00.000001Z"}, lambda row: row["lent_at"] == MOMENT),
+    ({"lent_at[gte]": "2026-01-01T00:00:00.000001Z"}, known("lent_at", lambda v: v > MOMENT)),
+    ({"lent_at[null]": "true"}, lambda row: row["lent_at"] is None),
+    ({"lent_at[gt]": "2026-01-01T00:00:00Z"}, known("lent_at", lambda v: v > MOMENT)),
+    ({"lent_at[lte]": "2026-01-01T01:00:00.000001+01:00"},
+     known("lent_at", lambda v: v <= MOMENT + timedelta(microseconds=1))),
+    ({"lent_at[ne]": "2026-01-01T00:00:00Z"}, lambda row: row["lent_at"] != MOMENT),
+    ({"sold": "true"}, lambda row: row["sold"]),
+    ({"sold": "false"}, lambda row: not row["sold"]),
+    ({"sold[null]": "true"}, lambda _: False),
+    ({"account_id": str(ACCOUNTS[0])}, lambda row: row["account_id"] == ACCOUNTS[0]),
+    ({"account_id[ne]": str(ACCOUNTS[0])}, lambda row: row["account_id"] != ACCOUNTS[0]),
+    ({"account_id[in]": f"{ACCOUNTS[0]},{ACCOUNTS[1]}"}, lambda row: row["account_id"] in ACCOUNTS[:2]),
+    ({"account_id[null]": "true"}, lambda row: row["account_id"] is None),
+    ({"owner_id": str(BELOW)}, lambda row: row["owner_id"] == BELOW),
+    ({"owner_id": str(OTHER), "sold": "true"}, lambda row: row["owner_id"] == OTHER and row["sold"]),
+]  # fmt: skip
+SORTS = ["title", "-title", "price", "-price", "printed_on", "-printed_on", "created_at", "-created_at"]
+SEEN: dict[str, Test] = {
+    "admin": lambda _: True,
+    "rep": lambda row: row["account_id"] == ACCOUNTS[0] or row["owner_id"] in (REP, BELOW),
+    "other": lambda _: False,
+}
+
+
+def in_order(rows: list[Row], sort: str) -> list[Row]:
+    """Sorted with nulls last in both directions, the id as tie-break."""
+    field, down = sort.removeprefix("-"), sort.startswith("-")
+
+    def key(row: Row) -> Any:
+        return (row[field] is None) != down, row[field] if row[field] is not None else 0, row["id"]
+
+    with_value = [row for row in rows if row[field] is not None]
+    without = [row for row in rows if row[field] is None]
+    return [*sorted(with_value, key=key, reverse=down), *sorted(without, key=lambda r: r["id"], reverse=down)]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    rows=some_rows,
+    filter_=st.sampled_from(FILTERS),
+    who=st.sampled_from(list(SEEN)),
+    limit=st.sampled_from([1, 2, 3, 7, 200]),
+)
+async def test_pages_hold_what_a_plain_reading_gives(
+    library: Library, sort: str, rows: list[Row], filter_: tuple[dict[str, str], Test], who: str, limit: int
+) -> None:
+    await store(library, rows)
+    query, holds = filter_
+    expected = [row for row in rows if not row["gone"] and SEEN[who](row) and holds(row)]
+    found = await walked(library, who, {**query, "sort": sort}, limit)
+    assert found == [str(row["id"]) for row in in_order(expected, sort)]
+    counted = await ask(library, who, **query, sort=sort, limit=1, count="true")
+    assert counted.json()["total"] == len(expected)
+
+
+async def test_every_operator_of_every_kind_is_tried(library: Library) -> None:
+    rows = some_rows_of_every_kind()
+    await store(library, rows)
+    tried: dict[str, set[str]] = {}
+    for query, holds in FILTERS:
+        expected = in_order([row for row in rows if holds(row)], "title")
+        assert await walked(library, "admin", query, 200) == [str(row["id"]) for row in expected], query
+        for name, _, op in (parameter.partition("[") for parameter in query if parameter != "q"):
+            tried.setdefault(BOOKS.filters[name].kind.sql, set()).add(op.removesuffix("]"))
+    for filter_ in BOOKS.filters.values():
+        assert {"", *filter_.kind.ops} <= tried[filter_.kind.sql]
+
+
+def some_rows_of_every_kind() -> list[Row]:
+    values = {
+        "title": TITLES,
+        "genre": ["NOVEL", "POEMS"],
+        "pages": [None, 0, 1, 2, 3],
+        "price": [None, -(2**53) + 1, -1, 0, 2**53 - 1],
+        "printed_on": [None, *(date(2026, 1, 1 + n) for n in range(4))],
+        "lent_at": [None, *(MOMENT + timedelta(microseconds=n) for n in range(3))],
+        "sold": [False, True],
+        "account_id": [None, *ACCOUNTS],
+        "owner_id": [None, *PEOPLE],
+    }
+    return [plain_row(n, **{name: few[n % len(few)] for name, few in values.items()}) for n in range(180)]
+
+
+def plain_row(n: int, **values: Any) -> Row:
+    return {
+        "id": UUID(int=n), "created_at": MOMENT, "title": f"book {n:05}", "genre": "NOVEL", "pages": None,
+        "price": None, "printed_on": None, "lent_at": None, "sold": False, "account_id": None, "owner_id": None,
+        "gone": False,
+    } | values  # fmt: skip
+
+
+async def test_a_page_is_what_the_resource_looks_like(library: Library) -> None:
+    await store(library, [plain_row(1, lent_at=MOMENT)])
+    page = (await ask(library)).json()
+    assert page["items"] == [(await library.call("admin", "GET", f"/v1/books/{UUID(int=1)}")).json()]
+    assert page["next_cursor"] is None
+    assert "total" not in page
+    assert "total" not in (await ask(library, count="false")).json()
+
+
+async def test_a_page_has_fifty_rows_unless_told_otherwise(library: Library) -> None:
+    await store(library, [plain_row(n) for n in range(205)])
+    assert len((await ask(library)).json()["items"]) == 50
+    for limit in (1, 199, 200):
+        assert len((await ask(library, limit=limit)).json()["items"]) == limit
+    exact = (await ask(library, limit=10, **{"title[prefix]": "book 0000"})).json()
+    assert (len(exact["items"]), exact["next_cursor"]) == (10, None)
+
+
+@pytest.mark.parametrize(
+    "limit", ["0", "-1", "201", "1000", "0000000050000", "1.0", "1e2", " 5", "+5", "٥", "", "ten", "9" * 5000]
+)
+async def test_a_limit_out_of_range_is_refused(library: Library, limit: str) -> None:
+    problem = assert_problem(await ask(library, limit=limit), 422, "invalid")
+    assert problem["errors"] == [
+        {"field": "limit", "code": "range", "message": f"must be a whole number from 1 to {MAX_LIMIT}"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("title", "", "value"),
+        ("title", "x" * 501, "value"),
+        ("title", "a\x00b", "value"),
+        ("title[in]", ",", "value"),
+        ("title[in]", ",".join("x" * 101), "value"),
+        ("title[contains]", "\x00", "value"),
+        ("title[null]", "yes", "value"),
+        ("title[null]", "", "value"),
+        ("genre", "novel", "value"),
+        ("genre", "X", "value"),
+        ("genre[in]", "NOVEL,X", "value"),
+        ("pages", "one", "value"),
+        ("pages", "1.0", "value"),
+        ("pages", "1_000", "value"),
+        ("pages", " 1", "value"),
+        ("pages", "+1", "value"),
+        ("pages", "٣", "value"),
+        ("pages", "9223372036854775808", "value"),
+        ("pages", "9" * 5000, "value"),
+        ("pages[in]", "1,,2", "value"),
+        ("pages[null]", "1", "value"),
+        ("printed_on", "2026-02-30", "value"),
+        ("printed_on", "20260228", "value"),
+        ("printed_on", "2026-W01-1", "value"),
+        ("printed_on", "0000-01-01", "value"),
+        ("printed_on", "infinity", "value"),
+        ("lent_at", "2026-01-01", "value"),
+        ("lent_at", "2026-01-01T00:00:00", "value"),
+        ("lent_at", "20260101T000000Z", "value"),
+        ("lent_at", "now", "value"),
+        ("lent_at", "2026-01-01 00:00Z", "value"),
+        ("sold", "1", "value"),
+        ("sold", "True", "value"),
+        ("sold", "yes", "value"),
+        ("account_id", "1", "value"),
+        ("account_id[in]", f"{uuid4()},x", "value"),
+        ("title[lt]", "a", "unknown_parameter"),
+        ("title[eq]", "a", "unknown_parameter"),
+        ("title[", "a", "unknown_parameter"),
+        ("title[ne", "a", "unknown_parameter"),
+        ("title[]", "a", "unknown_parameter"),
+        ("title[NE]", "a", "unknown_parameter"),
+        ("title[ne][in]", "a", "unknown_parameter"),
+        ("sold[ne]", "true", "unknown_parameter"),
+        ("genre[contains]", "N", "unknown_parameter"),
+        ("account_id[gt]", str(uuid4()), "unknown_parameter"),
+        ("lent_at[contains]", "1", "unknown_parameter"),
+        ("Title", "a", "unknown_parameter"),
+        ("titel", "a", "unknown_parameter"),
+        ("", "a", "unknown_parameter"),
+        ("fields", "id", "unknown_parameter"),
+        ("offset", "5", "unknown_parameter"),
+        ("x" * 5000, "1", "unknown_parameter"),
+        ("\x00", "1", "unknown_parameter"),
+        ("created_by", "x", "unknown_parameter"),
+        ("sort", "pages", "unknown"),
+        ("sort", "--title", "unknown"),
+        ("sort", "", "unknown"),
+        ("sort", "title,price", "unknown"),
+        ("sort", "title; DROP TABLE book", "unknown"),
+        ("count", "1", "value"),
+        ("count", "True", "value"),
+        ("count", "", "value"),
+        ("q", "", "value"),
+        ("q", "   ", "value"),
+        ("q", "x" * 101, "value"),
+        ("q", "\x00", "value"),
+        ("cursor", "", "cursor"),
+        ("cursor", "x", "cursor"),
+        ("cursor", "%%%", "cursor"),
+        ("cursor", "é", "cursor"),
+        ("cursor", "W10=", "cursor"),
+        ("cursor", "WzEsMiwzXQ==", "cursor"),
+        ("cursor", "e30=", "cursor"),
+    ],
+)
+async def test_what_a_list_does_not_know_is_refused_by_name(
+    library: Library, name: str, value: str, code: str
+) -> None:
+    problem = assert_problem(await ask(library, **{name: value}), 422, "invalid")
+    assert [(e["field"], e["code"]) for e in problem["errors"]] == [(name[:100], code)]
+
+
+async def test_an_unknown_parameter_is_told_the_known_ones(library: Library) -> None:
+    problem = assert_problem(await ask(library, titel="Emma"), 422, "invalid")
+    said = problem["errors"][0]["message"]
+    assert all(name in said for name in [*BOOKS.filters, "limit", "cursor", "sort", "count", "q"])
+    problem = assert_problem(await ask(library, **{"title[lt]": "Emma"}), 422, "invalid")
+    assert problem["errors"][0]["message"].endswith("it takes ne, in, contains, prefix, null")
+    problem = assert_problem(await ask(library, genre="X"), 422, "invalid")
+    assert problem["errors"][0]["message"] == "must be one of NOVEL, POEMS, MATHS"
+    shelf = assert_problem(await ask(library, path=f"/v1/shelves/{ACCOUNTS[0]}/books", q="x"), 422, "invalid")
+    assert shelf["errors"][0]["code"] == "unknown_parameter"
+
+
+async def test_every_wrong_parameter_is_named_at_once(library: Library) -> None:
+    problem = assert_problem(
+        await ask(library, titel="x", pages="x", limit="x", sort="x", count="x"), 422, "invalid"
+    )
+    assert [e["field"] for e in problem["errors"]] == ["titel", "pages", "sort", "limit", "count"]
+
+
+@pytest.mark.parametrize(
+    "query", ["title=a&title=a", "limit=5&limit=6", "title[ne]=a&title[ne]=b", "q=a&q=b"]
+)
+async def test_a_parameter_given_twice_is_refused(library: Library, query: str) -> None:
+    answer = await library.call("admin", "GET", f"/v1/books?{query}")
+    assert assert_problem(answer, 422, "invalid")["errors"][0]["code"] == "duplicate"
+
+
+async def test_a_list_takes_twelve_filters(library: Library) -> None:
+    twelve = {f"pages[{op}]": "1" for op in ("ne", "in", "lt", "lte", "gt", "gte")}
+    twelve |= {f"price[{op}]": "1" for op in ("ne", "in", "lt", "lte", "gt", "gte")}
+    assert (await ask(library, **twelve)).status_code == 200
+    problem = assert_problem(await ask(library, **twelve, sold="true"), 422, "invalid")
+    assert [(e["field"], e["code"]) for e in problem["errors"]] == [("sold", "too_many")]
+
+
+async def test_a_cursor_belongs_to_its_list_filters_and_sort(library: Library) -> None:
+    await store(library, [plain_row(n, account_id=ACCOUNTS[n % 2], pages=1) for n in range(20)])
+    cursor = (await ask(library, pages="1", limit=3)).json()["next_cursor"]
+    assert (await ask(library, pages="1", limit=200, count="true", cursor=cursor)).status_code == 200
+    strange: list[dict[str, Any]] = [{}, {"pages": "2"}, {"pages": "1", "sort": "-title"}, {"pages[gte]": "1"},
+                                     {"pages": "1", "q": "book"}, {"pages": "1", "sold": "false"}]  # fmt: skip
+    for query in strange:
+        problem = assert_problem(await ask(library, **query, cursor=cursor), 422, "invalid")
+        assert "another list" in problem["errors"][0]["message"], query
+    shelf = (await ask(library, path=f"/v1/shelves/{ACCOUNTS[0]}/books", limit=3)).json()["next_cursor"]
+    for path in (f"/v1/shelves/{ACCOUNTS[1]}/books", "/v1/books"):
+        assert_problem(await ask(library, path=path, cursor=shelf), 422, "invalid")
+    again = await ask(library, path=f"/v1/shelves/{ACCOUNTS[0]}/books", limit=3, cursor=shelf)
+    assert [item["title"] for item in again.json()["items"]] == ["book 00006", "book 00008", "book 00010"]
+
+
+@pytest.mark.parametrize("sort", ["price", "printed_on", "created_at", "title"])
+@pytest.mark.parametrize(
+    "key", ["x", "", "\x00", "' OR true --", "99999999999999999999999", "9999999-01-01", None, 5, {}]
+)
+async def test_a_forged_cursor_is_refused_or_finds_nothing_it_should_not(
+    library: Library, sort: str, key: Any
+) -> None:
+    await store(library, [plain_row(n) for n in range(3)])
+    mark = listing._of_list(listing.parse(BOOKS, [("sort", sort)]).mark, {})
+    forged = base64.urlsafe_b64encode(orjson.dumps([mark, key, str(uuid4())])).decode()
+    answer = await ask(library, sort=sort, cursor=forged)
+    if answer.status_code != 200:
+        assert assert_problem(answer, 422, "invalid")["errors"][0]["field"] == "cursor"
+    rep = await ask(library, "rep", sort=sort, cursor=forged)
+    assert rep.status_code == answer.status_code
+    if rep.status_code == 200:
+        assert rep.json()["items"] == []
+
+
+async def test_a_cursor_with_half_a_surrogate_pair_is_refused(library: Library) -> None:
+    mark = listing._of_list(listing.parse(BOOKS, []).mark, {})
+    forged = base64.urlsafe_b64encode(
+        b'["%s", "\\ud800", "%s"]' % (mark.encode(), str(uuid4()).encode())
+    ).decode()
+    assert_problem(await ask(library, cursor=forged), 422, "invalid")
+
+
+async def test_a_list_within_a_row_that_is_not_seen_is_not_there(library: Library) -> None:
+    await store(library, [])
+    for who, statuses in {"admin": (200, 200, 404), "rep": (200, 404, 404), "other": (404, 404, 404)}.items():
+        paths = [f"/v1/shelves/{id}/books" for id in (*ACCOUNTS[:2], uuid4())]
+        assert tuple([(await ask(library, who, path=path)).status_code for path in paths]) == statuses
+    library.statements.clear()
+    await ask(library, path=f"/v1/shelves/{ACCOUNTS[0]}/books", count="true")
+    assert len(library.statements) == 1
+
+
+# Sight: few accounts in view and many of them give the same answer
+
+
+async def test_a_narrow_walk_and_a_wide_one_give_the_same(library: Library) -> None:
+    """The head sees what the seller sees and 300 accounts more, at which there is nothing."""
+    seller, head = uuid4(), uuid4()
+    for name, id in (("seller", seller), ("head", head)):
+        library.callers.add(name, "rep", member_id=id)
+    await library.rows(
+        "INSERT INTO member"
+        " (id, version, partition_key, created_at, created_by, updated_at, updated_by, name, manager_id)"
+        " VALUES (%(head)s, 1, %(head)s, now(), 'x', now(), 'x', 'x', NULL),"
+        " (%(seller)s, 1, %(seller)s, now(), 'x', now(), 'x', 'x', %(head)s)",
+        head=head, seller=seller,
+    )  # fmt: skip
+    await library.rows(
+        "INSERT INTO account (id, version, partition_key, created_at, created_by, updated_at, updated_by, owner_id)"
+        " SELECT uuidv7(), 1, uuidv7(), now(), 'x', now(), 'x',"
+        "  CASE WHEN n <= 5 THEN %(seller)s::uuid ELSE %(head)s::uuid END"
+        " FROM generate_series(1, 305) n",
+        head=head, seller=seller,
+    )  # fmt: skip
+    own = [
+        row["id"] for row in await library.rows("SELECT id FROM account WHERE owner_id = %(id)s", id=seller)
+    ]
+    rows = [plain_row(n, account_id=[*own, None, ACCOUNTS[1]][n % 7], owner_id=seller if n % 11 == 0 else None,
+                      price=n % 5 or None, sold=n % 3 == 0) for n in range(120)]  # fmt: skip
+    await store(library, rows)
+    queries: list[dict[str, str]] = [{}, {"sold": "true"}, {"q": "book 0000"}, {"account_id": str(own[0])},
+                                     {"owner_id": str(seller)}, {"account_id[null]": "true"}]  # fmt: skip
+    for query in queries:
+        for sort in SORTS:
+            narrow = await walked(library, "seller", {**query, "sort": sort}, 17)
+            assert narrow == await walked(library, "head", {**query, "sort": sort}, 17), (query, sort)
+            totals = [
+                (await ask(library, who, **query, count="true")).json()["total"] for who in ("seller", "head")
+            ]
+            assert totals == [len(narrow)] * 2
+    assert len(await walked(library, "seller", {}, 50)) == sum(
+        row["account_id"] in own or row["owner_id"] == seller for row in rows
+    )
+
+
+async def test_rows_that_stay_are_listed_once_while_others_come_and_go(library: Library) -> None:
+    staying = [plain_row(10 * n, title=f"t{n % 7}") for n in range(60)]
+    await store(library, staying)
+    found: list[str] = []
+    cursor: dict[str, str] = {}
+    for turn in range(100):
+        page = (await ask(library, limit=7, **cursor)).json()
+        found += [item["id"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+        new = [plain_row(10 * (turn * 13 % 60) + d, title=f"t{turn % 7}") for d in (turn % 9 + 1,)]
+        async with await psycopg.AsyncConnection.connect(library.url, autocommit=True) as other:
+            await other.execute(INSERT.encode() + b" ON CONFLICT DO NOTHING", [orjson.dumps(new).decode()])
+            gone = UUID(page["items"][-1]["id"]) if UUID(page["items"][-1]["id"]).int % 10 else None
+            await other.execute("UPDATE book SET deleted_at = now() WHERE id = %s", [gone])
+    kept = [id for id in found if UUID(id).int % 10 == 0]
+    assert sorted(kept) == sorted(str(row["id"]) for row in staying)
+    assert len(found) == len(set(found))
+
+
+# The indexes
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def large(databases: Databases) -> AsyncIterator[Library]:
+    """20,000 books of 400 accounts and 50 owners."""
+    async with opened(databases.create("large", prepare)) as it:
+        it.callers.join("rep", REP)
+        await people(it)
+        await it.rows(
+            "INSERT INTO book (id, version, partition_key, created_at, created_by, updated_at, updated_by, title,"
+            " genre, sold, price, printed_on, account_id, owner_id)"
+            " SELECT id, 1, id, now() + n * interval '1 second', 'x', now(), 'x', md5(n::text), 'NOVEL', false,"
+            "  nullif(n %% 500, 0), date '2026-01-01' + n %% 500,"
+            "  ('00000000-0000-0000-0001-' || lpad((n %% 400)::text, 12, '0'))::uuid,"
+            "  ('00000000-0000-0000-0002-' || lpad((n %% 50)::text, 12, '0'))::uuid"
+            " FROM (SELECT n, uuidv7() AS id FROM generate_series(1, 20000) n) numbered"
+        )
+        await it.rows("ANALYZE")
+        yield it
+
+
+ONE_OWNER = "00000000-0000-0000-0002-000000000007"
+ONE_ACCOUNT = "00000000-0000-0000-0001-000000000007"
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ({}, "book_title"),
+        ({"sort": "-title"}, "book_title"),
+        ({"sort": "created_at"}, "book_born"),
+        ({"sort": "-created_at"}, "book_born"),
+        ({"sort": "price"}, "book_price_up"),
+        ({"sort": "-price"}, "book_price_down"),
+        ({"sort": "printed_on"}, "book_printed_up"),
+        ({"sort": "-printed_on"}, "book_printed_down"),
+        ({"owner_id": ONE_OWNER}, "book_owner"),
+        ({"account_id": ONE_ACCOUNT}, "book_account"),
+        ({"owner_id": ONE_OWNER, "sort": "-title"}, "book_owner"),
+        ({"q": "0123"}, "book_search"),
+    ],
+)
+async def test_a_page_is_found_by_an_index(large: Library, query: dict[str, str], index: str) -> None:
+    for who in ("admin", "rep"):
+        for deep in (False, True):
+            plan = await plan_of(large, who, query, deep=deep)
+            assert "Seq Scan on book" not in plan, plan
+            if who == "admin":
+                assert index in plan, plan
+
+
+async def plan_of(library: Library, who: str, query: dict[str, str], *, deep: bool) -> str:
+    """The plan of a page's statement, of the first page or of a later one."""
+    explaining = Explaining()
+    cursor = {"cursor": (await ask(library, **query, limit=5)).json()["next_cursor"]} if deep else {}
+    asked = listing.parse(BOOKS, [*query.items(), ("limit", "50"), *cursor.items()])
+    await listing.page(explaining, BOOKS, asked, library.callers.viewers[who])  # type: ignore[arg-type]
+    async with await psycopg.AsyncConnection.connect(library.url) as connection:
+        plan = await connection.execute(("EXPLAIN " + explaining.text).encode(), explaining.values)
+        return "\n".join(row[0] for row in await plan.fetchall())
+
+
+class Explaining:
+    """A session that keeps the statement instead of executing it."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.values: Mapping[str, Any] = {}
+
+    async def execute(self, text: str, values: Mapping[str, Any], **_: Any) -> "Explaining":
+        self.text, self.values = text, values
+        return self
+
+    async def fetchone(self) -> tuple[Any, ...]:
+        return "[]", None, None, False, None, True
+
+
+async def test_a_deep_page_reads_no_more_than_the_first(large: Library) -> None:
+    read: list[int] = []
+    for sort in ("title", "-price"):
+        query: dict[str, str] = {"sort": sort}
+        for _ in range(3):
+            asked = listing.parse(BOOKS, [*query.items(), ("limit", "100")])
+            explaining = Explaining()
+            await listing.page(explaining, BOOKS, asked, large.callers.viewers["admin"])  # type: ignore[arg-type]
+            async with await psycopg.AsyncConnection.connect(large.url) as connection:
+                text = "EXPLAIN (ANALYZE, FORMAT JSON) " + explaining.text
+                row = await (await connection.execute(text.encode(), explaining.values)).fetchone()
+                assert row
+                read.append(max(rows_read(row[0][0]["Plan"])))
+            for _ in range(20):
+                query["cursor"] = (await ask(large, **query, limit=200)).json()["next_cursor"]
+    assert max(read) <= 101
+
+
+def rows_read(plan: dict[str, Any]) -> list[int]:
+    inner = [n for child in plan.get("Plans", []) for n in rows_read(child)]
+    return [int(plan["Actual Rows"]), *inner]
+
+
+async def test_the_parameters_of_a_list_are_documented() -> None:
+    told = {one["name"]: one for one in BOOKS.parameters()}
+    for name, filter_ in BOOKS.filters.items():
+        assert name in told
+        assert {f"{name}[{op}]" for op in filter_.kind.ops} <= told.keys()
+    assert told["sort"]["schema"]["enum"][:2] == ["title", "-title"]
+    assert {"limit", "cursor", "count", "q"} <= told.keys()
+    assert all(one["description"] for one in told.values())
