@@ -20,6 +20,8 @@ from services.kit.problems import Unauthorized
 from services.kit.settings import Settings
 
 ISSUER = "https://issuer.test"
+WATCHERS: list[OnStatement] = []
+"""Who is told of every statement of every API that tests make: the rules of the house."""
 
 
 @dataclass(eq=False)
@@ -94,9 +96,14 @@ async def api_of(
     on_statement: OnStatement | None = None,
     given: Mapping[str, object] | None = None,
 ) -> AsyncGenerator[AsyncClient]:
-    """The service's API on a prepared database."""
+    """The service's API on a prepared database. Every statement is told to `on_statement` and to the watchers."""
+
+    def tell(statement: str) -> None:
+        for listener in (*WATCHERS, *([on_statement] if on_statement else [])):
+            listener(statement)
+
     settings = settings_for(service, url, given)
-    app = create_api(service, settings, judge=judge, peers=peers, on_statement=on_statement)
+    app = create_api(service, settings, judge=judge, peers=peers, on_statement=tell)
     async with serving(app) as client:
         yield client
 
