@@ -376,4 +376,5 @@ def _integrity(error: psycopg.IntegrityError) -> Problem:
 _SAID = {
     "unknown": "names something that does not exist, or that you may not see",
     "range": "is out of range",
+    "self": "names the row itself",
 }

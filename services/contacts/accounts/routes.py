@@ -1,9 +1,8 @@
 """Accounts over HTTP."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 
 from services.contacts.accounts import service
 from services.contacts.accounts.imports import IMPORT
@@ -17,12 +16,11 @@ from services.contacts.accounts.schemas import (
 )
 from services.kit import imports, listing, lookup
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
-from services.kit.conditional import Expected, if_match
+from services.kit.conditional import IfMatch
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 
 routes = router("accounts")
-IfMatch = Annotated[Expected, Depends(if_match)]
 
 
 @routes.get("/accounts", response_model=AccountList, openapi_extra={"parameters": ACCOUNTS.parameters()})

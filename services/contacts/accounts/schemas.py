@@ -7,7 +7,18 @@ from pydantic import Field, StrictInt, StringConstraints
 
 from services.contacts.accounts.domain import AccountKind, TargetType
 from services.contacts.members.domain import MemberFunction
-from services.kit.fields import Body, Count, Currency, ExternalIds, Line, Money, Name, Read, Stamped
+from services.kit.fields import (
+    Body,
+    Count,
+    Currency,
+    ExternalIds,
+    ExternalIdsPatch,
+    Line,
+    Money,
+    Name,
+    Read,
+    Stamped,
+)
 
 Website = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^https?://[^\s]+$")
@@ -22,10 +33,9 @@ class Seat(Body):
     function: MemberFunction
 
 
-class AccountCreate(Body):
-    """A new account. Without an owner it is the creator's."""
+class AccountFields(Body):
+    """What new accounts and patches have in common."""
 
-    name: Name
     account_kind: AccountKind = AccountKind.PROJECT
     industry: Line | None = None
     region: Line | None = None
@@ -39,13 +49,20 @@ class AccountCreate(Body):
     owner_id: UUID | None = None
     team: Annotated[list[Seat], Field(max_length=100)] = Field(default_factory=list[Seat])
     target_type: TargetType | None = None
+
+
+class AccountCreate(AccountFields):
+    """A new account. Without an owner it is the creator's."""
+
+    name: Name
     external_ids: ExternalIds = Field(default_factory=dict)
 
 
-class AccountUpdate(AccountCreate):
+class AccountUpdate(AccountFields):
     """A merge patch of an account: absent fields stay, lists are replaced as a whole."""
 
     name: Name = ""
+    external_ids: ExternalIdsPatch = Field(default_factory=dict)
 
 
 class AccountRead(Stamped):

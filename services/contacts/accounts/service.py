@@ -1,20 +1,26 @@
 """What can be done with accounts."""
 
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, LiteralString
 from uuid import UUID
 
 from services.contacts.accounts import queries
 from services.contacts.accounts.queries import ACCOUNT, SIGHT
-from services.contacts.accounts.schemas import AccountCreate, AccountUpdate
+from services.contacts.accounts.schemas import AccountCreate, AccountFields, AccountUpdate
 from services.kit import journal
 from services.kit.access import may_edit, may_hand_over, require_writer
 from services.kit.app import Call
 from services.kit.conditional import Expected
 from services.kit.db import Session
+from services.kit.identity import Viewer
 from services.kit.journal import Shown
-from services.kit.problems import FieldError, Forbidden, Invalid, invalid
+from services.kit.problems import FieldError, Forbidden, Invalid, NotFound, invalid
 
-HANDED_OVER = frozenset({"owner_id", "team"})
+# What is handed over, and whether a change leaves it as it is.
+UNCHANGED: Mapping[str, LiteralString] = {
+    "owner_id": "r.owner_id IS NOT DISTINCT FROM %(owner_id)s::uuid",
+    "team": "r.team = %(team)s::jsonb",
+}
 
 
 async def open_account(tx: Session, call: Call, body: AccountCreate) -> Shown:
@@ -47,19 +53,20 @@ async def change_account(tx: Session, call: Call, id: UUID, body: AccountUpdate,
     values = _patched(body)
     await _check_references(tx, call, body)
     if body.parent_account_id is not None:
-        await _check_parent(tx, id, body.parent_account_id)
-    sight = SIGHT.visible(call.viewer)
-    may = may_edit(call.viewer, "r.owner_id")
-    if values.keys() & HANDED_OVER:
-        may = may_hand_over(call.viewer, "r.owner_id")
-    row = None
-    if values:
-        row = await journal.update(
-            tx, ACCOUNT, id, values, call.cause, expected=expected, allowed=sight + " AND " + may
-        )
-    return row or await journal.miss(
-        tx, ACCOUNT, id, viewer=call.member_id, sight=sight, may=may, expected=expected
-    )
+        await _check_parent(tx, call, id, body.parent_account_id)
+    handed = {name: value for name, value in values.items() if name in UNCHANGED}
+    may = _may(call.viewer, edits=values.keys() != handed.keys(), handed=handed.keys())
+    return await journal.change(
+        tx, ACCOUNT, id, values, call.cause,
+        expected=expected, sight=SIGHT.visible(call.viewer), may=may, given=journal.sent(ACCOUNT, handed),
+    )  # fmt: skip
+
+
+def _may(viewer: Viewer, *, edits: bool, handed: Collection[str]) -> LiteralString:
+    """Whether the viewer may make such a change. Who sends owner and team as they stand hands nothing over."""
+    may: list[LiteralString] = [may_edit(viewer, "r.owner_id", SIGHT)] if edits else []
+    may += [f"({may_hand_over(viewer, 'r.owner_id')} OR {UNCHANGED[name]})" for name in sorted(handed)]
+    return " AND ".join(may) or "true"
 
 
 def _patched(body: AccountUpdate) -> dict[str, Any]:
@@ -76,7 +83,7 @@ async def _check_owner(tx: Session, call: Call, owner: UUID | None) -> None:
         raise Forbidden("owner_not_yours", "Open accounts for yourself or for people who report to you.")
 
 
-async def _check_references(tx: Session, call: Call, body: AccountCreate) -> None:
+async def _check_references(tx: Session, call: Call, body: AccountFields) -> None:
     named = {f"team.{n}.member_id": seat.member_id for n, seat in enumerate(body.team)}
     if body.owner_id is not None and body.owner_id != call.member_id:
         named["owner_id"] = body.owner_id
@@ -100,7 +107,9 @@ async def _check_references(tx: Session, call: Call, body: AccountCreate) -> Non
         raise Invalid(errors)
 
 
-async def _check_parent(tx: Session, id: UUID, parent: UUID) -> None:
+async def _check_parent(tx: Session, call: Call, id: UUID, parent: UUID) -> None:
+    if not await queries.sees_account(tx, call, id):
+        raise NotFound("account")
     await queries.lock_hierarchy(tx)
     if await queries.is_above(tx, id, parent):
         raise invalid(

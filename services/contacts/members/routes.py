@@ -1,9 +1,8 @@
 """Members over HTTP."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 
 from services.contacts.members import service
 from services.contacts.members.imports import IMPORT
@@ -18,12 +17,11 @@ from services.contacts.members.schemas import (
 )
 from services.kit import imports, listing, lookup
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
-from services.kit.conditional import Expected, if_match
+from services.kit.conditional import IfMatch
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 
 routes = router("members")
-IfMatch = Annotated[Expected, Depends(if_match)]
 
 
 @routes.get("/members", response_model=MemberList, openapi_extra={"parameters": MEMBERS.parameters()})

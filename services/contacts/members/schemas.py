@@ -5,25 +5,31 @@ from uuid import UUID
 from pydantic import Field
 
 from services.contacts.members.domain import MemberFunction
-from services.kit.fields import Body, Email, ExternalIds, Flag, Name, Read, Stamped
+from services.kit.fields import Body, Email, ExternalIds, ExternalIdsPatch, Flag, Name, Read, Stamped
 
 
-class MemberCreate(Body):
+class MemberFields(Body):
+    """What new members and patches have in common."""
+
+    function: MemberFunction = MemberFunction.SALES
+    manager_id: UUID | None = Field(default=None, description="Whom the member reports to.")
+    active: Flag = True
+
+
+class MemberCreate(MemberFields):
     """A new member."""
 
     email: Email = Field(description="Work mail address; joins the member to an identity.")
     name: Name
-    function: MemberFunction = MemberFunction.SALES
-    manager_id: UUID | None = Field(default=None, description="Whom the member reports to.")
-    active: Flag = True
     external_ids: ExternalIds = Field(default_factory=dict)
 
 
-class MemberUpdate(MemberCreate):
+class MemberUpdate(MemberFields):
     """A merge patch of a member: absent fields stay."""
 
     email: Email = ""
     name: Name = ""
+    external_ids: ExternalIdsPatch = Field(default_factory=dict)
 
 
 class MemberRead(Stamped):

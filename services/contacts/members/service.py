@@ -1,7 +1,5 @@
 """What can be done with members; only administrators change them."""
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -34,18 +32,19 @@ async def show_member(tx: Session, call: Call, id: UUID) -> Shown:
 async def change_member(tx: Session, call: Call, id: UUID, body: MemberUpdate, expected: Expected) -> Shown:
     """Changes the fields that the patch names. Raises Forbidden, NotFound, PreconditionFailed, Conflict, Invalid."""
     require_admin(call.viewer)
-    values: Mapping[str, Any] = body.model_dump(exclude_unset=True)
-    manager = body.manager_id
-    if manager is not None:
-        await queries.lock_reporting_line(tx)
-        if await queries.is_above(tx, id, manager):
-            raise invalid(
-                "manager_id", "cycle", "reports to this member already; choose somebody above or beside"
-            )
-    row = await journal.update(tx, MEMBER, id, values, call.cause, expected=expected) if values else None
-    return row or await journal.miss(
-        tx, MEMBER, id, viewer=call.member_id, sight=EVERYBODY, expected=expected
-    )
+    values = body.model_dump(exclude_unset=True)
+    if "manager_id" in values:
+        await _check_line(tx, id, body.manager_id)
+    return await journal.change(tx, MEMBER, id, values, call.cause, expected=expected, sight=EVERYBODY)
+
+
+async def _check_line(tx: Session, id: UUID, manager: UUID | None) -> None:
+    """Takes the lock of the reporting line before that of any row, as all do who change it."""
+    await queries.lock_reporting_line(tx)
+    if manager is not None and await queries.is_above(tx, id, manager):
+        raise invalid(
+            "manager_id", "cycle", "reports to this member already; choose somebody above or beside"
+        )
 
 
 async def show_me(tx: Session, call: Call) -> str:

@@ -41,6 +41,7 @@ LINK = Aggregate(
 )
 
 SIGHT = Sight(account="r.account_id")
+OWNER: LiteralString = "(SELECT a.owner_id FROM account a WHERE a.id = r.account_id)"
 
 CONTACTS = Listing(
     aggregate=CONTACT,

@@ -1,9 +1,8 @@
 """People and their links over HTTP."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 
 from services.contacts.people import service
 from services.contacts.people.queries import CONTACTS, LINKS
@@ -19,11 +18,10 @@ from services.contacts.people.schemas import (
 )
 from services.kit import listing, lookup
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
-from services.kit.conditional import Expected, if_match
+from services.kit.conditional import IfMatch
 from services.kit.lookup import LookupRequest
 
 routes = router("contacts")
-IfMatch = Annotated[Expected, Depends(if_match)]
 
 
 @routes.get("/contacts", response_model=ContactList, openapi_extra={"parameters": CONTACTS.parameters()})

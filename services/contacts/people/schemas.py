@@ -7,7 +7,19 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from services.contacts.people.domain import Department, Level, LinkKind, PreferredChannel, RealInfluence
-from services.kit.fields import Body, Day, Email, ExternalIds, Flag, Line, Name, Note, Read, Stamped
+from services.kit.fields import (
+    Body,
+    Day,
+    Email,
+    ExternalIds,
+    ExternalIdsPatch,
+    Flag,
+    Line,
+    Name,
+    Note,
+    Read,
+    Stamped,
+)
 
 Phone = Annotated[
     str,
@@ -17,11 +29,9 @@ Phones = Annotated[list[Phone], Field(max_length=20)]
 Emails = Annotated[list[Email], Field(max_length=20)]
 
 
-class ContactCreate(Body):
-    """A new person at an account."""
+class ContactFields(Body):
+    """What new people and patches have in common."""
 
-    account_id: UUID
-    name: Name
     title: Line | None = None
     department: Department = Department.OTHER
     level: Level = Level.BASE
@@ -34,24 +44,21 @@ class ContactCreate(Body):
     public_official: Flag = False
     preferred_channel: PreferredChannel | None = None
     do_not_contact: Flag = False
+
+
+class ContactCreate(ContactFields):
+    """A new person at an account."""
+
+    account_id: UUID
+    name: Name
     external_ids: ExternalIds = Field(default_factory=dict)
 
 
-class ContactUpdate(Body):
+class ContactUpdate(ContactFields):
     """A merge patch of a person: absent fields stay, lists are replaced as a whole; a person stays at their account."""
 
     name: Name = ""
-    title: Line | None = None
-    department: Department = Department.OTHER
-    level: Level = Level.BASE
-    phones: Phones = Field(default_factory=list[str])
-    emails: Emails = Field(default_factory=list[str])
-    tenure_end_on: Day | None = None
-    real_influence: RealInfluence | None = None
-    public_official: Flag = False
-    preferred_channel: PreferredChannel | None = None
-    do_not_contact: Flag = False
-    external_ids: ExternalIds = Field(default_factory=dict)
+    external_ids: ExternalIdsPatch = Field(default_factory=dict)
 
 
 class ContactRead(Stamped):

@@ -1,5 +1,6 @@
 """What can be done with people and the links between them."""
 
+from typing import LiteralString
 from uuid import UUID
 
 from services.contacts.accounts.queries import sees_account
@@ -8,7 +9,7 @@ from services.contacts.people.domain import LinkKind
 from services.contacts.people.queries import CONTACT, LINK, SIGHT
 from services.contacts.people.schemas import ContactCreate, ContactUpdate, LinkCreate
 from services.kit import journal
-from services.kit.access import require_writer
+from services.kit.access import may_edit, require_writer
 from services.kit.app import Call
 from services.kit.clock import now
 from services.kit.conditional import Expected
@@ -34,13 +35,11 @@ async def show_contact(tx: Session, call: Call, id: UUID) -> Shown:
 
 async def change_contact(tx: Session, call: Call, id: UUID, body: ContactUpdate, expected: Expected) -> Shown:
     """Changes the fields that the patch names. Raises NotFound, Forbidden, PreconditionFailed."""
-    sight = SIGHT.visible(call.viewer)
     values = body.model_dump(exclude_unset=True)
-    row = None
-    require_writer(call.viewer)
-    if values:
-        row = await journal.update(tx, CONTACT, id, values, call.cause, expected=expected, allowed=sight)
-    return row or await journal.miss(tx, CONTACT, id, viewer=call.member_id, sight=sight, expected=expected)
+    may = may_edit(call.viewer, queries.OWNER, SIGHT)
+    return await journal.change(
+        tx, CONTACT, id, values, call.cause, expected=expected, sight=SIGHT.visible(call.viewer), may=may
+    )
 
 
 async def link_contacts(tx: Session, call: Call, id: UUID, body: LinkCreate) -> Shown:
@@ -65,14 +64,13 @@ async def link_contacts(tx: Session, call: Call, id: UUID, body: LinkCreate) -> 
 async def unlink_contacts(tx: Session, call: Call, contact: UUID, id: UUID, expected: Expected) -> None:
     """Removes a link of the person. Raises NotFound, Forbidden, PreconditionFailed."""
     require_writer(call.viewer)
-    sight = SIGHT.visible(call.viewer)
-    of_contact = sight + " AND r.from_contact_id = %(contact)s::uuid"
+    sight: LiteralString = SIGHT.visible(call.viewer) + " AND r.from_contact_id = %(contact)s::uuid"
     given = {"contact": contact}
     row = await journal.remove(
-        tx, LINK, id, call.cause, at=now(), expected=expected, allowed=of_contact, given=given
+        tx, LINK, id, call.cause, at=now(), expected=expected, allowed=sight, given=given
     )
     if row is None:
-        await journal.miss(tx, LINK, id, viewer=call.member_id, sight=sight, expected=expected)
+        await journal.miss(tx, LINK, id, viewer=call.member_id, sight=sight, expected=expected, given=given)
         raise NotFound("contact link")
 
 
