@@ -3,8 +3,10 @@
 Statements are SQL text typed `LiteralString`, so the type checker proves that no input enters SQL.
 """
 
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any, LiteralString, Self, TypeAlias, cast
 
 import psycopg
@@ -89,7 +91,14 @@ def _watched(on_statement: OnStatement) -> type[psycopg.AsyncConnection[Any]]:
             tell(statement, self.connection)
             return super().copy(statement, *args, **kwargs)
 
+    class RawCursor(psycopg.AsyncRawCursor[Any]):
+        async def execute(self, query: Any, *args: Any, **kwargs: Any) -> Self:
+            tell(query, self.connection)
+            return await super().execute(query, *args, **kwargs)
+
     class Watched(psycopg.AsyncConnection[Any]):
+        raw_cursor_factory = RawCursor
+
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self.cursor_factory = Cursor
@@ -102,7 +111,38 @@ def literal(text: Composed) -> LiteralString:
     return cast("LiteralString", text.as_string(None))
 
 
+async def execute(
+    session: Session, statement: LiteralString, parameters: Mapping[str, Any]
+) -> psycopg.AsyncCursor[TupleRow]:
+    """Executes a statement with named placeholders that is read once, whatever its length.
+
+    psycopg by itself remembers how it read short statements only, and one that writes a row with all that goes with it
+    is long: reading it takes longer than anything else that is done for it here.
+    """
+    text, names = _numbered(statement)
+    factory: type[psycopg.AsyncCursor[TupleRow]] = getattr(
+        session, "raw_cursor_factory", psycopg.AsyncRawCursor
+    )
+    return await factory(session).execute(text, [parameters[name] for name in names])
+
+
+@lru_cache(maxsize=2048)
+def _numbered(statement: LiteralString) -> tuple[LiteralString, tuple[str, ...]]:
+    """The statement with numbers for placeholders, and their names in the order of the numbers."""
+    numbers: dict[str, int] = {}
+
+    def number(found: re.Match[str]) -> str:
+        name = found[1]
+        return f"${numbers.setdefault(name, len(numbers) + 1)}" if name else "%"
+
+    return cast("LiteralString", _PLACEHOLDER.sub(number, statement)), tuple(numbers)
+
+
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
+
+
 async def one(session: Session, statement: Query, parameters: Mapping[str, Any]) -> TupleRow | None:
     """The first row of the statement's answer, or None."""
-    cursor = await session.execute(statement, parameters)
-    return await cursor.fetchone()
+    if isinstance(statement, str):
+        return await (await execute(session, statement, parameters)).fetchone()
+    return await (await session.execute(statement, parameters)).fetchone()

@@ -193,7 +193,7 @@ def _create_statement(
     filled: tuple[tuple[str, LiteralString], ...],
     guard: LiteralString,
     along: LiteralString,
-) -> sql.SQL:
+) -> LiteralString:
     columns = aggregate.columns
     found = {name: sql.SQL("(" + text + ")") for name, text in filled}
     text = sql.SQL("""WITH born AS (
@@ -212,7 +212,7 @@ def _create_statement(
         guard=sql.SQL(guard),
         recorded=_recorded(aggregate, source=sql.SQL("born r"), before=False, answered=True, along=along),
     )
-    return sql.SQL(literal(text))
+    return literal(text)
 
 
 @lru_cache(maxsize=1024)
@@ -222,7 +222,7 @@ def _update_statement(
     allowed: LiteralString,
     answered: bool,
     along: LiteralString,
-) -> sql.SQL:
+) -> LiteralString:
     columns = aggregate.columns
     wanted = [(sql.Identifier(name), _patched(name, columns[name])) for name in names]
     sets = [sql.SQL("{} = {}").format(*each) for each in wanted]
@@ -247,7 +247,7 @@ def _update_statement(
             along=along,
         ),
     )
-    return sql.SQL(literal(text))
+    return literal(text)
 
 
 def _told(cause: Cause, type_: str, status: int) -> dict[str, Any]:
@@ -378,12 +378,12 @@ async def change(
 
 
 @lru_cache(maxsize=256)
-def _read_statement(aggregate: Aggregate, sight: LiteralString, may: LiteralString) -> sql.SQL:
+def _read_statement(aggregate: Aggregate, sight: LiteralString, may: LiteralString) -> LiteralString:
     text = sql.SQL(
         "SELECT r.id, r.version, {json}::text, {may} FROM {relation} r"
         " WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND ({sight})"
     ).format(json=aggregate.json(), may=sql.SQL(may), relation=aggregate.relation, sight=sql.SQL(sight))
-    return sql.SQL(literal(text))
+    return literal(text)
 
 
 async def read(

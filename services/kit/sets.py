@@ -14,7 +14,7 @@ import orjson
 from psycopg import sql
 from sqlalchemy.dialects import postgresql
 
-from services.kit.db import Session
+from services.kit.db import Session, execute, literal
 from services.kit.journal import ALONE, Aggregate, Along, Cause, Shown
 
 _WRITTEN = sql.SQL("""{given} AS (
@@ -89,7 +89,7 @@ async def put(
         **along.values,
     }
     statement = _put_statement(aggregate, tuple(rows[0].values), along.text)
-    cursor = await session.execute(statement, told)
+    cursor = await execute(session, statement, told)
     return [Shown(*row) for row in await cursor.fetchall()]
 
 
@@ -141,16 +141,16 @@ def _sent(rows: Sequence[Put]) -> str:
 
 
 @lru_cache(maxsize=64)
-def _put_statement(aggregate: Aggregate, names: tuple[str, ...], along: LiteralString) -> sql.SQL:
+def _put_statement(aggregate: Aggregate, names: tuple[str, ...], along: LiteralString) -> LiteralString:
     written = _written(aggregate, names, prefix="", guard="true", after="")
     text = sql.SQL("WITH {}{} SELECT id, version, answer::text FROM shown ORDER BY id").format(
         written, sql.SQL(along)
     )
-    return sql.SQL(_text(text))
+    return literal(text)
 
 
 @lru_cache(maxsize=64)
-def _born_statement(aggregate: Aggregate, names: tuple[str, ...]) -> sql.SQL:
+def _born_statement(aggregate: Aggregate, names: tuple[str, ...]) -> LiteralString:
     columns = [sql.Identifier(name) for name in names]
     text = _BORN.format(
         relation=aggregate.relation,
@@ -161,7 +161,7 @@ def _born_statement(aggregate: Aggregate, names: tuple[str, ...]) -> sql.SQL:
         name=sql.Literal(aggregate.name),
         state_version=sql.Literal(aggregate.state_version),
     )
-    return sql.SQL(_text(text))
+    return literal(text)
 
 
 @lru_cache(maxsize=64)
@@ -174,11 +174,7 @@ def _along_text(aggregate: Aggregate, names: tuple[str, ...]) -> LiteralString:
         guard="EXISTS (SELECT FROM shown)",
         after=", (SELECT count(*) FROM entry) told",
     )
-    return _text(sql.SQL(", {}").format(written))
-
-
-def _text(composed: sql.Composed) -> LiteralString:
-    return cast("LiteralString", composed.as_string(None))  # composed of literals and identifiers alone
+    return literal(sql.SQL(", {}").format(written))
 
 
 def _written(

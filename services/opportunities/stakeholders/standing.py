@@ -4,10 +4,12 @@ A standing that says what is true already is left alone: no version, no event.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, tzinfo
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
+
+import orjson
 
 from services.kit import sets
 from services.kit.clock import now
@@ -118,29 +120,24 @@ def _values(
     ids = {person.id for person in mapped}
     among = (link for link in links if link[0] in ids and link[1] in ids)
     counted = links_at(among, now=now(), timezone=timezone, policy=policy)
-    values = asdict(evaluate(stage, status, mapped, counted.pairs, policy))
-    values["warnings"] = [_listed(warned) for warned in values["warnings"]]
-    values["next_move"] = _listed(values["next_move"])
+    found = evaluate(stage, status, mapped, counted.pairs, policy)
     # Time changes nothing about a deal that is over.
-    return values | {"valid_until": counted.valid_until if status == Status.OPEN else None}
+    until = counted.valid_until if status == Status.OPEN else None
+    return {name: getattr(found, name) for name in _FOUND} | {"valid_until": until}
 
 
-def _listed(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record as JSON would give it back, so that it can be compared with what is kept."""
-    return {
-        name: list(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value
-        for name, value in record.items()
-    }
+_FOUND = tuple(each.name for each in fields(Relationship))
 
 
 def _changed(deal: Mapped, values: Mapping[str, Any]) -> list[Put]:
     if deal.standing is None:
         return [Put(deal.id, deal.partition_key, values, "created")]
     until = deal.standing["valid_until"]
-    kept = {name: deal.standing[name] for name in values} | {
-        "valid_until": until and datetime.fromisoformat(until)
-    }
-    return [] if kept == values else [Put(deal.id, deal.partition_key, values)]
+    same = values["valid_until"] == (until and datetime.fromisoformat(until))
+    told = orjson.loads(orjson.dumps({name: values[name] for name in _FOUND}))
+    if same and told == {name: deal.standing[name] for name in _FOUND}:
+        return []
+    return [Put(deal.id, deal.partition_key, values)]
 
 
 def _people(rows: Iterable[Mapping[str, Any]]) -> list[Person]:
