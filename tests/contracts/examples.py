@@ -1,0 +1,42 @@
+"""The examples: one record of each type of event, as JSON, shared by the tests of producers and of consumers."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import jsonschema_rs
+
+from deploy.local.schemas import DIRECTORY, PUBLIC
+
+Example = dict[str, Any]
+
+EVENTS: Final = Path(__file__).parent / "events"
+EXAMPLES: Final[Mapping[str, Example]] = {
+    path.stem: json.loads(path.read_bytes()) for path in sorted(EVENTS.glob("*.json"))
+}
+"""By type, without the version."""
+
+
+def types_of(service: str) -> list[str]:
+    """The types that the service declares."""
+    return [type_ for aggregate in PUBLIC[service] for type_ in aggregate.types]
+
+
+ALL_TYPES: Final = [type_ for service in PUBLIC for type_ in types_of(service)]
+
+
+def service_of(type_: str) -> str:
+    """The service that declares the type."""
+    return next(service for service in PUBLIC if type_ in types_of(service))
+
+
+def refusals(type_: str, values: Iterable[Any]) -> Iterator[str]:
+    """What the committed schema of the type says against the values, a sentence each."""
+    schemas = [json.loads(path.read_bytes()) for path in DIRECTORY.glob("*.json")]
+    registry = jsonschema_rs.Registry([(schema["$id"], schema) for schema in schemas])
+    schema = json.loads((DIRECTORY / f"{type_}.v1.json").read_bytes())
+    validator = jsonschema_rs.validator_for(schema, registry=registry, validate_formats=True)
+    for value in values:
+        for error in validator.iter_errors(value):
+            yield f"{'.'.join(map(str, error.instance_path))}: {error.message}"

@@ -1,0 +1,240 @@
+"""Each service driven through all that makes it tell something, with private words wherever there is room for them.
+
+What a service journals on the way is read back and encoded as its relay would.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, LiteralString
+from uuid import UUID
+
+import psycopg
+
+from deploy.local.schemas import PUBLIC
+from services.activities.main import SERVICE as ACTIVITIES
+from services.contacts.handlers import HANDLERS
+from services.contacts.main import SERVICE as CONTACTS
+from services.kit import imports_work
+from services.kit.app import Service
+from services.kit.clients import ASGITransport, AsyncClient
+from services.kit.contract import event_of
+from services.kit.db import Database
+from services.kit.delivery import Batch
+from services.kit.events import Encoder, JournalRow
+from services.kit.jobs import Worker
+from services.kit.kafka import Record
+from services.kit.settings import Settings
+from services.kit.testing import api_of, as_, callers, prepared
+from services.opportunities.main import SERVICE as OPPORTUNITIES
+from tests.contracts.examples import EXAMPLES, Example
+from tests.servers import Databases
+from tests.services.activities.conftest import House as ActivitiesHouse
+from tests.services.activities.conftest import opened as activities_opened
+from tests.services.activities.conftest import scene as activities_scene
+from tests.services.contacts.conftest import House as ContactsHouse
+from tests.services.opportunities.conftest import ACCOUNT, PEOPLE, SELLERS, Contacts
+from tests.services.opportunities.conftest import House as OpportunitiesHouse
+from tests.services.opportunities.conftest import scene as opportunities_scene
+
+PRIVATE: Final[Mapping[str, Sequence[str]]] = {
+    "contacts": (
+        "+86 139 5555 0101",
+        "+86 139 5555 0102",
+        "private.one@example.org",
+        "private.two@example.org",
+        "私下的关系",
+        "https://private.example.org",
+        "机密办公室",
+    ),
+    "opportunities": ("秘密需求", "秘密资金", "秘密证据", "秘密立场", "秘密改变", "秘密备注"),
+    "activities": ("机密主题", "机密结果", "机密下一步", "机密时间"),
+}
+"""Words that calls of each service carry and that stay at home."""
+
+_SCENES: Final[Mapping[str, Callable[[str], None]]] = {
+    "contacts": prepared(CONTACTS),
+    "opportunities": opportunities_scene,
+    "activities": activities_scene,
+}
+_JOURNAL: LiteralString = """
+SELECT id, recorded_at, event_id, type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent,
+       imported, changed, state
+FROM journal ORDER BY id"""
+
+
+async def journaled(url: str) -> list[JournalRow]:
+    """The journal's rows in their order."""
+    async with await psycopg.AsyncConnection.connect(url, options="-c timezone=UTC") as session:
+        return [JournalRow(*row) for row in await (await session.execute(_JOURNAL)).fetchall()]
+
+
+def encoded(service: str, rows: Sequence[JournalRow]) -> list[Record]:
+    """The rows as the service's relay publishes them."""
+    encoder = Encoder(service, PUBLIC[service])
+    return [record for row in rows if (record := encoder.encode(row)) is not None]
+
+
+async def contacts_tells(databases: Databases) -> list[JournalRow]:
+    """Members, an account, people and their links over HTTP; a standing by what is heard of a deal."""
+    phone, other_phone, mail, other_mail, note, website, office = PRIVATE["contacts"]
+    async with _database(databases, CONTACTS) as url:
+        known = callers()
+        async with api_of(CONTACTS, url, known) as client:
+            house = ContactsHouse(client, known, [], url)
+            boss = await house.hire("boss", "manager", "rep")
+            seller = await house.hire("seller", manager_id=boss)
+            told = {"function": "SALES_MANAGER", "external_ids": {"hr": "1042"}}
+            await _done(house, "admin", "PATCH", f"/v1/members/{seller}", told)
+            group = await _done(house, "seller", "POST", "/v1/accounts", {"name": "云山集团"})
+            account = await _done(
+                house, "seller", "POST", "/v1/accounts",
+                {
+                    "name": "云山电网", "industry": "电力", "parent_account_id": group,
+                    "team": [{"member_id": boss, "function": "EXECUTIVE"}], "external_ids": {"crm": "A-17"},
+                    "target_type": "FIRST_TIME_TARGET", "website": website, "office_location": office,
+                },
+            )  # fmt: skip
+            path = f"/v1/accounts/{account}"
+            await _done(house, "seller", "PATCH", path, {"region": "华东", "website": website + "/two"})
+            chief, engineer = [
+                await _done(
+                    house, "seller", "POST", "/v1/contacts",
+                    {
+                        "account_id": account, "name": name, "title": "总工程师", "department": "TECHNICAL",
+                        "phones": [phone], "emails": [mail], "real_influence": "H",
+                    },
+                )
+                for name in ("李雷", "韩梅梅")
+            ]  # fmt: skip
+            told = {"level": "TOP", "phones": [other_phone], "emails": [other_mail]}
+            await _done(house, "seller", "PATCH", f"/v1/contacts/{chief}", told)
+            path = f"/v1/contacts/{chief}/links"
+            link = await _done(
+                house, "seller", "POST", path, {"to_contact_id": engineer, "kind": "ALLY", "note": note}
+            )
+            await _done(house, "seller", "DELETE", f"{path}/{link}")
+        await _hear_of_a_deal(url, {"account_id": account, "owner_id": seller})
+        return await journaled(url)
+
+
+async def opportunities_tells(databases: Databases) -> list[JournalRow]:
+    """Products by import; a deal with its map and its moves over HTTP."""
+    need, funding, evidence, stance, changed, note = PRIVATE["opportunities"]
+    async with _database(databases, OPPORTUNITIES) as url, _opportunities(url) as house:
+        for price in ("55.00", "60.50"):
+            await _import_products(house, f"product,series,sales_price\nMG Special,MG,{price}\n")
+        [[product]] = await house.rows("SELECT id FROM product")
+        deal = (
+            await house.deal(
+                product_id=str(product), amount=1_250_000_00, expected_close_on="2027-03-31", need_summary=need,
+                procurement_mode="PUBLIC_TENDER", buy_class="NEW_TASK", external_ids={"crm": "D-4"},
+            )
+        )["id"]  # fmt: skip
+        path = f"/v1/opportunities/{deal}"
+        await _done(house, "seller", "PATCH", path, {"budget_status": "APPROVED", "funding_source": funding})
+        friend = f"{path}/stakeholders/{house.people[0]}"
+        told: dict[str, Any] = {"roles": ["USER"], "influence": "M", "stance_note": stance}
+        await _done(house, "seller", "PUT", friend, told)
+        await _done(house, "seller", "PUT", friend, told | {"influence": "H", "changeable": "HARD"})
+        told |= {"stance": "FRIEND", "degree": 3, "stance_reason": "PERSONAL_TRUST", "stance_note": changed}
+        await _done(house, "seller", "PUT", friend, told)
+        await _done(house, "seller", "DELETE", friend)
+        await _done(house, "seller", "PUT", friend, told)
+        opponent = {"stance": "OPPONENT", "stance_reason": "RIVAL_TIE", "roles": ["APPROVER"]}
+        await _done(house, "seller", "PUT", f"{path}/stakeholders/{house.people[1]}", told | opponent)
+        for to in ("ENGAGEMENT", "SHORTLIST"):
+            assert (await house.move("seller", deal, to, note=note)).status_code == 200
+        told = {"shortlisted_at": "2026-04-01T08:00:00Z", "shortlist_evidence": evidence}
+        await _done(house, "seller", "PATCH", path, told)
+        assert (await house.move("seller", deal, "LOST", reason_code="PRICE", note=note)).status_code == 200
+        return await journaled(url)
+
+
+async def activities_tells(databases: Databases) -> list[JournalRow]:
+    """Activities that are planned, done, missed and cancelled, and minutes, over HTTP."""
+    subject, outcome, next_step, note = PRIVATE["activities"]
+    async with _database(databases, ACTIVITIES) as url, activities_opened(url) as house:
+        said = {"subject": subject, "outcome": outcome, "next_step": next_step}
+        with_all = {
+            "opportunity_id": house.deal, "contact_ids": list(house.people), "minutes": 90, "important": True,
+            "our_attendees": [{"member_id": house.members["teammate"], "function": "PRESALES"}], "two_way": True,
+        }  # fmt: skip
+        past = {"planned_start_at": "2026-03-01T09:00:00Z"}
+        made = [await house.make("seller", **said, **with_all, **past) for _ in range(3)]
+        met, missed, cancelled = [f"/v1/activities/{one['id']}" for one in made]
+        await _done(house, "seller", "PATCH", met, {"status": "DONE", "started_at": "2026-03-01T09:10:00Z"})
+        await _done(house, "seller", "PATCH", met, {"minutes": 75, "outcome": outcome * 2})
+        await _done(house, "seller", "PATCH", missed, {"status": "MISSED"})
+        await _done(house, "seller", "PATCH", cancelled, {"status": "CANCELLED"})
+        for status in ("DONE", "MISSED", "CANCELLED"):
+            started = {"started_at": "2026-03-01T09:10:00Z"} if status == "DONE" else {}
+            await house.make("seller", status=status, **said, **with_all, **past, **started)
+        log = {"spent_on": "2026-03-01", "category": "TRAVEL", "minutes": 90, "activity_id": made[0]["id"]}
+        path = "/v1/time-logs"
+        log = await _done(house, "seller", "POST", path, log | {"robber": "MEETINGS", "note": note})
+        await _done(house, "seller", "PATCH", f"{path}/{log}", {"minutes": 60, "note": note * 2})
+        return await journaled(url)
+
+
+TELLING: Final = {
+    "contacts": contacts_tells,
+    "opportunities": opportunities_tells,
+    "activities": activities_tells,
+}
+
+
+async def _done(
+    house: ContactsHouse | OpportunitiesHouse | ActivitiesHouse,
+    who: str,
+    method: str,
+    path: str,
+    body: Any = None,
+) -> str:
+    """Sends a request that must succeed; gives the id of the row that was answered, if there was one."""
+    answer = await house.call(who, method, path, body, if_match="*")
+    assert answer.is_success, answer.text
+    return answer.json()["id"] if answer.content else ""
+
+
+async def _hear_of_a_deal(url: str, where: Example) -> None:
+    """Hands what opportunities tells of a deal's birth and end to the handler of contacts."""
+    handler = HANDLERS["opportunity"]
+    assert isinstance(handler, Batch)
+    async with await psycopg.AsyncConnection.connect(url, options="-c timezone=UTC") as session:
+        for type_ in ("opportunity.created", "opportunity.closed"):
+            example = EXAMPLES[type_]
+            value = example["value"] | {"data": example["value"]["data"] | where}
+            await handler.handle(session, [event_of(example | {"value": value})])
+
+
+async def _import_products(house: OpportunitiesHouse, file: str) -> None:
+    answer = await house.client.post(
+        "/v1/products/imports",
+        data={"profile": "maven-crm"},
+        files={"file": ("products.csv", file.encode(), "text/csv")},
+        headers=as_("admin"),
+    )
+    assert answer.status_code == 202, answer.text
+    db = Database(house.url, name="tests")
+    await db.open()
+    try:
+        await Worker(db, [imports_work.kind(OPPORTUNITIES.imports, Settings())]).work_off()
+    finally:
+        await db.close()
+
+
+@asynccontextmanager
+async def _database(databases: Databases, service: Service) -> AsyncGenerator[str]:
+    url = databases.create(service.name, _SCENES[service.name])
+    yield url
+    databases.drop(url)
+
+
+@asynccontextmanager
+async def _opportunities(url: str) -> AsyncGenerator[OpportunitiesHouse]:
+    known, contacts = callers(), Contacts()
+    known.add("seller", "rep", member_id=UUID(SELLERS["seller"]))
+    peers = AsyncClient(transport=ASGITransport(contacts))
+    async with api_of(OPPORTUNITIES, url, known, peers=peers) as client:
+        people = list(PEOPLE.values())
+        yield OpportunitiesHouse(client, known, contacts, [], url, dict(SELLERS), ACCOUNT, people)

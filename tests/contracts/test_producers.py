@@ -1,0 +1,173 @@
+"""What services tell has the shape of the examples, satisfies the committed schemas, and carries no private word."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import pytest
+import pytest_asyncio
+from pydantic import create_model
+
+from deploy.local.schemas import PUBLIC
+from services.kit.contract import differences, event_of, example_of
+from services.kit.events import Encoder, JournalRow
+from services.kit.kafka import Record
+from tests.contracts.examples import ALL_TYPES, EXAMPLES, Example, refusals, service_of, types_of
+from tests.contracts.telling import PRIVATE, TELLING, encoded
+from tests.servers import Databases
+
+# One worker plays the scenes for all of them.
+pytestmark = pytest.mark.xdist_group("producers")
+
+PROMISED: Final = frozenset(
+    {
+        "member.deleted",
+        "account.deleted",
+        "account_standing.deleted",
+        "contact.deleted",
+        "contact_link.updated",
+        "activity.created",
+        "activity.deleted",
+        "time_log.created",
+        "time_log.deleted",
+    }
+)
+"""Types that are declared and that no call brings about yet; their state is that of the aggregate's other events."""
+
+BORN_BY_A_FACT: Final = frozenset(
+    {
+        "stakeholder.mapped",
+        "activity.planned",
+        "activity.completed",
+        "activity.missed",
+        "activity.cancelled",
+        "time_log.recorded",
+    }
+)
+"""Facts by which a row may be born, so that nothing has changed; their schemas still want an object there."""
+
+MAPS: Final = ("value.changed", "value.data.external_ids")
+"""Objects whose members are not of the shape."""
+
+FIXED: Final = ("content-type", "ce_specversion", "ce_source", "ce_type", "ce_dataschema")
+"""Headers that are the same in every record of a type."""
+
+
+def held_to_their_schema(wanting: Callable[[str], bool]) -> list[Any]:
+    """Every type, those whose schema is known to refuse the likes of it as expected failures."""
+    known = pytest.mark.xfail(strict=True, reason="the schema refuses `changed: null` of a birth by a fact")
+    return [pytest.param(type_, marks=[known] if wanting(type_) else []) for type_ in ALL_TYPES]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a service has journaled, and how its relay publishes it."""
+
+    rows: Sequence[JournalRow]
+    records: Sequence[Record]
+
+    def of(self, service: str, type_: str) -> list[Example]:
+        """The records of the type, as examples show them; what is only promised is made of the aggregate's latest."""
+        rows = [row for row in self.rows if row.type == type_]
+        if type_ in PROMISED:
+            kept = [row for row in self.rows if row.aggregate == type_.partition(".")[0]]
+            rows = [kept[-1]._replace(type=type_, changed=None if type_.endswith(".created") else {})]
+        return [example_of(record) for record in encoded(service, rows)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def told(databases: Databases) -> Mapping[str, Told]:
+    """What each service tells when it is driven through all that makes it speak."""
+    rows = {service: await tell(databases) for service, tell in TELLING.items()}
+    return {service: Told(rows[service], encoded(service, rows[service])) for service in rows}
+
+
+def test_every_type_has_an_example_and_every_example_a_type() -> None:
+    assert sorted(EXAMPLES) == sorted(ALL_TYPES)
+
+
+def test_no_two_services_tell_the_same_type() -> None:
+    assert len(set(ALL_TYPES)) == len(ALL_TYPES)
+
+
+@pytest.mark.parametrize("service", PUBLIC)
+def test_the_scenes_bring_about_every_type_but_the_promised(service: str, told: Mapping[str, Told]) -> None:
+    assert {row.type for row in told[service].rows} == set(types_of(service)) - PROMISED
+
+
+@pytest.mark.parametrize("type_", ALL_TYPES)
+def test_what_is_told_has_the_shape_of_the_example(type_: str, told: Mapping[str, Told]) -> None:
+    service, example = service_of(type_), EXAMPLES[type_]
+    records = told[service].of(service, type_)
+    assert records
+    for record in records:
+        assert differences(example, record, free=MAPS) == []
+        assert {name: record["headers"][name] for name in FIXED} == {
+            name: example["headers"][name] for name in FIXED
+        }
+        assert (record["topic"], _noun(record)) == (example["topic"], _noun(example))
+
+
+@pytest.mark.parametrize("type_", held_to_their_schema(BORN_BY_A_FACT.__contains__))
+def test_what_is_told_satisfies_the_schema(type_: str, told: Mapping[str, Told]) -> None:
+    service = service_of(type_)
+    values = [record["value"] for record in told[service].of(service, type_)]
+    assert list(refusals(type_, values)) == []
+
+
+@pytest.mark.parametrize("type_", ALL_TYPES)
+def test_an_example_is_an_event_of_its_type(type_: str) -> None:
+    event = event_of(EXAMPLES[type_])
+    assert (event.type, event.source) == (type_, service_of(type_))
+    assert str(event.subject_id) == event.data["id"]
+
+
+@pytest.mark.parametrize(
+    "type_",
+    held_to_their_schema(
+        lambda type_: type_ in BORN_BY_A_FACT and EXAMPLES[type_]["value"]["changed"] is None
+    ),
+)
+def test_an_example_satisfies_the_schema(type_: str) -> None:
+    assert list(refusals(type_, [EXAMPLES[type_]["value"]])) == []
+
+
+@pytest.mark.parametrize("service", PUBLIC)
+def test_private_words_stay_at_home(service: str, told: Mapping[str, Told]) -> None:
+    kept = "".join(str(row.state) for row in told[service].rows)
+    assert [word for word in PRIVATE[service] if word not in kept] == [], "the calls carried them"
+    assert leaked(told[service].records, PRIVATE[service]) == []
+
+
+def test_a_planted_leak_is_found(told: Mapping[str, Told]) -> None:
+    phones: Any = (list[str], ...)
+    careless = [
+        replace(aggregate, state=create_model("Careless", __base__=aggregate.state, phones=phones))
+        if aggregate.name == "contact"
+        else aggregate
+        for aggregate in PUBLIC["contacts"]
+    ]
+    encoder = Encoder("contacts", careless)
+    records = [record for row in told["contacts"].rows if (record := encoder.encode(row))]
+    assert leaked(records, PRIVATE["contacts"]) == list(PRIVATE["contacts"][:2])
+
+
+def test_a_planted_difference_of_shape_is_found(told: Mapping[str, Told]) -> None:
+    [first, *_] = told["contacts"].of("contacts", "contact.created")
+    del first["value"]["data"]["level"]
+    assert differences(EXAMPLES["contact.created"], first) == ["value.data.level: missing"]
+    assert list(refusals("contact.created", [first["value"]])) == ['data: "level" is a required property']
+
+
+def leaked(records: Sequence[Record], words: Collection[str]) -> list[str]:
+    """Those of the words that stand anywhere in the records."""
+    texts = [
+        part.decode()
+        for record in records
+        for part in (record.key, record.value or b"", *(value for _, value in record.headers))
+    ]
+    return [word for word in words if any(word in text for text in texts)]
+
+
+def _noun(example: Example) -> str:
+    return example["headers"]["ce_subject"].partition("/")[0]
