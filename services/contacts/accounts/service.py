@@ -64,8 +64,11 @@ async def change_account(tx: Session, call: Call, id: UUID, body: AccountUpdate,
 
 def _may(viewer: Viewer, *, edits: bool, handed: Collection[str]) -> LiteralString:
     """Whether the viewer may make such a change. Who sends owner and team as they stand hands nothing over."""
-    may: list[LiteralString] = [may_edit(viewer, "r.owner_id", SIGHT)] if edits else []
-    may += [f"({may_hand_over(viewer, 'r.owner_id')} OR {UNCHANGED[name]})" for name in sorted(handed)]
+    may: list[LiteralString] = []
+    if edits:
+        may.append(may_edit(viewer, "r.owner_id", SIGHT))
+    hands = may_hand_over(viewer, "r.owner_id")
+    may.extend("(" + hands + " OR " + UNCHANGED[name] + ")" for name in sorted(handed))
     return " AND ".join(may) or "true"
 
 
