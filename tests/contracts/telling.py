@@ -37,7 +37,7 @@ from tests.services.opportunities.conftest import House as OpportunitiesHouse
 from tests.services.opportunities.conftest import scene as opportunities_scene
 
 PRIVATE: Final[Mapping[str, Sequence[str]]] = {
-    "contacts": (
+    "contacts": [
         "+86 139 5555 0101",
         "+86 139 5555 0102",
         "private.one@example.org",
@@ -45,9 +45,9 @@ PRIVATE: Final[Mapping[str, Sequence[str]]] = {
         "私下的关系",
         "https://private.example.org",
         "机密办公室",
-    ),
-    "opportunities": ("秘密需求", "秘密资金", "秘密证据", "秘密立场", "秘密改变", "秘密备注"),
-    "activities": ("机密主题", "机密结果", "机密下一步", "机密时间"),
+    ],
+    "opportunities": ["秘密需求", "秘密资金", "秘密证据", "秘密立场", "秘密改变", "秘密备注"],
+    "activities": ["机密主题", "机密结果", "机密下一步", "机密时间"],
 }
 """Words that calls of each service carry and that stay at home."""
 
