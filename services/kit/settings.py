@@ -48,7 +48,10 @@ class Settings(BaseSettings):
     @field_validator("organisation_timezone")
     @classmethod
     def _known_timezone(cls, value: str) -> str:
-        ZoneInfo(value)
+        try:
+            ZoneInfo(value)
+        except (KeyError, OSError) as error:
+            raise ValueError("is no time zone, as in Europe/Berlin") from error
         return value
 
     @property
