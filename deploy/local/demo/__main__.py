@@ -11,12 +11,14 @@ from deploy.local.stack import Stack
 
 
 def main() -> int:
-    """0 when the demo data is there (or not wanted), 1 with one sentence when it could not be loaded."""
+    """0 when the demo data is there (or not wanted), 1 with one sentence when it could not be loaded, 130 on Ctrl-C."""
     try:
         asyncio.run(load(Stack.from_environment(), Console()))
     except (StackProblem, OSError) as error:
         Console(stderr=True).print(one_sentence(error), style="red", markup=False, soft_wrap=True)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

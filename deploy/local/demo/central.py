@@ -303,10 +303,14 @@ KAN_CODE = Case(
             -41, "DEMO_TEST", "Benchmark in their hall", "oliver", "He disputes the method.", minutes=240
         ),
         Meeting(
-            -19, "EXEC_MEETING", "Dinner with the board", "sofia kenji", "Both want a neutral benchmark."
+            -19, "EXEC_MEETING", "Executives meet the board", "sofia kenji", "Both want a neutral benchmark."
         ),
         Meeting(
-            -8, "TRACK_RECORD", "Visit to a reference customer", "fatima", "Copied the operating manual."
+            -8,
+            "TRACK_RECORD",
+            "Visit to a reference customer",
+            "fatima",
+            "The operating figures convinced her.",
         ),
         Meeting(1, "TECH_EXCHANGE", "Neutral benchmark", "oliver kenji", status="PLANNED", minutes=180),
     ),
