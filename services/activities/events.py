@@ -52,8 +52,13 @@ class TimeLogState(BaseModel):
 
 
 PUBLIC = (
+    # An activity is born by the fact that says how it stands; one that a file tells is created.
     PublicAggregate(
-        "activity", "activities", ActivityState, facts=("planned", "completed", "missed", "cancelled")
+        "activity",
+        "activities",
+        ActivityState,
+        facts=("planned", "completed", "missed", "cancelled"),
+        standard=("created", "updated"),
     ),
-    PublicAggregate("time_log", "time-logs", TimeLogState, facts=("recorded",)),
+    PublicAggregate("time_log", "time-logs", TimeLogState, facts=("recorded",), standard=("updated",)),
 )

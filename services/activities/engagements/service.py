@@ -1,8 +1,8 @@
 """What can be done with activities."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypedDict
 from uuid import UUID
 
 from services.activities.copies import Unmet, ask_owners
@@ -86,7 +86,9 @@ async def _change_as_it_stands(
     tx: Session, call: Call, id: UUID, values: Mapping[str, Any], expected: Expected
 ) -> Shown:
     """A change that rests on what the row says besides: read first, then written at the version that was read."""
-    row = await _as_it_stands(tx, call, id, values.keys(), expected)
+    row = await journal.miss(
+        tx, ACTIVITY, id, viewer=call.member_id, expected=expected, **_rights(call.viewer, values)
+    )
     present = ActivityRead.model_validate_json(row.json)
     merged = {**present.model_dump(), **values}
     fact = "updated"
@@ -95,7 +97,8 @@ async def _change_as_it_stands(
         _check_timing(merged)
         fact = fact if merged["status"] == present.status else FACTS[merged["status"]]
     if values.keys() & NAMING:
-        values = {**values, "account_id": await _account(tx, call, present, values, merged)}
+        account = await _account(tx, call, present, values, merged)
+        values = values if account == present.account_id else {**values, "account_id": account}
     return await _write(tx, call, id, values, row.version, fact=fact)
 
 
@@ -108,31 +111,27 @@ async def _write(
     *,
     fact: str = "updated",
 ) -> Shown:
-    return await journal.change(
-        tx,
-        ACTIVITY,
-        id,
-        values,
-        call.cause,
-        expected=expected,
-        sight=SIGHT.visible(call.viewer),
-        may=_may(call.viewer, values.keys()),
-        fact=fact,
-    )
+    rights = _rights(call.viewer, values)
+    return await journal.change(tx, ACTIVITY, id, values, call.cause, expected=expected, fact=fact, **rights)
 
 
-async def _as_it_stands(
-    tx: Session, call: Call, id: UUID, names: Collection[str], expected: Expected
-) -> Shown:
-    sight = SIGHT.visible(call.viewer)
-    may = _may(call.viewer, names)
-    return await journal.miss(
-        tx, ACTIVITY, id, viewer=call.member_id, sight=sight, may=may, expected=expected
-    )
+class Rights(TypedDict):
+    """Whether a viewer sees a row and may change it so: SQL over the row and `given`."""
+
+    sight: LiteralString
+    may: LiteralString
+    given: Mapping[str, Any]
 
 
-def _may(viewer: Viewer, names: Collection[str]) -> LiteralString:
-    return (may_hand_over if "owner_id" in names else may_edit)(viewer, "r.owner_id")
+def _rights(viewer: Viewer, values: Mapping[str, Any]) -> Rights:
+    """Who sends the owner as it stands hands nothing over."""
+    handed = {name: value for name, value in values.items() if name == "owner_id"}
+    may: list[LiteralString] = []
+    if values.keys() != handed.keys():
+        may.append(may_edit(viewer, "r.owner_id", SIGHT))
+    if handed:
+        may.append("(" + may_hand_over(viewer, "r.owner_id") + " OR r.owner_id = %(owner_id)s::uuid)")
+    return Rights(sight=SIGHT.visible(viewer), may=" AND ".join(may) or "true", given=handed)
 
 
 async def _born(tx: Session, call: Call, values: Mapping[str, Any], named: Named) -> Shown | None:

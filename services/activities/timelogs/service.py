@@ -83,13 +83,13 @@ async def _write(tx: Session, call: Call, id: UUID, values: Mapping[str, Any], e
         call.cause,
         expected=expected,
         sight=SIGHT.visible(call.viewer),
-        may=may_edit(call.viewer, "r.member_id"),
+        may=may_edit(call.viewer, "r.member_id", SIGHT),
     )
 
 
 async def _as_it_stands(tx: Session, call: Call, id: UUID, expected: Expected) -> Shown:
     sight = SIGHT.visible(call.viewer)
-    may = may_edit(call.viewer, "r.member_id")
+    may = may_edit(call.viewer, "r.member_id", SIGHT)
     return await journal.miss(
         tx, TIME_LOG, id, viewer=call.member_id, sight=sight, may=may, expected=expected
     )

@@ -156,6 +156,22 @@ async def test_whoever_sees_may_edit_but_roles_that_read_only_their_own(house: H
     assert own.status_code == 200, own.text
 
 
+async def test_an_executive_who_sells_edits_what_sellers_see(house: House) -> None:
+    theirs, mine = await house.make("stranger", account_id=None), await house.make("seller")
+    house.callers.add("chief", "executive", "rep", member_id=house.callers.viewers["boss"].member_id)
+    for patch in ({"minutes": 5}, {"subject": "改"}):
+        seen = await house.call("chief", "PATCH", path_of(theirs), patch, if_match="*")
+        assert (seen.status_code, seen.json()["code"]) == (403, "not_yours_to_edit")
+        below = await house.call("chief", "PATCH", path_of(mine), patch, if_match="*")
+        assert below.status_code == 200, below.text
+
+
+async def test_who_sends_the_owner_as_it_stands_hands_nothing_over(house: House) -> None:
+    made = await house.make("seller")
+    answer = await patched(house, made, "teammate", owner_id=made["owner_id"], subject="改")
+    assert (answer.status_code, answer.json()["subject"]) == (200, "改")
+
+
 def handed_to(house: House) -> Any:
     return house.callers.viewers["stranger"].member_id
 
