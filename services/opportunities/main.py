@@ -1,14 +1,17 @@
 """The composition of opportunities: one descriptor, from which its processes are made."""
 
+import sys
 from pathlib import Path
 
 from services.kit.app import Service
 from services.kit.run import run
+from services.kit.settings import Settings
 from services.opportunities.events import PUBLIC
 from services.opportunities.handlers import HANDLERS
 from services.opportunities.overview.routes import routes as overview
 from services.opportunities.pipeline.imports import IMPORT as OPPORTUNITIES
 from services.opportunities.pipeline.routes import routes as pipeline
+from services.opportunities.policy import PolicyError, policy_of
 from services.opportunities.products.imports import IMPORT as PRODUCTS
 from services.opportunities.products.routes import routes as products
 from services.opportunities.stakeholders.due import DueStandings
@@ -30,4 +33,8 @@ SERVICE = Service(
 )
 
 if __name__ == "__main__":
+    try:
+        policy_of(Settings().policy_file)
+    except PolicyError as error:
+        sys.exit(str(error))
     run(SERVICE)

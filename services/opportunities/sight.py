@@ -11,11 +11,15 @@ ACCOUNTS = Sight(account="r.id")
 CONTACTS = Sight(account="r.account_id")
 
 
+SHOWN: LiteralString = "/* sight */ true"
+"""For a row that the transaction has found through sight already, and locked."""
+
+
 def stances(viewer: Viewer) -> LiteralString:
     """Whether the viewer may know who stands where: SQL over the deal `r`.
 
     The account team, the managers above it, and administrators; not those who see every deal for their role's sake.
     """
     if viewer.is_admin:
-        return "/* sight */ true"
+        return SHOWN
     return DEALS.visible(replace(viewer, roles=viewer.roles - SEES_ALL))

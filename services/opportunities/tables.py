@@ -97,7 +97,14 @@ class JointActivity(Base, Kept, table=True):
     """
 
     __tablename__ = "joint_activity"  # pyright: ignore[reportAssignmentType]
-    __table_args__ = (Index("joint_activity_people", "contact_ids", postgresql_using="gin"),)
+    __table_args__ = (
+        Index(
+            "joint_activity_people",
+            "contact_ids",
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+        ),
+    )
 
     contact_ids: list[UUID] = Field(sa_type=ARRAY(Uuid))
     happened_at: datetime = Field(sa_type=Instant)

@@ -23,7 +23,7 @@ from services.opportunities.pipeline.domain import Deal, Move, advance, needs_ac
 from services.opportunities.pipeline.queries import GROUPS, OPPORTUNITIES, OPPORTUNITY
 from services.opportunities.pipeline.schemas import OpportunityCreate, OpportunityUpdate, StageMove
 from services.opportunities.policy import Stage, Status, policy_of
-from services.opportunities.sight import DEALS
+from services.opportunities.sight import DEALS, SHOWN
 from services.opportunities.stakeholders import standing
 from services.opportunities.stakeholders.queries import Mapped, lock_deal
 
@@ -107,9 +107,8 @@ async def move_deal(tx: Session, call: Call, id: UUID, body: StageMove) -> Shown
     )
     along = standing.along(mapped, policy, timezone, stage=move.stage, status=move.status)
     fact = "stage_changed" if move.status == Status.OPEN else "closed"
-    row = await journal.update(
-        tx, OPPORTUNITY, id, _moved(call, mapped, move), call.cause, fact=fact, along=along
-    )
+    values = _moved(call, mapped, move)
+    row = await journal.update(tx, OPPORTUNITY, id, values, call.cause, fact=fact, allowed=SHOWN, along=along)
     assert row is not None
     return row
 
@@ -228,12 +227,14 @@ async def _miss(tx: Session, call: Call, id: UUID, values: Mapping[str, Any], ex
 
 
 def _may(call: Call, values: Mapping[str, Any]) -> LiteralString:
-    """Whoever sees may edit; a new owner is named by the owner, the managers above, and admin."""
-    edit = may_edit(call.viewer, "r.owner_id")
-    if "owner_id" not in values:
-        return edit
-    kept: LiteralString = "r.owner_id = %(owner_id)s::uuid AND " + edit
-    return "(" + may_hand_over(call.viewer, "r.owner_id") + " OR " + kept + ")"
+    """Whether the caller may make such a change. Who sends the owner as it stands hands nothing over."""
+    may: list[LiteralString] = []
+    if values.keys() - {"owner_id"}:
+        may.append(may_edit(call.viewer, "r.owner_id", DEALS))
+    if "owner_id" in values:
+        handed = may_hand_over(call.viewer, "r.owner_id")
+        may.append("(" + handed + " OR r.owner_id = %(owner_id)s::uuid)")
+    return " AND ".join(may) or "true"
 
 
 async def _resolve(tx: Session, call: Call, values: Mapping[str, Any]) -> Collection[UUID]:

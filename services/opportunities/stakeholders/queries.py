@@ -146,7 +146,7 @@ async def lock_deal(
     """
     statement = _LOCKED.replace("{sight}", DEALS.visible(call.viewer))
     statement = statement.replace("{knows}", stances(call.viewer))
-    statement = statement.replace("{may}", may_edit(call.viewer, "r.owner_id"))
+    statement = statement.replace("{may}", may_edit(call.viewer, "r.owner_id", DEALS))
     statement = statement.replace("{known}", CONTACTS.visible(call.viewer))
     held: LiteralString = _BUCKETS.replace("{lock}", "pg_advisory_xact_lock_shared") if contacts else "true"
     given = {"contacts": list(contacts), "viewer": call.member_id, "since": _since(policy)}

@@ -27,6 +27,7 @@ from services.kit.problems import (
 from services.kit.sets import Put
 from services.opportunities.copies import Unmet, ask_owner
 from services.opportunities.policy import Stance, Status, policy_of
+from services.opportunities.sight import SHOWN
 from services.opportunities.stakeholders import queries, standing
 from services.opportunities.stakeholders.balance import Person
 from services.opportunities.stakeholders.domain import evaluate, without_people
@@ -83,7 +84,7 @@ async def take_off(tx: Session, call: Call, deal: UUID, contact: UUID, expected:
     await _check_version(tx, call, mapped, row, expected)
     rest = {each: values for each, values in mapped.living.items() if each != contact}
     along = _along(call, mapped, rest.values())
-    await journal.remove(tx, STAKEHOLDER, UUID(row["id"]), call.cause, at=now(), along=along)
+    await journal.remove(tx, STAKEHOLDER, UUID(row["id"]), call.cause, at=now(), allowed=SHOWN, along=along)
 
 
 async def show_relationship(tx: Session, call: Call, deal: UUID) -> str:
@@ -165,8 +166,9 @@ async def _put_on(tx: Session, call: Call, mapped: Mapped, contact: UUID, values
     else:
         own = {**values, "deleted_at": None}
         row = await journal.update(
-            tx, STAKEHOLDER, UUID(once["id"]), own, call.cause, fact="mapped", along=along, status=201
-        )
+            tx, STAKEHOLDER, UUID(once["id"]), own, call.cause,
+            fact="mapped", allowed=SHOWN, along=along, status=201,
+        )  # fmt: skip
     assert row is not None
     return row
 
@@ -181,8 +183,9 @@ async def _restate(
         await idempotency.keep(tx, call.cause.key, status=200, answer=row.json, version=row.version)
         return row
     along = _along(call, mapped, _with(mapped, contact, values))
+    fact = _fact(kept, values)
     row = await journal.update(
-        tx, STAKEHOLDER, UUID(kept["id"]), values, call.cause, fact=_fact(kept, values), along=along
+        tx, STAKEHOLDER, UUID(kept["id"]), values, call.cause, fact=fact, allowed=SHOWN, along=along
     )
     assert row is not None
     return row

@@ -73,7 +73,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
-        "joint_activity_people", "joint_activity", ["contact_ids"], unique=False, postgresql_using="gin"
+        "joint_activity_people",
+        "joint_activity",
+        ["contact_ids"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
     )
     op.create_table(
         "member",

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from services.kit.testing import api_of, as_
+from services.opportunities.main import SERVICE
 from services.opportunities.pipeline.schemas import MoveList
 from tests.services.opportunities.conftest import House
 
@@ -159,3 +161,17 @@ async def test_who_may_not_change_a_deal_may_not_move_it(house: House, who: str)
     answer = await house.move(who, deal["id"], "ENGAGEMENT")
     assert answer.status_code == {"stranger": 404, "executive": 403}[who]
     assert await house.told(deal["id"]) == ["opportunity.created", "opportunity_standing.created"]
+
+
+async def test_what_day_it_is_the_organisation_decides(house: House) -> None:
+    given = {"organisation_timezone": "Asia/Shanghai", "organisation_currency": "CNY"}
+    async with api_of(SERVICE, house.url, house.callers, given=given) as client:
+        body = {"name": "x", "stage_entered_at": "2026-01-05T23:30:00Z"}
+        made = await client.post("/v1/opportunities", json=body, headers=as_("seller"))
+        deal = made.json()
+        assert (deal["stage_entered_on"], deal["currency"]) == ("2026-01-06", "CNY")
+        move = {"to": "LOST", "reason_code": "PRICE", "moved_at": "2026-01-07T16:30:00Z"}
+        moved = await client.post(f"/v1/opportunities/{deal['id']}/stage", json=move, headers=as_("seller"))
+        assert moved.json()["closed_on"] == "2026-01-08"
+        shown = await client.get(f"/v1/opportunities/{deal['id']}/moves", headers=as_("seller"))
+        assert shown.json()["items"][0]["moved_on"] == "2026-01-08"

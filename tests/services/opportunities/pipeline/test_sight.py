@@ -89,3 +89,25 @@ async def test_who_has_no_member_and_no_standing_role_is_told_so(house: House) -
     house.callers.add("guest", "rep")
     answer = await house.call("guest", "GET", "/v1/opportunities")
     assert (answer.status_code, answer.json()["code"]) == (403, "not_a_member")
+
+
+async def test_who_sees_everything_and_sells_besides_changes_what_sellers_see(house: House) -> None:
+    await house.hire("both", "marketing", "rep")
+    theirs = await house.deal()
+    own = (await house.call("both", "POST", "/v1/opportunities", {"name": "x"})).json()
+    assert (await house.call("both", "GET", f"/v1/opportunities/{theirs['id']}")).status_code == 200
+    for deal, status in ((theirs, 403), (own, 200)):
+        path = f"/v1/opportunities/{deal['id']}"
+        assert (await house.call("both", "PATCH", path, {"amount": 1}, if_match="*")).status_code == status
+        assert (await house.move("both", deal["id"], "ENGAGEMENT")).status_code == status
+
+
+async def test_who_may_hand_over_may_not_for_that_edit(house: House) -> None:
+    await house.hire("chief", "executive")
+    await house.hire("below", manager="chief")
+    deal = (await house.call("below", "POST", "/v1/opportunities", {"name": "x"})).json()
+    path = f"/v1/opportunities/{deal['id']}"
+    both = {"owner_id": house.members["stranger"], "amount": 1}
+    assert (await house.call("chief", "PATCH", path, both, if_match="*")).status_code == 403
+    handed = await house.call("chief", "PATCH", path, {"owner_id": house.members["stranger"]}, if_match="*")
+    assert handed.status_code == 200, handed.text
