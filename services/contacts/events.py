@@ -3,7 +3,6 @@
 Of a customer's person only what others need to name and place them: never phones, addresses, wishes or notes.
 """
 
-from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -26,6 +25,13 @@ class MemberState(BaseModel):
     external_ids: dict[str, str]
 
 
+class SeatState(BaseModel):
+    """A member named on an account's team, and as what."""
+
+    member_id: UUID
+    function: MemberFunction
+
+
 class AccountState(BaseModel):
     """An account as others know it."""
 
@@ -36,7 +42,7 @@ class AccountState(BaseModel):
     region: str | None
     parent_account_id: UUID | None
     owner_id: UUID | None
-    team: list[dict[str, Any]]
+    team: list[SeatState]
     target_type: TargetType | None
     external_ids: dict[str, str]
 
@@ -68,10 +74,13 @@ class AccountStandingState(BaseModel):
     deal_team_ids: list[UUID]
 
 
+KEPT = ("created", "updated")
+"""What happens to rows that nobody deletes yet."""
+
 PUBLIC = (
-    PublicAggregate("member", "members", MemberState),
-    PublicAggregate("account", "accounts", AccountState),
-    PublicAggregate("account_standing", "account-standings", AccountStandingState),
-    PublicAggregate("contact", "contacts", ContactState),
-    PublicAggregate("contact_link", "contact-links", ContactLinkState),
+    PublicAggregate("member", "members", MemberState, standard=KEPT),
+    PublicAggregate("account", "accounts", AccountState, standard=KEPT),
+    PublicAggregate("account_standing", "account-standings", AccountStandingState, standard=KEPT),
+    PublicAggregate("contact", "contacts", ContactState, standard=KEPT),
+    PublicAggregate("contact_link", "contact-links", ContactLinkState, standard=("created", "deleted")),
 )

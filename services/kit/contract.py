@@ -52,7 +52,6 @@ def _text(name: str, schema: dict[str, Any]) -> bytes:
 
 
 def _event_schema(type_: str, state: str, aggregate: PublicAggregate) -> dict[str, Any]:
-    unchanged = type_.endswith((".created", ".snapshot"))
     return {
         "title": f"{type_}.v{aggregate.version}",
         "description": "The value of a record of this type; the envelope is in its headers.",
@@ -60,17 +59,22 @@ def _event_schema(type_: str, state: str, aggregate: PublicAggregate) -> dict[st
         "required": ["data", "changed"],
         "properties": {
             "data": {"$ref": f"{state}.json"},
-            "changed": {"type": "null"} if unchanged else _changed_schema(state, aggregate),
+            "changed": _changed_schema(type_.partition(".")[2], state, aggregate),
         },
     }
 
 
-def _changed_schema(state: str, aggregate: PublicAggregate) -> dict[str, Any]:
+def _changed_schema(fact: str, state: str, aggregate: PublicAggregate) -> dict[str, Any]:
+    """A birth changes nothing; by a fact of its own name a row may be born or changed."""
+
     def change(name: str) -> dict[str, Any]:
         field = {"$ref": f"{state}.json#/properties/{name}"}
         return {"type": "object", "required": ["from", "to"], "properties": {"from": field, "to": field}}
 
-    return {"type": "object", "properties": {name: change(name) for name in aggregate.state.model_fields}}
+    if fact in ("created", "snapshot"):
+        return {"type": "null"}
+    kind = ["object", "null"] if fact in aggregate.facts else "object"
+    return {"type": kind, "properties": {name: change(name) for name in aggregate.state.model_fields}}
 
 
 def _open(schema: Any) -> Any:

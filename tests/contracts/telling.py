@@ -122,7 +122,8 @@ async def opportunities_tells(databases: Databases) -> list[JournalRow]:
     need, funding, evidence, stance, changed, note = PRIVATE["opportunities"]
     async with _database(databases, OPPORTUNITIES) as url, _opportunities(url) as house:
         for price in ("55.00", "60.50"):
-            await _import_products(house, f"product,series,sales_price\nMG Special,MG,{price}\n")
+            file = f"product,series,sales_price\nMG Special,MG,{price}\n"
+            await _import(house, OPPORTUNITIES, "products", file)
         [[product]] = await house.rows("SELECT id FROM product")
         deal = (
             await house.deal(
@@ -151,7 +152,7 @@ async def opportunities_tells(databases: Databases) -> list[JournalRow]:
 
 
 async def activities_tells(databases: Databases) -> list[JournalRow]:
-    """Activities that are planned, done, missed and cancelled, and minutes, over HTTP."""
+    """Activities that are planned, done, missed and cancelled, and minutes, over HTTP; one more by import."""
     subject, outcome, next_step, note = PRIVATE["activities"]
     async with _database(databases, ACTIVITIES) as url, activities_opened(url) as house:
         said = {"subject": subject, "outcome": outcome, "next_step": next_step}
@@ -173,6 +174,16 @@ async def activities_tells(databases: Databases) -> list[JournalRow]:
         path = "/v1/time-logs"
         log = await _done(house, "seller", "POST", path, log | {"robber": "MEETINGS", "note": note})
         await _done(house, "seller", "PATCH", f"{path}/{log}", {"minutes": 60, "note": note * 2})
+        agent: dict[str, Any] = {
+            "name": "Darcel",
+            "email": "agent@example.com",
+            "function": "SALES",
+            "manager_id": None,
+        }
+        await house.hear("member", **agent, active=True, external_ids={"maven-crm": "A-1"})
+        file = "activity_id,sales_agent,account,type,started_at,minutes,two_way,subject\n"
+        file += f"V-1,A-1,,VISIT,2026-03-01T09:10:00Z,90,true,{subject}\n"
+        await _import(house, ACTIVITIES, "activities", file)
         return await journaled(url)
 
 
@@ -207,18 +218,20 @@ async def _hear_of_a_deal(url: str, where: Example) -> None:
             await handler.handle(session, [event_of(example | {"value": value})])
 
 
-async def _import_products(house: OpportunitiesHouse, file: str) -> None:
+async def _import(
+    house: OpportunitiesHouse | ActivitiesHouse, service: Service, noun: str, file: str
+) -> None:
     answer = await house.client.post(
-        "/v1/products/imports",
+        f"/v1/{noun}/imports",
         data={"profile": "maven-crm"},
-        files={"file": ("products.csv", file.encode(), "text/csv")},
+        files={"file": (f"{noun}.csv", file.encode(), "text/csv")},
         headers=as_("admin"),
     )
     assert answer.status_code == 202, answer.text
     db = Database(house.url, name="tests")
     await db.open()
     try:
-        await Worker(db, [imports_work.kind(OPPORTUNITIES.imports, Settings())]).work_off()
+        await Worker(db, [imports_work.kind(service.imports, Settings())]).work_off()
     finally:
         await db.close()
 

@@ -1,6 +1,6 @@
 """What services tell has the shape of the examples, satisfies the committed schemas, and carries no private word."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -19,44 +19,11 @@ from tests.servers import Databases
 # One worker plays the scenes for all of them.
 pytestmark = pytest.mark.xdist_group("producers")
 
-PROMISED: Final = frozenset(
-    {
-        "member.deleted",
-        "account.deleted",
-        "account_standing.deleted",
-        "contact.deleted",
-        "contact_link.updated",
-        "activity.created",
-        "activity.deleted",
-        "time_log.created",
-        "time_log.deleted",
-    }
-)
-"""Types that are declared and that no call brings about yet; their state is that of the aggregate's other events."""
-
-BORN_BY_A_FACT: Final = frozenset(
-    {
-        "stakeholder.mapped",
-        "activity.planned",
-        "activity.completed",
-        "activity.missed",
-        "activity.cancelled",
-        "time_log.recorded",
-    }
-)
-"""Facts by which a row may be born, so that nothing has changed; their schemas still want an object there."""
-
 MAPS: Final = ("value.changed", "value.data.external_ids")
 """Objects whose members are not of the shape."""
 
 FIXED: Final = ("content-type", "ce_specversion", "ce_source", "ce_type", "ce_dataschema")
 """Headers that are the same in every record of a type."""
-
-
-def held_to_their_schema(wanting: Callable[[str], bool]) -> list[Any]:
-    """Every type, those whose schema is known to refuse the likes of it as expected failures."""
-    known = pytest.mark.xfail(strict=True, reason="the schema refuses `changed: null` of a birth by a fact")
-    return [pytest.param(type_, marks=[known] if wanting(type_) else []) for type_ in ALL_TYPES]
 
 
 @dataclass(frozen=True)
@@ -67,11 +34,8 @@ class Told:
     records: Sequence[Record]
 
     def of(self, service: str, type_: str) -> list[Example]:
-        """The records of the type, as examples show them; what is only promised is made of the aggregate's latest."""
+        """The records of the type, as examples show them."""
         rows = [row for row in self.rows if row.type == type_]
-        if type_ in PROMISED:
-            kept = [row for row in self.rows if row.aggregate == type_.partition(".")[0]]
-            rows = [kept[-1]._replace(type=type_, changed=None if type_.endswith(".created") else {})]
         return [example_of(record) for record in encoded(service, rows)]
 
 
@@ -91,8 +55,8 @@ def test_no_two_services_tell_the_same_type() -> None:
 
 
 @pytest.mark.parametrize("service", PUBLIC)
-def test_the_scenes_bring_about_every_type_but_the_promised(service: str, told: Mapping[str, Told]) -> None:
-    assert {row.type for row in told[service].rows} == set(types_of(service)) - PROMISED
+def test_the_scenes_bring_about_every_type(service: str, told: Mapping[str, Told]) -> None:
+    assert {row.type for row in told[service].rows} == set(types_of(service))
 
 
 @pytest.mark.parametrize("type_", ALL_TYPES)
@@ -108,7 +72,7 @@ def test_what_is_told_has_the_shape_of_the_example(type_: str, told: Mapping[str
         assert (record["topic"], _noun(record)) == (example["topic"], _noun(example))
 
 
-@pytest.mark.parametrize("type_", held_to_their_schema(BORN_BY_A_FACT.__contains__))
+@pytest.mark.parametrize("type_", ALL_TYPES)
 def test_what_is_told_satisfies_the_schema(type_: str, told: Mapping[str, Told]) -> None:
     service = service_of(type_)
     values = [record["value"] for record in told[service].of(service, type_)]
@@ -122,12 +86,7 @@ def test_an_example_is_an_event_of_its_type(type_: str) -> None:
     assert str(event.subject_id) == event.data["id"]
 
 
-@pytest.mark.parametrize(
-    "type_",
-    held_to_their_schema(
-        lambda type_: type_ in BORN_BY_A_FACT and EXAMPLES[type_]["value"]["changed"] is None
-    ),
-)
+@pytest.mark.parametrize("type_", ALL_TYPES)
 def test_an_example_satisfies_the_schema(type_: str) -> None:
     assert list(refusals(type_, [EXAMPLES[type_]["value"]])) == []
 
