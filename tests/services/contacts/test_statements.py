@@ -1,0 +1,108 @@
+"""How many statements each endpoint executes: what it costs is chosen, not found out."""
+
+from typing import Any
+
+import pytest
+
+from services.contacts.main import SERVICE
+from tests.services.contacts.conftest import House
+
+# Caller, method, path, body and the statements of a request.
+COSTS: list[tuple[str, str, str, Any, int]] = [
+    ("seller", "GET", "/v1/me", None, 1),
+    ("seller", "GET", "/v1/members", None, 1),
+    ("seller", "GET", "/v1/members?count=true&manager_id[null]=true", None, 1),
+    ("seller", "GET", "/v1/members/{boss}", None, 1),
+    ("seller", "POST", "/v1/members/lookup", {"ids": ["{boss}"]}, 1),
+    ("admin", "POST", "/v1/members", {"email": "a@b.cd", "name": "A", "manager_id": "{boss}"}, 1),
+    ("admin", "PATCH", "/v1/members/{boss}", {"name": "B"}, 1),
+    ("admin", "PATCH", "/v1/members/{boss}", {"manager_id": "{stranger}"}, 3),  # lock, circle, change
+    ("admin", "PATCH", "/v1/members/{boss}", {"manager_id": None}, 2),
+    ("seller", "GET", "/v1/accounts", None, 1),
+    ("seller", "GET", "/v1/accounts?q=acme&count=true&sort=-created_at", None, 1),
+    ("seller", "GET", "/v1/accounts/{account}", None, 1),
+    ("seller", "GET", "/v1/accounts/{account}/view", None, 1),
+    ("seller", "POST", "/v1/accounts/lookup", {"external_ids": [{"source": "a", "id": "b"}]}, 1),
+    ("seller", "POST", "/v1/accounts", {"name": "A"}, 1),
+    ("boss", "POST", "/v1/accounts", {"name": "A", "owner_id": "{seller}"}, 3),  # below, active, row
+    ("seller", "POST", "/v1/accounts", {"name": "A", "parent_account_id": "{account}"}, 2),
+    ("seller", "PATCH", "/v1/accounts/{account}", {"name": "B"}, 1),
+    ("seller", "PATCH", "/v1/accounts/{account}", {"name": "B"}, 2),  # nothing new, so it is read
+    ("seller", "PATCH", "/v1/accounts/{account}", {"owner_id": "{seller}"}, 2),
+    ("seller", "PATCH", "/v1/accounts/{account}", {"parent_account_id": "{other}"}, 5),
+    ("seller", "GET", "/v1/contacts", None, 1),
+    ("seller", "GET", "/v1/contacts?account_id={account}&count=true", None, 1),
+    ("seller", "GET", "/v1/contacts/{person}", None, 1),
+    ("seller", "POST", "/v1/contacts/lookup", {"ids": ["{person}"]}, 1),
+    ("seller", "POST", "/v1/contacts", {"account_id": "{account}", "name": "Jane"}, 2),
+    ("seller", "PATCH", "/v1/contacts/{person}", {"title": "CTO"}, 1),
+    ("seller", "GET", "/v1/contacts/{person}/links", None, 1),
+    ("seller", "POST", "/v1/contacts/{person}/links", {"to_contact_id": "{friend}", "kind": "ALLY"}, 3),
+    ("seller", "POST", "/v1/contacts/{person}/links", {"to_contact_id": "{friend}", "kind": "REPORTS_TO"}, 5),
+    ("seller", "DELETE", "/v1/contacts/{person}/links/{link}", None, 1),
+]  # fmt: skip
+
+
+def filled(told: Any, names: dict[str, str]) -> Any:
+    """The template with the ids that it names."""
+    match told:
+        case str():
+            for name, id in names.items():
+                told = told.replace("{" + name + "}", id)
+            return told
+        case dict():
+            return {key: filled(value, names) for key, value in told.items()}
+        case list():
+            return [filled(value, names) for value in told]
+        case _:
+            return told
+
+
+async def test_what_each_endpoint_costs(house: House) -> None:
+    names = {who: house.id_of(who) for who in ("boss", "seller", "stranger")}
+    account, other = await house.open("seller"), await house.open("seller")
+    person, friend = await house.meet("seller", account), await house.meet("seller", account)
+    link = await house.ok(
+        "seller", "POST", f"{person}/links", {"to_contact_id": friend[-36:], "kind": "CONFLICT"}
+    )
+    paths = {"account": account, "other": other, "person": person, "friend": friend}
+    names |= {name: path.rpartition("/")[2] for name, path in paths.items()} | {"link": link["id"]}
+    for who, method, path, body, expected in COSTS:
+        house.statements.clear()
+        answer = await house.call(who, method, filled(path, names), filled(body, names), if_match="*")
+        assert answer.is_success, (method, path, answer.text)
+        assert len(house.statements) == expected, (method, path, house.statements)
+
+
+async def test_a_key_costs_nothing_until_it_comes_again(house: House) -> None:
+    body = {"name": "Acme"}
+    for expected in (1, 2):
+        house.statements.clear()
+        assert (await house.call("seller", "POST", "/v1/accounts", body, key="k")).status_code == 201
+        assert len(house.statements) == expected
+
+
+def test_every_endpoint_is_counted() -> None:
+    counted = {(method, path.partition("?")[0]) for _, method, path, _, _ in COSTS}
+    shapes = {
+        (method, path.count("/"), path.split("/")[2], path.rpartition("/")[2][:1] == "{")
+        for method, path in counted
+    }
+    for router in SERVICE.routers:
+        for route in router.routes:
+            path, methods = getattr(route, "path", ""), getattr(route, "methods", set())
+            if "imports" in path:
+                continue  # They are jobs, and have tests of their own.
+            for method in methods:
+                shape = (method, path.count("/"), path.split("/")[2], path.rpartition("/")[2][:1] == "{")
+                assert shape in shapes, (method, path)
+
+
+@pytest.mark.parametrize("path", ["/v1/accounts", "/v1/contacts", "/v1/members"])
+async def test_a_list_costs_one_statement_however_long(house: House, path: str) -> None:
+    for n in range(3):
+        await house.meet("seller", await house.open("seller", name=f"a{n}"))
+    for query in ("", "?limit=1", "?limit=200&count=true"):
+        house.statements.clear()
+        await house.ok("seller", "GET", path + query)
+        assert len(house.statements) == 1
