@@ -65,19 +65,27 @@ async def find(session: Session, listing: Listing, body: LookupRequest, viewer: 
 async def ask(
     client: AsyncClient, call: Call, base_url: str, noun: str, ids: Sequence[UUID]
 ) -> list[dict[str, Any]]:
-    """The rows that the owner shows the caller, asked with the caller's own token.
+    """The rows that the owner shows the caller, asked with the caller's own token, as many at a time as it takes.
 
     Raises Unavailable when the owner does not answer: an unknown reference can then be neither accepted nor refused.
     """
+    wanted = [str(id) for id in dict.fromkeys(ids)]
+    batches = [wanted[start : start + MOST] for start in range(0, len(wanted), MOST)]
+    found = [await _asked(client, call, base_url, noun, batch) for batch in batches]
+    return [row for rows in found for row in rows]
+
+
+async def _asked(
+    client: AsyncClient, call: Call, base_url: str, noun: str, ids: Sequence[str]
+) -> list[dict[str, Any]]:
     headers = {"Authorization": f"Bearer {call.token}", "X-Request-Id": call.cause.request_id or ""}
-    wanted = {"ids": [str(id) for id in ids][:MOST]}
     try:
-        answer = await client.post(f"{base_url}/v1/{noun}/lookup", json=wanted, headers=headers)
+        answer = await client.post(f"{base_url}/v1/{noun}/lookup", json={"ids": ids}, headers=headers)
         answer.raise_for_status()
-    except HTTPError as error:
+        return answer.json()["items"]
+    except (HTTPError, ValueError, KeyError) as error:
         raise Unavailable(
             "reference_unverified",
             f"The {noun} named here cannot be looked up now; try again.",
             headers={"Retry-After": "1"},
         ) from error
-    return answer.json()["items"]
