@@ -7,9 +7,8 @@ sort keys are never null in SQL (nulls are mapped behind all values), so a deep 
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, LiteralString
 from uuid import UUID
@@ -21,6 +20,7 @@ from psycopg.rows import TupleRow
 
 from services.kit.access import FEW, Sight, Way
 from services.kit.db import Session, literal
+from services.kit.filters import OPS, Filter, Kind, Sort, escaped, operand
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
 from services.kit.problems import FieldError, Invalid, NotFound, invalid
@@ -30,100 +30,6 @@ _RESERVED = frozenset({"limit", "cursor", "count", "sort", "q"})
 _NAMES: tuple[LiteralString, ...] = (
     "f0", "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9", "f10", "f11",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A type of filter value: its SQL type, how its text is read, and which operators it takes beside equality."""
-
-    sql: LiteralString
-    parse: Callable[[str], Any]
-    ops: tuple[str, ...]
-    said: str
-
-
-def _boolean(text: str) -> bool:
-    return {"true": True, "false": False}[text]
-
-
-def _integer(text: str) -> int:
-    if not re.fullmatch("-?[0-9]{1,19}", text) or not -(2**63) < int(text) < 2**63:
-        raise ValueError
-    return int(text)
-
-
-def _day(text: str) -> date:
-    if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise ValueError
-    return date.fromisoformat(text)
-
-
-def _instant(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None or not re.match("[0-9]{4}-[0-9]{2}-[0-9]{2}T", text):
-        raise ValueError
-    return moment
-
-
-def _text(text: str) -> str:
-    if not 0 < len(text) <= 500 or "\x00" in text:
-        raise ValueError
-    return text
-
-
-_RANGE = ("ne", "in", "lt", "lte", "gt", "gte", "null")
-IDENTIFIER = Kind("uuid", UUID, ("ne", "in", "null"), "an id")
-TEXT = Kind("text", _text, ("ne", "in", "contains", "prefix", "null"), "1 to 500 characters")
-INTEGER = Kind("bigint", _integer, _RANGE, "a whole number")
-EMAIL = Kind("text", lambda text: _text(text).lower(), TEXT.ops, TEXT.said)
-DAY = Kind("date", _day, _RANGE, "a day as in 2026-11-30")
-INSTANT = Kind("timestamptz", _instant, _RANGE, "an instant as in 2026-11-30T08:00:00Z")
-BOOLEAN = Kind("boolean", _boolean, ("null",), "true or false")
-
-
-def code(values: Iterable[str]) -> Kind:
-    """The kind of an enumeration's codes."""
-    codes = tuple(str(value) for value in values)
-    return Kind(
-        "text", lambda text: codes[codes.index(text)], ("ne", "in", "null"), "one of " + ", ".join(codes)
-    )
-
-
-@dataclass(frozen=True)
-class Filter:
-    """A filter over row `r`. A selective one (an owner's rows, an account's) is walked by its own index."""
-
-    sql: LiteralString
-    kind: Kind
-    selective: bool = False
-
-
-@dataclass(frozen=True)
-class Sort:
-    """A sort key over row `r` in both directions; each expression is never null and is what the index holds."""
-
-    up: LiteralString
-    down: LiteralString
-    type: LiteralString
-
-
-def plain(column: LiteralString, type_: LiteralString) -> Sort:
-    """A sort by a column that is never null."""
-    return Sort(column, column, type_)
-
-
-def day(column: LiteralString) -> Sort:
-    """A sort by a date that may be null, nulls last."""
-    return Sort(f"coalesce({column}, 'infinity'::date)", f"coalesce({column}, '-infinity'::date)", "date")
-
-
-def number(column: LiteralString) -> Sort:
-    """A sort by a bigint that may be null, nulls last."""
-    return Sort(
-        f"coalesce({column}, 9223372036854775807)",
-        f"coalesce({column}, '-9223372036854775808'::bigint)",
-        "bigint",
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,28 +91,6 @@ class Listing:
 
 
 @dataclass(frozen=True)
-class Op:
-    """An operator: SQL around a column and a bound value."""
-
-    sql: LiteralString
-    said: str
-
-
-_OPS: Mapping[str, Op] = {
-    "eq": Op("{c} = {v}", "Equal to."),
-    "ne": Op("{c} IS DISTINCT FROM {v}", "Not equal to; unknown values included."),
-    "in": Op("{c} = ANY ({v}[])", "One of up to 100 values, separated by commas."),
-    "lt": Op("{c} < {v}", "Below."),
-    "lte": Op("{c} <= {v}", "Not above."),
-    "gt": Op("{c} > {v}", "Above."),
-    "gte": Op("{c} >= {v}", "Not below."),
-    "contains": Op("{c} ILIKE {v}", "Contains, upper and lower case alike."),
-    "prefix": Op("{c} ILIKE {v}", "Begins with, upper and lower case alike."),
-    "null": Op("({c} IS NULL) = {v}", "true: unknown; false: known."),
-}
-
-
-@dataclass(frozen=True)
 class Asked:
     """A request's list parameters, checked: SQL conditions with their bound values, sort and page."""
 
@@ -227,7 +111,7 @@ def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str,
 
 def _operators(name: str, kind: Kind) -> list[dict[str, Any]]:
     equal = _parameter(name, {"type": "string"}, f"Equal to: {kind.said}.")
-    return [equal, *(_parameter(f"{name}[{op}]", {"type": "string"}, _OPS[op].said) for op in kind.ops)]
+    return [equal, *(_parameter(f"{name}[{op}]", {"type": "string"}, OPS[op].said) for op in kind.ops)]
 
 
 def parse(listing: Listing, query: Iterable[tuple[str, str]]) -> Asked:
@@ -277,7 +161,7 @@ def _conditions(
             continue
         slot = _NAMES[len(conditions)]
         try:
-            values[slot] = _operand(known.kind, op, text)
+            values[slot] = operand(known.kind, op, text)
         except (ValueError, KeyError):
             errors.append(
                 FieldError(full, "value", "must be " + ("true or false" if op == "null" else known.kind.said))
@@ -285,7 +169,7 @@ def _conditions(
             continue
         type_: LiteralString = "boolean" if op == "null" else known.kind.sql
         bound: LiteralString = "%(" + slot + ")s::" + type_
-        conditions.append(_OPS[op or "eq"].sql.replace("{c}", known.sql).replace("{v}", bound))
+        conditions.append(OPS[op or "eq"].sql.replace("{c}", known.sql).replace("{v}", bound))
         selective = selective or (known.selective and op in ("", "in"))
     return conditions, values, selective
 
@@ -304,26 +188,6 @@ def _known_parameters(listing: Listing, known: Filter | None) -> str:
         return "is not an operator of this field; it takes " + ", ".join(known.kind.ops)
     reserved = _RESERVED if listing.search else _RESERVED - {"q"}
     return "is not known here; known are " + ", ".join([*sorted(listing.filters), *sorted(reserved)])
-
-
-def _operand(kind: Kind, op: str, text: str) -> Any:
-    if op == "null":
-        return _boolean(text)
-    if op == "in":
-        parts = text.split(",")
-        if len(parts) > 100:
-            raise ValueError
-        return [kind.parse(part) for part in parts]
-    if op == "contains":
-        return "%" + escaped(kind.parse(text)) + "%"
-    if op == "prefix":
-        return escaped(kind.parse(text)) + "%"
-    return kind.parse(text)
-
-
-def escaped(text: str) -> str:
-    """The text as it stands inside a LIKE pattern."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _search(

@@ -39,9 +39,7 @@ from services.kit.clock import now
 from services.kit.conditional import IfMatch
 from services.kit.db import Database, OnStatement
 from services.kit.fields import Body, Count, Day, ExternalIds, Flag, Instant, Money, Name
-from services.kit.identity import Viewer
-from services.kit.journal import Aggregate, Cause
-from services.kit.listing import (
+from services.kit.filters import (
     BOOLEAN,
     DAY,
     IDENTIFIER,
@@ -49,13 +47,14 @@ from services.kit.listing import (
     INTEGER,
     TEXT,
     Filter,
-    Listing,
-    Within,
     code,
     day,
     number,
     plain,
 )
+from services.kit.identity import Viewer
+from services.kit.journal import Aggregate, Cause
+from services.kit.listing import Listing, Within
 from services.kit.problems import Conflict
 from services.kit.rows import STAMPS, External, Row
 from services.kit.rows import Instant as InstantType

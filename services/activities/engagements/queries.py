@@ -10,9 +10,10 @@ from services.activities.engagements.tables import Activity
 from services.kit.access import Sight, below
 from services.kit.app import Call
 from services.kit.db import Session, one
+from services.kit.filters import BOOLEAN, IDENTIFIER, INSTANT, Filter, code, plain
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
-from services.kit.listing import BOOLEAN, IDENTIFIER, INSTANT, Filter, Listing, code, plain
+from services.kit.listing import Listing
 from services.kit.rows import STAMPS
 
 MEMBERS_BY_EXTERNAL_ID: LiteralString = """

@@ -11,9 +11,10 @@ from services.activities.timelogs.tables import TimeLog
 from services.kit.access import Sight, below
 from services.kit.app import Call
 from services.kit.db import Session, one
+from services.kit.filters import DAY, IDENTIFIER, Filter, code, plain
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
-from services.kit.listing import DAY, IDENTIFIER, Filter, Listing, code, plain
+from services.kit.listing import Listing
 from services.kit.rows import STAMPS
 
 TIME_LOG = Aggregate(

@@ -9,8 +9,9 @@ from services.contacts.accounts.tables import Account
 from services.kit.access import Sight
 from services.kit.app import Call
 from services.kit.db import Session, one
+from services.kit.filters import IDENTIFIER, INSTANT, INTEGER, TEXT, Filter, code, plain
 from services.kit.journal import Aggregate
-from services.kit.listing import IDENTIFIER, INSTANT, INTEGER, TEXT, Filter, Listing, code, plain
+from services.kit.listing import Listing
 from services.kit.rows import STAMPS
 
 ACCOUNT = Aggregate(

@@ -6,8 +6,9 @@ from uuid import UUID
 from services.contacts.members.domain import MemberFunction
 from services.contacts.members.tables import Member
 from services.kit.db import Session, one
+from services.kit.filters import BOOLEAN, EMAIL, IDENTIFIER, TEXT, Filter, code, plain
 from services.kit.journal import Aggregate
-from services.kit.listing import BOOLEAN, EMAIL, IDENTIFIER, TEXT, Filter, Listing, code, plain
+from services.kit.listing import Listing
 from services.kit.rows import STAMPS
 
 MEMBER = Aggregate(

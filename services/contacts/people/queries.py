@@ -8,19 +8,9 @@ from services.contacts.people.tables import Contact, ContactLink
 from services.kit.access import Sight
 from services.kit.app import Call
 from services.kit.db import Session, one
+from services.kit.filters import BOOLEAN, DAY, IDENTIFIER, INSTANT, TEXT, Filter, code, plain
 from services.kit.journal import Aggregate
-from services.kit.listing import (
-    BOOLEAN,
-    DAY,
-    IDENTIFIER,
-    INSTANT,
-    TEXT,
-    Filter,
-    Listing,
-    Within,
-    code,
-    plain,
-)
+from services.kit.listing import Listing, Within
 from services.kit.rows import STAMPS
 
 CONTACT = Aggregate(

@@ -9,24 +9,22 @@ from psycopg import sql
 
 from services.kit.access import below
 from services.kit.app import Call
-from services.kit.db import Session, one
-from services.kit.journal import Aggregate
-from services.kit.listing import (
+from services.kit.db import Session, literal, one
+from services.kit.filters import (
     BOOLEAN,
     DAY,
     IDENTIFIER,
     INSTANT,
     INTEGER,
     TEXT,
-    Asked,
     Filter,
-    Listing,
     code,
     day,
-    matching,
     number,
     plain,
 )
+from services.kit.journal import Aggregate
+from services.kit.listing import Asked, Listing, matching
 from services.kit.problems import NotFound
 from services.kit.rows import STAMPS
 from services.opportunities.pipeline.domain import (
@@ -190,9 +188,9 @@ SELECT coalesce(json_agg(row_to_json(s)), '[]')::text FROM (
 
 
 @lru_cache(maxsize=256)
-def _summary(where: LiteralString, by: tuple[str, ...]) -> sql.Composed:
+def _summary(where: LiteralString, by: tuple[str, ...]) -> LiteralString:
     columns = sql.SQL(", ").join(sql.SQL("r.{}").format(sql.Identifier(name)) for name in by)
-    return _SUMMARY.format(columns=columns, where=sql.SQL(where))
+    return literal(_SUMMARY.format(columns=columns, where=sql.SQL(where)))
 
 
 _PAGED = frozenset({"limit", "cursor", "count", "sort"})

@@ -2,8 +2,9 @@
 
 from typing import LiteralString
 
+from services.kit.filters import INTEGER, TEXT, Filter, plain
 from services.kit.journal import Aggregate
-from services.kit.listing import INTEGER, TEXT, Filter, Listing, plain
+from services.kit.listing import Listing
 from services.kit.rows import STAMPS
 from services.opportunities.products.tables import Product
 

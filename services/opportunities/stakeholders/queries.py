@@ -13,9 +13,10 @@ from psycopg.rows import TupleRow
 from services.kit.access import may_edit
 from services.kit.app import Call
 from services.kit.clock import now
-from services.kit.db import Session, one
+from services.kit.db import Session, literal, one
+from services.kit.filters import IDENTIFIER, Filter, code, plain
 from services.kit.journal import Aggregate, Shown
-from services.kit.listing import IDENTIFIER, Filter, Listing, code, plain
+from services.kit.listing import Listing
 from services.kit.problems import NotFound
 from services.kit.rows import STAMPS
 from services.opportunities.policy import Influence, Policy, Stage, Stance, Status
@@ -256,8 +257,13 @@ WHERE r.opportunity_id = %(id)s::uuid AND r.deleted_at IS NULL /* sight */""")
 
 
 @lru_cache
-def _person(knows: LiteralString) -> sql.Composed:
-    return _PERSON.format(json=STAKEHOLDER.json(), knows=sql.SQL(knows))
+def _person(knows: LiteralString) -> LiteralString:
+    return literal(_PERSON.format(json=STAKEHOLDER.json(), knows=sql.SQL(knows)))
+
+
+@lru_cache
+def _people() -> LiteralString:
+    return literal(_PEOPLE.format(json=STAKEHOLDER.json()))
 
 
 async def person(session: Session, call: Call, deal: UUID, contact: UUID) -> Shown:
@@ -271,7 +277,7 @@ async def person(session: Session, call: Call, deal: UUID, contact: UUID) -> Sho
 
 async def people(session: Session, deal: UUID) -> str:
     """Everybody on the map, as a list page's JSON text; whoever asks has been shown to know the deal's stances."""
-    row = await one(session, _PEOPLE.format(json=STAKEHOLDER.json()), {"id": deal})
+    row = await one(session, _people(), {"id": deal})
     assert row is not None
     return f'{{"items":{row[0]},"next_cursor":null}}'
 
