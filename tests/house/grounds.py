@@ -1,0 +1,271 @@
+"""Each service with something in it, its callers of every kind, and how each of its operations is asked."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import psycopg
+
+from services.activities.main import SERVICE as ACTIVITIES
+from services.contacts.main import SERVICE as CONTACTS
+from services.kit import journal
+from services.kit.app import Service
+from services.kit.clients import ASGITransport, AsyncClient
+from services.kit.delivery import Batch
+from services.kit.events import Event
+from services.kit.ids import new_id
+from services.kit.journal import Cause
+from services.kit.testing import Callers, api_of, as_, callers
+from services.opportunities.main import SERVICE as OPPORTUNITIES
+from services.opportunities.products.queries import PRODUCT
+
+# The owner of what is there, the manager above, nobody in particular, and roles that see all and write all or nothing.
+KINDS = ("seller", "boss", "stranger", "admin", "reporting")
+
+Bodies: TypeAlias = Mapping[str, Sequence[Any]]
+
+
+@dataclass
+class Ground:
+    """A service under the sweep: `ids` fill paths, by the noun before them; `bodies` are what operations are sent."""
+
+    service: Service
+    client: AsyncClient
+    callers: Callers
+    statements: list[str]
+    url: str
+    ids: dict[str, str] = field(default_factory=dict[str, str])
+    bodies: Bodies = field(default_factory=dict[str, Sequence[Any]])
+
+    async def ask(self, who: str, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        """Sends a request as the named caller."""
+        headers = as_(who, **({"if_match": "*"} if method in ("PATCH", "PUT", "DELETE") else {}))
+        return await self.client.request(method, path, json=body, headers=headers, **more)
+
+    async def make(self, path: str, body: Any, who: str = "seller") -> str:
+        """Makes a row; gives its id."""
+        answer = await self.ask(who, "POST", path, body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    async def hear(self, aggregate: str, **data: Any) -> str:
+        """Hands an event to the service's handler and gives its subject's id."""
+        told: dict[str, Any] = {"id": str(new_id())} | data
+        handler = self.service.handlers[aggregate]
+        assert isinstance(handler, Batch)
+        async with await psycopg.AsyncConnection.connect(self.url, options="-c timezone=UTC") as session:
+            await handler.handle(session, [_event(aggregate, told)])
+        return told["id"]
+
+    async def hear_members(self) -> None:
+        """Tells of the callers that are members: a boss, a seller below, a stranger."""
+        for name in ("boss", "seller", "stranger"):
+            told: dict[str, Any] = {
+                "name": name,
+                "email": f"{name}@example.com",
+                "function": "SALES",
+                "active": True,
+            }
+            manager = self.ids["boss"] if name == "seller" else None
+            self.ids[name] = await self.hear("member", manager_id=manager, external_ids={}, **told)
+            self.callers.add(name, "rep", member_id=UUID(self.ids[name]))
+
+    async def hear_account(self) -> None:
+        """Tells of an account of the seller's with two people."""
+        owner = self.ids["seller"]
+        self.ids["accounts"] = await self.hear(
+            "account", name="云山电网", owner_id=owner, team=[], external_ids={}
+        )
+        for name in ("contacts", "other"):
+            told = {"name": name, "account_id": self.ids["accounts"], "title": None, "level": "TOP"}
+            self.ids[name] = await self.hear("contact", department="USER", **told)
+
+
+Open: TypeAlias = Callable[[str], AbstractAsyncContextManager[Ground]]
+
+
+def _event(aggregate: str, data: dict[str, Any]) -> Event:
+    now = datetime.now(UTC)
+    subject = UUID(data["id"])
+    return Event(
+        str(new_id()), "/elsewhere", f"{aggregate}.created", 1, aggregate, subject, 1, 1, now, "sub:test", False, data,
+        None, data["id"],
+    )  # fmt: skip
+
+
+async def _knows_nothing(_scope: Any, receive: Any, send: Any) -> None:
+    """Any other service, asked for rows: it shows none."""
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b'{"items": []}'})
+
+
+@asynccontextmanager
+async def _opened(service: Service, url: str) -> AsyncGenerator[Ground]:
+    known, statements = callers(), list[str]()
+    peers = AsyncClient(transport=ASGITransport(_knows_nothing))
+    async with api_of(service, url, known, peers=peers, on_statement=statements.append) as client:
+        yield Ground(service, client, known, statements, url)
+
+
+@asynccontextmanager
+async def contacts(url: str) -> AsyncGenerator[Ground]:
+    """Contacts with an account of the seller's, two people there, and a link between them."""
+    async with _opened(CONTACTS, url) as ground:
+        ids = ground.ids
+        for name in ("boss", "seller", "stranger"):
+            member = {"email": f"{name}@example.com", "name": name, "manager_id": ids.get("boss")}
+            ids[name] = await ground.make("/v1/members", member, "admin")
+            ground.callers.add(name, "rep", member_id=UUID(ids[name]))
+        ids["members"], ids["owner_id"] = ids["seller"], ids["seller"]
+        ids["accounts"] = ids["account_id"] = await ground.make("/v1/accounts", {"name": "云山电网"})
+        for name in ("contacts", "other"):
+            person = {"name": name, "account_id": ids["accounts"]}
+            ids[name] = await ground.make("/v1/contacts", person)
+        link = {"to_contact_id": ids["other"], "kind": "ALLY"}
+        ids["links"] = await ground.make(f"/v1/contacts/{ids['contacts']}/links", link)
+        wanted = {"ids": [ids["accounts"]], "external_ids": [{"source": "crm", "id": "1"}]}
+        ground.bodies = {
+            "POST /v1/members": [{"email": "new@example.com", "name": "新"}],
+            "PATCH /v1/members/{id}": [{"name": "更名"}, {"manager_id": ids["stranger"]}],
+            "POST /v1/members/lookup": [wanted],
+            "POST /v1/accounts": [
+                {"name": "子公司", "parent_account_id": ids["accounts"], "owner_id": ids["seller"]},
+                {"name": "甲", "team": [{"member_id": ids["boss"], "function": "RND"}]},
+            ],
+            "PATCH /v1/accounts/{id}": [
+                {"name": "乙"},
+                {"owner_id": ids["boss"]},
+                {"parent_account_id": None},
+            ],
+            "POST /v1/accounts/lookup": [wanted],
+            "POST /v1/contacts": [{"name": "新", "account_id": ids["accounts"]}],
+            "PATCH /v1/contacts/{id}": [{"name": "更名"}],
+            "POST /v1/contacts/lookup": [wanted],
+            "POST /v1/contacts/{id}/links": [
+                {"to_contact_id": ids["other"], "kind": "REPORTS_TO"},
+                {"to_contact_id": ids["other"], "kind": "CONFLICT", "note": "两派"},
+            ],
+            "DELETE /v1/contacts/{id}/links/{link_id}": [None],
+        }
+        yield ground
+
+
+async def _product(url: str) -> str:
+    values: dict[str, Any] = {
+        "name": "GTX",
+        "series": "GTX",
+        "list_price": 5500,
+        "currency": "USD",
+        "external_ids": {},
+    }
+    async with await psycopg.AsyncConnection.connect(url) as session:
+        row = await journal.create(session, PRODUCT, values, Cause(actor="sub:test"))
+    assert row is not None
+    return str(row.id)
+
+
+@asynccontextmanager
+async def opportunities(url: str) -> AsyncGenerator[Ground]:
+    """Opportunities with a deal of the seller's and a map of two people."""
+    async with _opened(OPPORTUNITIES, url) as ground:
+        await ground.hear_members()
+        await ground.hear_account()
+        ids = ground.ids
+        ids["owner_id"], ids["account_id"] = ids["seller"], ids["accounts"]
+        ids["opportunities"] = await ground.make(
+            "/v1/opportunities", {"name": "变电站改造", "account_id": ids["accounts"]}
+        )
+        ids["stakeholders"] = ids["contacts"]
+        ids["products"] = ids["product_id"] = await _product(url)
+        held = {"roles": ["EVALUATOR"], "influence": "H", "stance": "SUPPORTER", "degree": 2}
+        people = [{"contact_id": ids["contacts"]} | held, {"contact_id": ids["other"]} | held]
+        drawn = await ground.ask(
+            "seller", "PUT", f"/v1/opportunities/{ids['opportunities']}/stakeholders", {"items": people}
+        )
+        assert drawn.status_code == 200, drawn.text
+        wanted = {"ids": [ids["opportunities"]], "external_ids": [{"source": "crm", "id": "1"}]}
+        ground.bodies = {
+            "POST /v1/opportunities": [
+                {"name": "二期", "account_id": ids["accounts"], "owner_id": ids["seller"]}
+            ],
+            "PATCH /v1/opportunities/{id}": [
+                {"name": "更名"},
+                {"amount": 100, "account_id": ids["accounts"]},
+                {"owner_id": ids["boss"]},
+            ],
+            "POST /v1/opportunities/lookup": [wanted],
+            "POST /v1/opportunities/{id}/stage": [{"to": "ENGAGEMENT"}, {"to": "TARGETING", "note": "退回"}],
+            "PUT /v1/opportunities/{id}/stakeholders": [{"items": people}],
+            "PUT /v1/opportunities/{id}/stakeholders/{contact_id}": [held],
+            "DELETE /v1/opportunities/{id}/stakeholders/{contact_id}": [None],
+            "POST /v1/relationship/evaluate": [
+                {"stage": "ENGAGEMENT", "people": [{"id": "a"} | held], "links": []}
+            ],
+            "POST /v1/products/lookup": [wanted],
+        }
+        yield ground
+
+
+@asynccontextmanager
+async def activities(url: str) -> AsyncGenerator[Ground]:
+    """Activities with a visit of the seller's and a time log for it."""
+    async with _opened(ACTIVITIES, url) as ground:
+        await ground.hear_members()
+        await ground.hear_account()
+        ids = ground.ids
+        ids["owner_id"] = ids["member_id"] = ids["seller"]
+        ids["account_id"] = ids["accounts"]
+        ids["opportunity_id"] = await ground.hear(
+            "opportunity",
+            name="改造",
+            account_id=ids["accounts"],
+            owner_id=ids["seller"],
+            stage="BIDDING",
+            status="OPEN",
+        )
+        visit = {
+            "type": "VISIT",
+            "subject": "拜访",
+            "planned_start_at": "2030-01-01T08:00:00Z",
+            "opportunity_id": ids["opportunity_id"],
+            "contact_ids": [ids["contacts"], ids["other"]],
+            "our_attendees": [{"member_id": ids["boss"], "function": "SALES"}],
+        }
+        log = {"spent_on": "2026-01-01", "category": "TRAVEL", "minutes": 30}
+        ids["activities"] = ids["activity_id"] = await ground.make("/v1/activities", visit)
+        ids["time-logs"] = await ground.make("/v1/time-logs", log | {"activity_id": ids["activities"]})
+        wanted = {"ids": [ids["activities"]], "external_ids": [{"source": "crm", "id": "1"}]}
+        ground.bodies = {
+            "POST /v1/activities": [
+                visit,
+                visit | {"owner_id": ids["seller"], "account_id": ids["accounts"]},
+            ],
+            "POST /v1/activities/lookup": [wanted],
+            "PATCH /v1/activities/{id}": [
+                {"subject": "更名"},
+                {"contact_ids": [ids["other"]], "account_id": ids["accounts"]},
+                {"owner_id": ids["boss"]},
+                {"status": "DONE", "started_at": "2026-01-01T08:00:00Z"},
+            ],
+            "POST /v1/time-logs": [
+                log | {"activity_id": ids["activities"]},
+                log | {"account_id": ids["accounts"]},
+            ],
+            "PATCH /v1/time-logs/{id}": [
+                {"minutes": 5},
+                {"activity_id": None},
+                {"account_id": ids["accounts"]},
+            ],
+        }
+        yield ground
+
+
+GROUNDS: Mapping[str, tuple[Service, Open]] = {
+    "contacts": (CONTACTS, contacts),
+    "opportunities": (OPPORTUNITIES, opportunities),
+    "activities": (ACTIVITIES, activities),
+}
