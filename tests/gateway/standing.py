@@ -182,7 +182,7 @@ class Standing:
 
 @asynccontextmanager
 async def standing(
-    *, seconds: float = 2, host: str = "127.0.0.1", **given: object
+    *, seconds: float = 10, host: str = "127.0.0.1", **given: object
 ) -> AsyncGenerator[Standing]:
     """Everything up, with settings as given; a service may take `seconds` to answer."""
     straws = {name: Straw(name) for name in SERVICES}

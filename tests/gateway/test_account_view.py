@@ -19,6 +19,8 @@ from tests.problems import assert_problem
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EMPTY: dict[str, object] = {key: None for keys in KEYS.values() for key in keys}
 SERVICES = list(KEYS)
+# Seconds: enough for a service that is awake, even on a busy machine.
+BUDGET = 1.5
 
 Trouble = Callable[[Standing, str], Awaitable[None]]
 
@@ -143,7 +145,7 @@ async def killed(stand: Standing, part: str) -> None:
 
 async def asleep(stand: Standing, part: str) -> None:
     async def sleep(scope: Scope, receive: Receive, send: Send) -> None:
-        await asyncio.sleep(5)
+        await asyncio.sleep(30)
 
     stand.straws[part].behave = sleep
 
@@ -158,7 +160,7 @@ async def half_asleep(stand: Standing, part: str) -> None:
             }
         )
         await send({"type": "http.response.body", "body": PARTS[part][:5], "more_body": True})
-        await asyncio.sleep(5)
+        await asyncio.sleep(30)
 
     stand.straws[part].behave = drowsy
 
@@ -198,7 +200,7 @@ TROUBLES: list[tuple[Trouble, str]] = [
 @pytest.mark.parametrize("part", SERVICES)
 @pytest.mark.parametrize(("trouble", "reason"), TROUBLES)
 async def test_a_missing_part_is_named_and_the_rest_served(trouble: Trouble, reason: str, part: str) -> None:
-    async with standing(seconds=0.3) as stand:
+    async with standing(seconds=BUDGET if reason == "timeout" else 10) as stand:
         await trouble(stand, part)
         view = (await stand.view()).json()
     assert view["missing"] == [{"part": part, "reason": reason}]
@@ -219,14 +221,14 @@ async def test_the_return_of_a_service_heals_the_view(stand: Standing) -> None:
 
 
 async def test_a_slow_part_costs_its_budget_and_no_more() -> None:
-    async with standing(seconds=0.3) as stand:
+    async with standing(seconds=BUDGET) as stand:
         for part in SERVICES[1:]:
             await asleep(stand, part)
         started = asyncio.get_running_loop().time()
         view = (await stand.view()).json()
         took = asyncio.get_running_loop().time() - started
     assert [each["reason"] for each in view["missing"]] == ["timeout", "timeout"]
-    assert took < 0.3 * 3
+    assert took < 2 * BUDGET
 
 
 # Who does not know the account

@@ -259,7 +259,7 @@ async def test_a_caller_that_leaves_takes_the_upload_along(stand: Standing) -> N
         await writer.drain()
         await until(lambda: bool(stand.contacts.seen))
         writer.close()
-        await asyncio.wait_for(left.wait(), 5)
+        await asyncio.wait_for(left.wait(), 30)
         assert reader.at_eof() or not await reader.read()
 
 
@@ -300,7 +300,7 @@ async def test_a_kept_connection_that_broke_costs_a_read_nothing(stand: Standing
 
 
 async def sleeping(scope: Scope, receive: Receive, send: Send) -> None:
-    await asyncio.sleep(5)
+    await asyncio.sleep(30)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -451,6 +451,6 @@ async def spoken(port: int, line: str, stand: Standing) -> bytes:
     writer.write(
         f"{line}\r\nHost: x\r\nAuthorization: {token}\r\nConnection: close\r\n\r\n".encode("latin-1")
     )
-    answer = await asyncio.wait_for(reader.read(), 5)
+    answer = await asyncio.wait_for(reader.read(), 30)
     writer.close()
     return answer

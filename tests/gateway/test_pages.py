@@ -128,7 +128,7 @@ async def test_the_process_serves_and_ends_when_told(stand: Standing) -> None:
             assert "server" not in answer.headers
     finally:
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 15) in (0, -signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 60) in (0, -signal.SIGTERM)
 
 
 async def serving(client: httpx.AsyncClient) -> None:
@@ -142,5 +142,5 @@ async def serving(client: httpx.AsyncClient) -> None:
                 await asyncio.sleep(0.05)
 
     asking = asyncio.create_task(ask())
-    await until(lambda: bool(answered), seconds=30)
+    await until(lambda: bool(answered), seconds=60)
     await asking
