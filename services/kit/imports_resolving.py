@@ -7,14 +7,13 @@ some seconds a job, before the rows that name it are refused. Own references are
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from time import monotonic
-from typing import Final, LiteralString, cast
+from typing import Final
 from uuid import UUID
 
 import orjson
-from psycopg import sql
 
+from services.kit import imports_statements as statements
 from services.kit.backoff import pause
 from services.kit.db import Database, Session
 from services.kit.imports_reading import Finding
@@ -82,7 +81,7 @@ class Resolver:
             self._patience.seconds -= monotonic() - begun
 
     async def _look(self, reference: Reference, keys: Iterable[str]) -> Mapping[str, UUID]:
-        statement = _own_statement(self._aggregate, self._noun) if reference.find is None else reference.find
+        statement = statements.own(self._aggregate, self._noun) if reference.find is None else reference.find
         async with self._db.connect() as session:
             found = await session.execute(statement, {"source": self._source, "keys": list(keys)})
             return dict(await found.fetchall())
@@ -108,37 +107,10 @@ async def circles(tx: Session, aggregate: Aggregate, field: str, changes: Sequen
     while asked:
         edges = [{"id": change.id, "above": change.fields[field]} for change in asked]
         given = {"edges": orjson.dumps(edges).decode()}
-        found = await tx.execute(_circle_statement(aggregate, field), given)
+        found = await tx.execute(statements.circles(aggregate, field), given)
         ids = {row[0] for row in await found.fetchall()}
         if not ids:
             break
         circular += [change for change in asked if change.id in ids]
         asked = [change for change in asked if change.id not in ids]
     return circular
-
-
-@lru_cache(maxsize=64)
-def _own_statement(aggregate: Aggregate, noun: str) -> sql.SQL:
-    text = sql.SQL("""SELECT x.external_id, x.row_id /* sight */
-FROM external_id x JOIN {relation} r ON r.id = x.row_id AND r.deleted_at IS NULL
-WHERE x.noun = {noun} AND x.source = %(source)s::text AND x.external_id = ANY (%(keys)s::text[])""")
-    return _frozen(text.format(relation=aggregate.relation, noun=sql.Literal(noun)))
-
-
-@lru_cache(maxsize=64)
-def _circle_statement(aggregate: Aggregate, field: str) -> sql.SQL:
-    text = sql.SQL("""WITH RECURSIVE edge AS MATERIALIZED (
-  SELECT id, above FROM json_to_recordset(%(edges)s::json) AS e(id uuid, above uuid)
-), up(start, at) AS (
-  SELECT id, above FROM edge
-  UNION
-  SELECT up.start, CASE WHEN e.id IS NULL THEN r.{field} ELSE e.above END
-  FROM up JOIN {relation} r ON r.id = up.at LEFT JOIN edge e ON e.id = up.at
-  WHERE up.at <> up.start
-)
-SELECT start FROM up WHERE at = start /* sight */""")
-    return _frozen(text.format(relation=aggregate.relation, field=sql.Identifier(field)))
-
-
-def _frozen(text: sql.Composed) -> sql.SQL:
-    return sql.SQL(cast("LiteralString", text.as_string(None)))  # composed of literals and identifiers alone

@@ -1,24 +1,21 @@
 """Writing imported rows: a piece of the file in as few statements as there are things to write.
 
-New rows are one statement: the rows, their external ids with hashes, the journal, the queue. Changed rows are another;
-a row's patch holds only what the file has changed. A piece that a constraint refuses is halved until the row that is
-refused stands alone and can be named.
+A piece that a constraint refuses is halved until the row that is refused stands alone and can be named.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Final, LiteralString, cast
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
 import psycopg
-from psycopg import sql
 
+from services.kit import imports_statements as statements
 from services.kit.db import Session
 from services.kit.ids import new_id
 from services.kit.imports_reading import Finding, Record
-from services.kit.journal import Aggregate, Cause
+from services.kit.journal import Cause
 from services.kit.profiles import Import, Profile, Telling, Walk, Written
 from services.kit.settings import Settings
 
@@ -46,10 +43,10 @@ class Change:
     fields: dict[str, Any]
     fact: str = "updated"
 
-    @property
-    def hashes(self) -> dict[str, str]:
-        """The hashes to keep."""
-        return {name: self.record.hashes[name] for name in self.columns}
+    def told(self) -> dict[str, Any]:
+        """Which row it is, and the hashes to keep, as the statements take them."""
+        hashes = self.record.hashes if self.new else {name: self.record.hashes[name] for name in self.columns}
+        return {"id": self.id, "external_id": self.record.external_id, "hashes": hashes}
 
     def leave(self, column: str, field: str) -> None:
         """Leaves a field as it is (of a new row: empty); the next import tries it again."""
@@ -76,7 +73,7 @@ async def known(
     session: Session, importing: Import, source: str, external_ids: Sequence[str]
 ) -> dict[str, Known]:
     """The rows that are here already, by external id, deleted ones included."""
-    statement = _known_statement(importing.aggregate, importing.table)
+    statement = statements.known(importing.aggregate, importing.table)
     found = await session.execute(statement, {"source": source, "keys": list(external_ids)})
     return {
         key: Known(id, orjson.loads(hashes), deleted) for key, id, hashes, deleted in await found.fetchall()
@@ -86,7 +83,7 @@ async def known(
 def change_of(walk: Walk, record: Record, row: Known | None) -> Change | None:
     """What the record comes to; None when the file says nothing new of a known row."""
     if row is None:
-        return Change(record, new_id(), True, frozenset(walk.columns), {**walk.born, **record.fields})
+        return Change(record, new_id(), True, frozenset(walk.columns), record.fields)
     columns = frozenset(name for name, hash_ in record.hashes.items() if row.hashes.get(name) != hash_)
     if not columns:
         return None
@@ -106,9 +103,14 @@ class Writer:
         self, importing: Import, profile: Profile, walk: Walk, cause: Cause, settings: Settings
     ) -> None:
         self._aggregate, self._noun = importing.aggregate, importing.table
-        self._source = profile.name
         self._walk = walk
         self._cause, self._settings = cause, settings
+        self._told: dict[str, Any] = {
+            "source": profile.name,
+            "actor": cause.actor,
+            "request_id": cause.request_id,
+            "traceparent": cause.traceparent,
+        }
 
     async def write(self, tx: Session, changes: Sequence[Change]) -> Effect:
         """Writes them in the transaction, in savepoints."""
@@ -126,7 +128,7 @@ class Writer:
     async def _lock(self, tx: Session, ids: Sequence[UUID]) -> dict[UUID, Mapping[str, Any]]:
         """Locks the rows that are to change, in the order of their ids; gives what they are to be met with."""
         fields = self._walk.together.fields if self._walk.together else ()
-        found = await tx.execute(_lock_statement(self._aggregate, fields), {"ids": ids})
+        found = await tx.execute(statements.lock(self._aggregate, fields), {"ids": ids})
         return {id: orjson.loads(present) for id, present in await found.fetchall()}
 
     def _meet(self, change: Change, present: Mapping[str, Any]) -> None:
@@ -169,32 +171,18 @@ class Writer:
         return Effect(len(new), len(moved), [])
 
     async def _insert(self, tx: Session, changes: Sequence[Change]) -> None:
-        fields = tuple(changes[0].fields)
-        given = [
-            change.fields | {"id": change.id, "external_ids": {self._source: change.record.external_id}}
-            for change in changes
-        ]
-        statement = _insert_statement(self._aggregate, self._noun, fields, self._walk.partition)
-        await tx.execute(statement, self._told(changes) | {"rows": _json(given)})
+        walk = self._walk
+        fields, born = tuple(changes[0].fields), tuple(walk.born)
+        statement = statements.insert(self._aggregate, self._noun, fields, born, walk.partition)
+        rows = [change.told() | change.fields for change in changes]
+        given = {"rows": _json(rows)} | ({"born": _json(dict(walk.born))} if born else {})
+        await tx.execute(statement, self._told | given)
 
     async def _update(self, tx: Session, changes: Sequence[Change]) -> set[UUID]:
-        statement = _update_statement(self._aggregate, self._noun, tuple(self._walk.sources))
-        given = [{"id": change.id, "patch": change.fields, "fact": change.fact} for change in changes]
-        found = await tx.execute(statement, self._told(changes) | {"rows": _json(given)})
+        statement = statements.update(self._aggregate, self._noun, tuple(self._walk.sources))
+        rows = [change.told() | {"patch": change.fields, "fact": change.fact} for change in changes]
+        found = await tx.execute(statement, self._told | {"rows": _json(rows)})
         return {row[0] for row in await found.fetchall()}
-
-    def _told(self, changes: Sequence[Change]) -> dict[str, Any]:
-        ids = [
-            {"external_id": change.record.external_id, "row_id": change.id, "hashes": change.hashes}
-            for change in changes
-        ]
-        return {
-            "ids": _json(ids),
-            "source": self._source,
-            "actor": self._cause.actor,
-            "request_id": self._cause.request_id,
-            "traceparent": self._cause.traceparent,
-        }
 
     def _finding(self, error: psycopg.Error) -> Finding:
         name = error.diag.constraint_name or ""
@@ -218,121 +206,3 @@ class Writer:
 
 def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
-
-
-def _frozen(text: sql.Composed) -> sql.SQL:
-    return sql.SQL(cast("LiteralString", text.as_string(None)))  # composed of literals and identifiers alone
-
-
-def _listed(names: Iterable[str], prefix: LiteralString = "") -> sql.Composed:
-    return sql.SQL(", ").join(sql.SQL(prefix + "{}").format(sql.Identifier(name)) for name in names)
-
-
-_ENTERED = sql.SQL("""shown AS (
-  SELECT r.id, r.version, r.partition_key, {fact} AS fact, (SELECT to_jsonb(s) FROM (SELECT {state}) s) AS state{before}
-  FROM {source}
-), entry AS (
-  INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent, imported,
-                       changed, state, state_version)
-  SELECT {name} || '.' || fact, {name}, id, version, partition_key, %(actor)s::text, %(request_id)s::text,
-         %(traceparent)s::text, true, {changed}, state, {state_version} FROM shown
-  RETURNING id, recorded_at
-), queued AS (
-  INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry
-)""")
-_WAS = sql.SQL(", (SELECT to_jsonb(s) FROM (SELECT (hit.before).*) r, LATERAL (SELECT {}) s) AS was")
-
-
-def _entered(
-    aggregate: Aggregate, fact: LiteralString, *, source: LiteralString, before: bool
-) -> sql.Composed:
-    state = aggregate.projection(kept=True)
-    return _ENTERED.format(
-        state=state,
-        before=_WAS.format(state) if before else sql.SQL(""),
-        changed=sql.SQL("changed_fields(was, state)") if before else sql.SQL("NULL"),
-        source=sql.SQL(source),
-        fact=sql.SQL(fact),
-        name=sql.Literal(aggregate.name),
-        state_version=sql.Literal(aggregate.state_version),
-    )
-
-
-@lru_cache(maxsize=64)
-def _known_statement(aggregate: Aggregate, noun: str) -> sql.SQL:
-    return _frozen(
-        sql.SQL("""SELECT x.external_id, x.row_id, x.hashes::text, r.deleted_at IS NOT NULL /* sight */
-FROM external_id x JOIN {relation} r ON r.id = x.row_id
-WHERE x.noun = {noun} AND x.source = %(source)s::text AND x.external_id = ANY (%(keys)s::text[])""").format(
-            relation=aggregate.relation, noun=sql.Literal(noun)
-        )
-    )
-
-
-@lru_cache(maxsize=64)
-def _lock_statement(aggregate: Aggregate, fields: tuple[str, ...]) -> sql.SQL:
-    pairs = sql.SQL(", ").join(
-        sql.SQL("{}, r.{}").format(sql.Literal(name), sql.Identifier(name)) for name in fields
-    )
-    return _frozen(
-        sql.SQL("""SELECT r.id, json_build_object({pairs})::text FROM {relation} r
-WHERE r.id = ANY (%(ids)s::uuid[]) AND r.deleted_at IS NULL
-ORDER BY r.id FOR NO KEY UPDATE /* sight */""").format(pairs=pairs, relation=aggregate.relation)
-    )
-
-
-@lru_cache(maxsize=64)
-def _insert_statement(
-    aggregate: Aggregate, noun: str, fields: tuple[str, ...], partition: str | None
-) -> sql.SQL:
-    partition_key = sql.SQL("coalesce(g.{}, g.id)").format(sql.Identifier(partition)) if partition else None
-    return _frozen(
-        sql.SQL("""WITH born AS (
-  INSERT INTO {relation} AS r (id, version, partition_key, created_at, created_by, updated_at, updated_by,
-                               external_ids, {fields})
-  SELECT g.id, 1, {partition_key}, now(), %(actor)s::text, now(), %(actor)s::text, g.external_ids, {values}
-  FROM json_populate_recordset(NULL::{relation}, %(rows)s::json) g
-  RETURNING r.*
-), named AS (
-  INSERT INTO external_id (noun, source, external_id, row_id, hashes)
-  SELECT {noun}, %(source)s::text, i.external_id, i.row_id, i.hashes
-  FROM json_to_recordset(%(ids)s::json) AS i(external_id text, row_id uuid, hashes jsonb)
-), {entered}
-SELECT count(*) FROM entry""").format(
-            relation=aggregate.relation,
-            noun=sql.Literal(noun),
-            fields=_listed(fields),
-            values=_listed(fields, "g."),
-            partition_key=partition_key or sql.SQL("g.id"),
-            entered=_entered(aggregate, "'created'", source="born r", before=False),
-        )
-    )
-
-
-@lru_cache(maxsize=64)
-def _update_statement(aggregate: Aggregate, noun: str, fields: tuple[str, ...]) -> sql.SQL:
-    return _frozen(
-        sql.SQL("""WITH given AS MATERIALIZED (
-  SELECT id, patch, fact FROM json_to_recordset(%(rows)s::json) AS g(id uuid, patch jsonb, fact text)
-), hit AS (
-  UPDATE {relation} AS r
-  SET ({fields}) = (SELECT {values} FROM jsonb_populate_record(r, g.patch) n),
-      version = r.version + 1, updated_at = now(), updated_by = %(actor)s::text
-  FROM given g
-  WHERE r.id = g.id AND r.deleted_at IS NULL AND jsonb_populate_record(r, g.patch) IS DISTINCT FROM r
-  RETURNING g.fact, old AS before, new AS after
-), named AS (
-  UPDATE external_id x SET hashes = x.hashes || i.hashes
-  FROM json_to_recordset(%(ids)s::json) AS i(external_id text, row_id uuid, hashes jsonb)
-  WHERE x.noun = {noun} AND x.source = %(source)s::text AND x.external_id = i.external_id
-), {entered}
-SELECT id FROM shown""").format(
-            relation=aggregate.relation,
-            noun=sql.Literal(noun),
-            fields=_listed(fields),
-            values=_listed(fields, "n."),
-            entered=_entered(
-                aggregate, "hit.fact", source="hit, LATERAL (SELECT (hit.after).*) r", before=True
-            ),
-        )
-    )

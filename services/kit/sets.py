@@ -156,7 +156,7 @@ def _born_statement(aggregate: Aggregate, names: tuple[str, ...]) -> LiteralStri
         relation=aggregate.relation,
         names=_joined(columns),
         values=_joined(sql.SQL("k.{}").format(column) for column in columns),
-        record=_record(aggregate, names),
+        record=record_of(aggregate, names),
         state=aggregate.projection(kept=True),
         name=sql.Literal(aggregate.name),
         state_version=sql.Literal(aggregate.state_version),
@@ -189,7 +189,7 @@ def _written(
     return _WRITTEN.format(
         **{step: sql.SQL(prefix + step) for step in _STEPS},
         rows=sql.SQL("_" + prefix + "rows"),
-        record=_record(aggregate, names),
+        record=record_of(aggregate, names),
         relation=aggregate.relation,
         names=_joined(columns),
         values=_joined(sql.SQL("g.{}").format(column) for column in columns),
@@ -210,7 +210,7 @@ def _joined(parts: Iterable[sql.Composable]) -> sql.Composed:
     return sql.SQL(", ").join(parts)
 
 
-def _record(aggregate: Aggregate, names: Iterable[str]) -> sql.Composed:
+def record_of(aggregate: Aggregate, names: Iterable[str]) -> sql.Composed:
     """The columns as JSON is read into a record of them."""
     return _joined(
         sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(_kind(aggregate, name))) for name in names

@@ -36,7 +36,11 @@ CREATE TABLE journal (
   state jsonb NOT NULL,
   state_version smallint NOT NULL DEFAULT 1,
   PRIMARY KEY (recorded_at, id),
-  CONSTRAINT journal_record_size CHECK (octet_length(state::text) + coalesce(octet_length(changed::text), 0) <= 250000)
+  -- Small records are told apart without writing them out.
+  CONSTRAINT journal_record_size CHECK (
+    pg_column_size(state) + coalesce(pg_column_size(changed), 0) <= 8000
+    OR octet_length(state::text) + coalesce(octet_length(changed::text), 0) <= 250000
+  )
 ) PARTITION BY RANGE (recorded_at);
 CREATE INDEX journal_aggregate ON journal (aggregate_id, version);
 CREATE TABLE journal_rest PARTITION OF journal DEFAULT;

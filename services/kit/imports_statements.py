@@ -1,0 +1,173 @@
+"""The statements of an import, made once for each aggregate and walk: identifiers and literals of the program alone.
+
+Rows come as one JSON parameter. New rows are one statement: the rows, their external ids with hashes, the journal and
+its queue. Changed rows are another; a row's patch holds only what the file has changed.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import LiteralString, cast
+
+from psycopg import sql
+
+from services.kit.journal import Aggregate
+from services.kit.sets import record_of
+
+
+def _frozen(text: sql.Composed) -> sql.SQL:
+    return sql.SQL(cast("LiteralString", text.as_string(None)))  # composed of literals and identifiers alone
+
+
+def _listed(names: Iterable[str], prefix: LiteralString = "") -> sql.Composed:
+    return sql.SQL(", ").join(sql.SQL(prefix + "{}").format(sql.Identifier(name)) for name in names)
+
+
+_ENTERED = sql.SQL("""shown AS (
+  SELECT r.id, r.version, r.partition_key, {fact} AS fact,
+         (SELECT to_jsonb(s) FROM (SELECT {state}) s) AS state{before}
+  FROM {source}
+), entry AS (
+  INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent, imported,
+                       changed, state, state_version)
+  SELECT {name} || '.' || fact, {name}, id, version, partition_key, %(actor)s::text, %(request_id)s::text,
+         %(traceparent)s::text, true, {changed}, state, {state_version} FROM shown
+  RETURNING id, recorded_at
+), queued AS (
+  INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry
+)""")
+_WAS = sql.SQL(", (SELECT to_jsonb(s) FROM (SELECT (hit.before).*) r, LATERAL (SELECT {}) s) AS was")
+
+
+def _entered(
+    aggregate: Aggregate, fact: LiteralString, *, source: LiteralString, before: bool
+) -> sql.Composed:
+    state = aggregate.projection(kept=True)
+    return _ENTERED.format(
+        state=state,
+        before=_WAS.format(state) if before else sql.SQL(""),
+        changed=sql.SQL("changed_fields(was, state)") if before else sql.SQL("NULL"),
+        source=sql.SQL(source),
+        fact=sql.SQL(fact),
+        name=sql.Literal(aggregate.name),
+        state_version=sql.Literal(aggregate.state_version),
+    )
+
+
+_KNOWN = sql.SQL("""SELECT x.external_id, x.row_id, x.hashes::text, r.deleted_at IS NOT NULL /* sight */
+FROM external_id x JOIN {relation} r ON r.id = x.row_id
+WHERE x.noun = {noun} AND x.source = %(source)s::text AND x.external_id = ANY (%(keys)s::text[])""")
+
+
+@lru_cache(maxsize=64)
+def known(aggregate: Aggregate, noun: str) -> sql.SQL:
+    """Gives (external id, id, hashes, whether it is deleted) of the rows of `source` among `keys`."""
+    return _frozen(_KNOWN.format(relation=aggregate.relation, noun=sql.Literal(noun)))
+
+
+_OWN = sql.SQL("""SELECT x.external_id, x.row_id /* sight */
+FROM external_id x JOIN {relation} r ON r.id = x.row_id AND r.deleted_at IS NULL
+WHERE x.noun = {noun} AND x.source = %(source)s::text AND x.external_id = ANY (%(keys)s::text[])""")
+
+
+@lru_cache(maxsize=64)
+def own(aggregate: Aggregate, noun: str) -> sql.SQL:
+    """Gives (external id, id) of the rows of `source` among `keys` that own references may name."""
+    return _frozen(_OWN.format(relation=aggregate.relation, noun=sql.Literal(noun)))
+
+
+_LOCK = sql.SQL("""SELECT r.id, json_build_object({pairs})::text FROM {relation} r
+WHERE r.id = ANY (%(ids)s::uuid[]) AND r.deleted_at IS NULL
+ORDER BY r.id FOR NO KEY UPDATE /* sight */""")
+
+
+@lru_cache(maxsize=64)
+def lock(aggregate: Aggregate, fields: tuple[str, ...]) -> sql.SQL:
+    """Locks the rows `ids` in order; gives those that are not deleted, each with these fields as JSON text."""
+    pairs = [sql.SQL("{}, r.{}").format(sql.Literal(name), sql.Identifier(name)) for name in fields]
+    return _frozen(_LOCK.format(pairs=sql.SQL(", ").join(pairs), relation=aggregate.relation))
+
+
+_INSERT = sql.SQL("""WITH given AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS g(id uuid, external_id text, hashes jsonb, {record})
+), born AS (
+  INSERT INTO {relation} AS r (id, version, partition_key, created_at, created_by, updated_at, updated_by,
+                               external_ids, {names})
+  SELECT g.id, 1, {partition_key}, now(), %(actor)s::text, now(), %(actor)s::text,
+         jsonb_build_object(%(source)s::text, g.external_id), {values}
+  FROM given g{born}
+  RETURNING r.*
+), named AS (
+  INSERT INTO external_id (noun, source, external_id, row_id, hashes)
+  SELECT {noun}, %(source)s::text, g.external_id, g.id, g.hashes FROM given g
+), {entered}
+SELECT count(*) FROM entry""")
+_CONSTANT = sql.SQL(", jsonb_to_record(%(born)s::jsonb) AS b({})")
+
+
+@lru_cache(maxsize=64)
+def insert(
+    aggregate: Aggregate, noun: str, fields: tuple[str, ...], born: tuple[str, ...], partition: str | None
+) -> sql.SQL:
+    """Makes the `rows` {id, external_id, hashes, fields...}, which all have the fields of `born`."""
+    own_key = sql.SQL("g.id")
+    if partition is not None:
+        own_key = sql.SQL("coalesce(g.{}, g.id)").format(sql.Identifier(partition))
+    text = _INSERT.format(
+        relation=aggregate.relation,
+        noun=sql.Literal(noun),
+        record=record_of(aggregate, fields),
+        names=_listed((*fields, *born)),
+        values=sql.SQL(", ").join([_listed(fields, "g."), *([_listed(born, "b.")] if born else [])]),
+        born=_CONSTANT.format(record_of(aggregate, born)) if born else sql.SQL(""),
+        partition_key=own_key,
+        entered=_entered(aggregate, "'created'", source="born r", before=False),
+    )
+    return _frozen(text)
+
+
+_UPDATE = sql.SQL("""WITH given AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb)
+    AS g(id uuid, external_id text, hashes jsonb, patch jsonb, fact text)
+), hit AS (
+  UPDATE {relation} AS r
+  SET ({names}) = (SELECT {values} FROM jsonb_populate_record(r, g.patch) n),
+      version = r.version + 1, updated_at = now(), updated_by = %(actor)s::text
+  FROM given g
+  WHERE r.id = g.id AND r.deleted_at IS NULL AND jsonb_populate_record(r, g.patch) IS DISTINCT FROM r
+  RETURNING g.fact, old AS before, new AS after
+), named AS (
+  UPDATE external_id x SET hashes = x.hashes || g.hashes FROM given g
+  WHERE x.noun = {noun} AND x.source = %(source)s::text AND x.external_id = g.external_id
+), {entered}
+SELECT id FROM shown""")
+
+
+@lru_cache(maxsize=64)
+def update(aggregate: Aggregate, noun: str, fields: tuple[str, ...]) -> sql.SQL:
+    """Patches the `rows` {id, external_id, hashes, patch, fact}; gives the ids of those that really changed."""
+    text = _UPDATE.format(
+        relation=aggregate.relation,
+        noun=sql.Literal(noun),
+        names=_listed(fields),
+        values=_listed(fields, "n."),
+        entered=_entered(aggregate, "hit.fact", source="hit, LATERAL (SELECT (hit.after).*) r", before=True),
+    )
+    return _frozen(text)
+
+
+_CIRCLES = sql.SQL("""WITH RECURSIVE edge AS MATERIALIZED (
+  SELECT id, above FROM jsonb_to_recordset(%(edges)s::jsonb) AS e(id uuid, above uuid)
+), up(start, at) AS (
+  SELECT id, above FROM edge
+  UNION
+  SELECT up.start, CASE WHEN e.id IS NULL THEN r.{field} ELSE e.above END
+  FROM up JOIN {relation} r ON r.id = up.at LEFT JOIN edge e ON e.id = up.at
+  WHERE up.at <> up.start
+)
+SELECT start FROM up WHERE at = start /* sight */""")
+
+
+@lru_cache(maxsize=64)
+def circles(aggregate: Aggregate, field: str) -> sql.SQL:
+    """Gives the ids of those `edges` {id, above} that would put a row below itself."""
+    return _frozen(_CIRCLES.format(relation=aggregate.relation, field=sql.Identifier(field)))
