@@ -44,9 +44,9 @@ WHERE a.id = %(id)s::uuid AND EXISTS (
 
 
 @lru_cache
-def _statement(sight: LiteralString, knows: LiteralString) -> sql.SQL:
+def _statement(sight: LiteralString, knows: LiteralString) -> LiteralString:
     text = _PART.format(sight=sql.SQL(sight), knows=sql.SQL(knows), open=sql.Literal(Status.OPEN))
-    return sql.SQL(literal(text))
+    return literal(text)
 
 
 async def account_part(session: Session, call: Call, id: UUID) -> str:

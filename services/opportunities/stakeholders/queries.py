@@ -132,7 +132,7 @@ FROM (
 # Whoever puts people on maps shares these locks, whoever learns of links between people has them alone. So of a person
 # and a link that appear at the same moment, the later of the two hands sees the other's.
 _BUCKETS: LiteralString = """(
-    SELECT count({lock}(7105, b.bucket)) >= 0 FROM (
+    SELECT count({lock}(7106, b.bucket)) >= 0 FROM (
       SELECT DISTINCT hashtext(c.id::text) & 1023 AS bucket FROM unnest(%(contacts)s::uuid[]) c(id) ORDER BY bucket
     ) b
   )"""
