@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import orjson
 import psycopg
 import pytest
+from hypothesis import settings
 
 from services.kit import journal
 from services.kit.clients import ASGITransport, AsyncClient
@@ -23,32 +22,7 @@ from services.opportunities.handlers import HANDLERS
 from services.opportunities.main import SERVICE
 from services.opportunities.products.queries import PRODUCT
 from tests.conftest import DatabaseUrl
-
-NOWHERE = "00000000-0000-7000-8000-000000000000"
-
-
-@dataclass
-class Contacts:
-    """The service that owns members, accounts and people: answers lookups with what it is told."""
-
-    shown: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
-    asked: list[tuple[str, str, list[str]]] = field(default_factory=list[tuple[str, str, list[str]]])
-    status: int = 200
-
-    def tell(self, noun: str, **row: Any) -> str:
-        """Puts a row behind the noun's lookup and gives its id."""
-        told: dict[str, Any] = {"id": str(new_id()), "version": 1} | row
-        self.shown.setdefault(noun, []).append(told)
-        return told["id"]
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        noun = scope["path"].split("/")[2]
-        ids = orjson.loads((await receive())["body"])["ids"]
-        token = dict(scope["headers"])[b"authorization"].decode()
-        self.asked.append((noun, token, ids))
-        items = [row for row in self.shown.get(noun, []) if row["id"] in ids]
-        await send({"type": "http.response.start", "status": self.status, "headers": []})
-        await send({"type": "http.response.body", "body": orjson.dumps({"items": items})})
+from tests.services.elsewhere import Owners, event_of
 
 
 @dataclass
@@ -57,7 +31,7 @@ class House:
 
     client: AsyncClient
     callers: Callers
-    contacts: Contacts
+    contacts: Owners
     statements: list[str]
     url: str
     members: dict[str, str]
@@ -159,26 +133,6 @@ def person(contact: str, roles: str, stance: str = "UNKNOWN", **more: Any) -> di
     return told | ({"degree": int(degree)} if degree else {}) | more
 
 
-def event_of(aggregate: str, fact: str, version: int, data: dict[str, Any]) -> Event:
-    """An event as the consumer would hand it over."""
-    return Event(
-        id=str(new_id()),
-        source="/elsewhere",
-        type=f"{aggregate}.{fact}",
-        schema_version=1,
-        aggregate=aggregate,
-        subject_id=UUID(data["id"]),
-        version=version,
-        position=version,
-        time=datetime.now(UTC),
-        actor="sub:test",
-        imported=False,
-        data=data,
-        changed=None,
-        key=data["id"],
-    )
-
-
 SELLERS = {name: str(new_id()) for name in ("boss", "seller", "teammate", "stranger")}
 ACCOUNT = str(new_id())
 PEOPLE = {name: str(new_id()) for name in ("李雷", "韩梅梅", "林涛", "魏华")}
@@ -192,7 +146,7 @@ def scene(url: str) -> None:
 
 
 async def _play(url: str) -> None:
-    house = House(AsyncClient(), callers(), Contacts(), [], url, dict(SELLERS))
+    house = House(AsyncClient(), callers(), Owners(), [], url, dict(SELLERS))
     for name, id in SELLERS.items():
         await house.hear("member", **member(name, id, SELLERS["boss"] if name == "seller" else None))
     team = [{"member_id": SELLERS["teammate"], "function": "PRESALES"}]
@@ -217,7 +171,7 @@ def contact(name: str, id: str, account: str) -> dict[str, Any]:
 @pytest.fixture
 async def house(database_url: DatabaseUrl) -> AsyncIterator[House]:
     url = database_url("opportunities", scene)
-    known, contacts = callers(), Contacts()
+    known, contacts = callers(), Owners()
     known.add("boss", "manager", "rep", member_id=UUID(SELLERS["boss"]))
     for name in ("seller", "teammate", "stranger"):
         known.add(name, "rep", member_id=UUID(SELLERS[name]))
