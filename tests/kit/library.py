@@ -69,6 +69,8 @@ class Base(SQLModel, registry=registry()):
 class Member(Base, Row, table=True):
     """One of our people."""
 
+    __table_args__ = (Index("member_manager", "manager_id"),)
+
     name: str = Field(sa_type=Text)
     manager_id: UUID | None = None
 
@@ -373,10 +375,11 @@ def member(name: str = "somebody", *roles: str) -> tuple[Viewer, Cause]:
 
 def book(**values: Any) -> dict[str, Any]:
     """The values of a book, all columns but those that are told."""
-    return {
+    plain: dict[str, Any] = {
         "title": "Emma", "genre": "NOVEL", "pages": None, "price": None, "printed_on": None, "lent_at": None,
         "sold": False, "tags": [], "account_id": None, "owner_id": None, "secret": None, "external_ids": {},
-    } | values  # fmt: skip
+    }  # fmt: skip
+    return plain | values
 
 
 def json_values(values: Mapping[str, Any]) -> dict[str, Any]:

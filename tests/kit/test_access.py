@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import psycopg
@@ -90,7 +90,11 @@ handovers = st.lists(
     ),
     min_size=1,
     max_size=3,
-).map(lambda rows: step(UPSERT_ACCOUNTS, [row | {"team": _Team(row["team"])} for row in rows]))
+).map(
+    lambda rows: step(
+        UPSERT_ACCOUNTS, [row | {"team": _Team(cast("list[dict[str, str]]", row["team"]))} for row in rows]
+    )
+)
 deals = st.lists(
     st.fixed_dictionaries(
         {
@@ -224,7 +228,9 @@ def test_sight_holds_when_many_change_it_at_once(connection: Connection, address
     chance = random.Random(seed)  # noqa: S311
     chances = [_random_step(chance) for _ in range(60)]
     with ThreadPoolExecutor(5) as pool:
-        list(pool.map(lambda n: _work(address, seed * 100 + n, chances), range(5)))
+        works = [pool.submit(_work, address, seed * 100 + n, chances) for n in range(5)]
+        for work in works:
+            work.result()
     assert_sight(connection)
 
 

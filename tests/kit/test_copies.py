@@ -115,9 +115,15 @@ async def test_rows_that_their_owner_showed_are_kept_the_same_way(db: Database) 
 
 
 IDS = [UUID(int=n) for n in range(3)]
+
+
+def _event(id: UUID, version: int, fact: str) -> Event:
+    return event(version, id=id, fact=fact)
+
+
 told = st.lists(
     st.builds(
-        lambda id, version, fact: event(version, id=id, fact=fact),
+        _event,
         st.sampled_from(IDS),
         st.integers(1, 6),
         st.sampled_from(["updated", "deleted", "snapshot"]),

@@ -86,12 +86,13 @@ async def test_an_owner_is_an_active_member(house: House) -> None:
 async def test_owner_and_team_are_handed_over_by_owner_those_above_and_admin(house: House) -> None:
     team = [{"member_id": house.id_of("stranger"), "function": "SALES"}]
     path = await house.open("seller", team=team)
-    for change in (
+    changes: list[dict[str, Any]] = [
         {"owner_id": house.id_of("stranger")},
         {"team": []},
         {"owner_id": None},
         {"team": [], "name": "x"},
-    ):
+    ]
+    for change in changes:
         answer = await house.call("stranger", "PATCH", path, change, if_match="*")
         assert_problem(answer, 403, "not_yours_to_edit")
         assert_problem(
@@ -153,13 +154,14 @@ async def test_a_team_is_of_active_members_each_named_once(house: House) -> None
 
 
 async def test_a_team_of_another_shape_is_refused(house: House) -> None:
-    for team, field in [
+    cases: list[tuple[Any, str]] = [
         (None, "team"), ({}, "team"), ([None], "team.0"), ([{}], "team.0.member_id"),
         ([{"member_id": "x", "function": "SALES"}], "team.0.member_id"),
         ([{"member_id": NOBODY, "function": "BOSS"}], "team.0.function"),
         ([{"member_id": NOBODY, "function": "SALES", "since": 1}], "team.0.since"),
         ([{"member_id": NOBODY, "function": "SALES"}] * 101, "team"),
-    ]:  # fmt: skip
+    ]  # fmt: skip
+    for team, field in cases:
         answer = await house.call("seller", "POST", "/v1/accounts", {"name": "Acme", "team": team})
         assert assert_problem(answer, 422, "invalid")["errors"][0]["field"] == field
 
@@ -255,7 +257,7 @@ async def test_what_an_account_always_has_is_not_taken_away(house: House) -> Non
 
 
 async def test_bad_values_are_refused_by_name(house: House) -> None:
-    for field, value in [
+    cases: list[tuple[str, Any]] = [
         ("name", ""), ("name", "x" * 201), ("name", "a\x00b"), ("account_kind", "project"), ("employees", -1),
         ("employees", 2**31), ("employees", 1.5), ("annual_revenue", 2**53), ("annual_revenue", "1"),
         ("currency", "usd"),
@@ -264,7 +266,8 @@ async def test_bad_values_are_refused_by_name(house: House) -> None:
         ("external_ids", {"crm": ""}), ("external_ids", {"": "1"}), ("external_ids", {"crm": "x" * 201}),
         ("external_ids", {f"s{n}": "1" for n in range(21)}), ("id", NOBODY), ("version", 7), ("created_at", "x"),
         ("deal_team_ids", []),
-    ]:  # fmt: skip
+    ]  # fmt: skip
+    for field, value in cases:
         answer = await house.call("seller", "POST", "/v1/accounts", {"name": "Acme"} | {field: value})
         problem = assert_problem(answer, 422, "invalid")
         assert problem["errors"][0]["field"].split(".")[0] == field
