@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -15,12 +14,12 @@ from services.kit import journal
 from services.kit.app import Service
 from services.kit.clients import ASGITransport, AsyncClient
 from services.kit.delivery import Batch
-from services.kit.events import Event
 from services.kit.ids import new_id
 from services.kit.journal import Cause
 from services.kit.testing import Callers, api_of, as_, callers
 from services.opportunities.main import SERVICE as OPPORTUNITIES
 from services.opportunities.products.queries import PRODUCT
+from tests.services.elsewhere import Owners, event_of
 
 # The owner of what is there, the manager above, nobody in particular, and roles that see all and write all or nothing.
 KINDS = ("seller", "boss", "stranger", "admin", "reporting")
@@ -57,7 +56,7 @@ class Ground:
         handler = self.service.handlers[aggregate]
         assert isinstance(handler, Batch)
         async with await psycopg.AsyncConnection.connect(self.url, options="-c timezone=UTC") as session:
-            await handler.handle(session, [_event(aggregate, told)])
+            await handler.handle(session, [event_of(aggregate, "created", 1, told)])
         return told["id"]
 
     async def hear_members(self) -> None:
@@ -87,26 +86,10 @@ class Ground:
 Open: TypeAlias = Callable[[str], AbstractAsyncContextManager[Ground]]
 
 
-def _event(aggregate: str, data: dict[str, Any]) -> Event:
-    now = datetime.now(UTC)
-    subject = UUID(data["id"])
-    return Event(
-        str(new_id()), "/elsewhere", f"{aggregate}.created", 1, aggregate, subject, 1, 1, now, "sub:test", False, data,
-        None, data["id"],
-    )  # fmt: skip
-
-
-async def _knows_nothing(_scope: Any, receive: Any, send: Any) -> None:
-    """Any other service, asked for rows: it shows none."""
-    await receive()
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b'{"items": []}'})
-
-
 @asynccontextmanager
 async def _opened(service: Service, url: str) -> AsyncGenerator[Ground]:
     known, statements = callers(), list[str]()
-    peers = AsyncClient(transport=ASGITransport(_knows_nothing))
+    peers = AsyncClient(transport=ASGITransport(Owners()))
     async with api_of(service, url, known, peers=peers, on_statement=statements.append) as client:
         yield Ground(service, client, known, statements, url)
 

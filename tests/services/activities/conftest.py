@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import orjson
 import psycopg
 import pytest
 import pytest_asyncio
@@ -24,32 +22,7 @@ from services.kit.ids import new_id
 from services.kit.testing import Callers, api_of, as_, callers, prepared
 from tests.conftest import DatabaseUrl
 from tests.servers import Databases
-
-NOWHERE = "00000000-0000-7000-8000-000000000000"
-
-
-@dataclass
-class Owners:
-    """The services that own members, accounts, people and deals: answers lookups with what it is told."""
-
-    shown: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
-    asked: list[tuple[str, str, list[str]]] = field(default_factory=list[tuple[str, str, list[str]]])
-    status: int = 200
-
-    def tell(self, noun: str, **row: Any) -> str:
-        """Puts a row behind the noun's lookup and gives its id."""
-        told: dict[str, Any] = {"id": str(new_id()), "version": 1} | row
-        self.shown.setdefault(noun, []).append(told)
-        return told["id"]
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        noun = scope["path"].split("/")[2]
-        ids = orjson.loads((await receive())["body"])["ids"]
-        token = dict(scope["headers"])[b"authorization"].decode()
-        self.asked.append((noun, token, ids))
-        items = [row for row in self.shown.get(noun, []) if row["id"] in ids]
-        await send({"type": "http.response.start", "status": self.status, "headers": []})
-        await send({"type": "http.response.body", "body": orjson.dumps({"items": items})})
+from tests.services.elsewhere import Owners, event_of
 
 
 @dataclass
@@ -134,26 +107,6 @@ def refused(answer: Any) -> dict[str, str]:
     assert answer.status_code == 422, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     return {error["field"]: error["code"] for error in answer.json()["errors"]}
-
-
-def event_of(aggregate: str, fact: str, version: int, data: dict[str, Any]) -> Event:
-    """An event as the consumer would hand it over."""
-    return Event(
-        id=str(new_id()),
-        source="/elsewhere",
-        type=f"{aggregate}.{fact}",
-        schema_version=1,
-        aggregate=aggregate,
-        subject_id=UUID(data["id"]),
-        version=version,
-        position=version,
-        time=datetime.now(UTC),
-        actor="sub:test",
-        imported=False,
-        data=data,
-        changed=None,
-        key=data["id"],
-    )
 
 
 MEMBERS = {name: str(new_id()) for name in ("boss", "seller", "teammate", "stranger")}

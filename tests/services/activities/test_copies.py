@@ -7,7 +7,8 @@ from sqlalchemy.dialects.postgresql import dialect
 
 from services.activities.copies import ACCOUNTS, CONTACTS, MEMBERS, OPPORTUNITIES
 from services.activities.main import SERVICE
-from tests.services.activities.conftest import NOWHERE, House, event_of, refused
+from tests.services.activities.conftest import House, refused
+from tests.services.elsewhere import NOWHERE, event_of
 
 
 def test_copies_are_folded_in_the_types_of_their_tables() -> None:

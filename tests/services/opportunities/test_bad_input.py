@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from services.kit.testing import as_
-from tests.services.opportunities.conftest import NOWHERE, House, person
+from tests.services.elsewhere import NOWHERE
+from tests.services.opportunities.conftest import House, person
 
 DEALS = "/v1/opportunities"
 

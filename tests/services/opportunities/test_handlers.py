@@ -13,7 +13,8 @@ from services.kit.testing import settings_for
 from services.opportunities.handlers import fold_activities
 from services.opportunities.main import SERVICE
 from services.opportunities.stakeholders.due import DueStandings
-from tests.services.opportunities.conftest import House, event_of, person
+from tests.services.elsewhere import event_of
+from tests.services.opportunities.conftest import House, person
 
 NOW = datetime.now(UTC)
 

@@ -1,6 +1,7 @@
 """How many statements each endpoint costs; BEGIN and COMMIT come on top where there are two or more that write."""
 
-from tests.services.opportunities.conftest import NOWHERE, House, person
+from tests.services.elsewhere import NOWHERE
+from tests.services.opportunities.conftest import House, person
 
 
 async def counted(house: House, method: str, path: str, body: object = None, **headers: str) -> int:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from services.kit.ids import new_id
-from tests.services.activities.conftest import House, event_of
+from tests.services.activities.conftest import House
+from tests.services.elsewhere import event_of
 
 
 async def made_on(house: House, *days: int) -> list[str]:

@@ -7,8 +7,9 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from tests.services.activities.conftest import NOWHERE, House, refused
+from tests.services.activities.conftest import House, refused
 from tests.services.activities.engagements.test_changing import patched
+from tests.services.elsewhere import NOWHERE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

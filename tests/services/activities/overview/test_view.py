@@ -6,7 +6,8 @@ from typing import Any
 
 from services.activities.main import SERVICE
 from services.kit.testing import api_of
-from tests.services.activities.conftest import NOWHERE, House
+from tests.services.activities.conftest import House
+from tests.services.elsewhere import NOWHERE
 
 TODAY = datetime.now(UTC).date()
 

@@ -8,7 +8,8 @@ import pytest
 
 from services.activities.main import SERVICE
 from services.kit.testing import api_of
-from tests.services.activities.conftest import NOWHERE, House, refused
+from tests.services.activities.conftest import House, refused
+from tests.services.elsewhere import NOWHERE
 
 DAY = "2026-03-01"
 

@@ -1,7 +1,8 @@
 """The deals of an account, as its view shows them."""
 
 from services.opportunities.overview.schemas import AccountPart
-from tests.services.opportunities.conftest import NOWHERE, House, person
+from tests.services.elsewhere import NOWHERE
+from tests.services.opportunities.conftest import House, person
 
 
 async def test_the_open_deals_of_an_account_are_shown_with_how_we_stand(house: House) -> None:

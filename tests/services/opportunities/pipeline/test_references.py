@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.services.opportunities.conftest import NOWHERE, House, contact, member
+from tests.services.elsewhere import NOWHERE
+from tests.services.opportunities.conftest import House, contact, member
 
 
 async def test_what_is_known_here_is_not_asked_for(house: House) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.services.opportunities.conftest import NOWHERE, House
+from tests.services.elsewhere import NOWHERE
+from tests.services.opportunities.conftest import House
 
 
 async def test_a_deal_is_seen_by_its_account_its_owner_and_those_above(house: House) -> None:

@@ -1,7 +1,8 @@
 """Products over HTTP: everybody reads them, nobody writes them here."""
 
 from services.opportunities.products.schemas import ProductList, ProductRead
-from tests.services.opportunities.conftest import NOWHERE, House
+from tests.services.elsewhere import NOWHERE
+from tests.services.opportunities.conftest import House
 
 
 async def test_products_are_listed_shown_and_looked_up(house: House) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from services.opportunities.stakeholders.schemas import StakeholderRead
-from tests.services.opportunities.conftest import NOWHERE, House, contact, person
+from tests.services.elsewhere import NOWHERE
+from tests.services.opportunities.conftest import House, contact, person
 
 FRIEND = {"roles": ["DECISION_MAKER"], "influence": "H", "stance": "FRIEND"}
 

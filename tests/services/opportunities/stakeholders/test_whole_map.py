@@ -3,7 +3,8 @@
 import asyncio
 
 from services.opportunities.stakeholders.schemas import StakeholderList
-from tests.services.opportunities.conftest import NOWHERE, House, contact, person
+from tests.services.elsewhere import NOWHERE
+from tests.services.opportunities.conftest import House, contact, person
 
 
 def path_of(deal: str) -> str:
