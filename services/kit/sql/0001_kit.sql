@@ -156,6 +156,12 @@ CREATE INDEX account_view_account ON account_view (account_id, viewer_id);
 CREATE FUNCTION sight_line() RETURNS integer LANGUAGE sql IMMUTABLE RETURN 7101;
 CREATE FUNCTION sight_seats() RETURNS integer LANGUAGE sql IMMUTABLE RETURN 7102;
 
+-- Whether anybody of the viewer's people has a seat at the account. A subquery with LIMIT is asked for each row: as a
+-- join, the planner may choose to work out who sees what for everybody at once.
+CREATE FUNCTION sees_by_seat(viewer uuid, account uuid) RETURNS boolean LANGUAGE sql STABLE
+RETURN coalesce((SELECT true FROM account_seat s JOIN person_up up ON up.member_id = s.member_id
+                 WHERE s.account_id = account AND up.viewer_id = viewer LIMIT 1), false);
+
 CREATE FUNCTION seats_added() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_advisory_xact_lock_shared(sight_line(), 0);
@@ -176,8 +182,7 @@ BEGIN
   DELETE FROM account_view v
     USING (SELECT DISTINCT up.viewer_id, r.account_id FROM removed r JOIN person_up up ON up.member_id = r.member_id) gone
     WHERE v.viewer_id = gone.viewer_id AND v.account_id = gone.account_id
-      AND NOT EXISTS (SELECT FROM account_seat s JOIN person_up up ON up.member_id = s.member_id
-                      WHERE s.account_id = gone.account_id AND up.viewer_id = gone.viewer_id);
+      AND NOT sees_by_seat(gone.viewer_id, gone.account_id);
   RETURN NULL;
 END $$;
 
@@ -188,6 +193,7 @@ CREATE TRIGGER seats_removed AFTER DELETE ON account_seat
 
 -- Recomputes the closure of the members below the moved ones, and what the people above them see.
 -- Everybody is in it once, however the line loops: what is reached already is not walked again.
+-- OFFSET 0 has each step look its people up by their index: how many there will be, no planner can know.
 CREATE FUNCTION line_moved(moved uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   touched uuid[];
@@ -196,12 +202,14 @@ DECLARE
 BEGIN
   PERFORM pg_advisory_xact_lock(sight_line(), 0);
   WITH RECURSIVE below(id) AS (
-    SELECT unnest(moved) UNION SELECT m.id FROM member m JOIN below b ON m.manager_id = b.id
+    SELECT unnest(moved)
+    UNION SELECT m.id FROM below b CROSS JOIN LATERAL (SELECT id FROM member WHERE manager_id = b.id OFFSET 0) m
   ) SELECT array_agg(id) INTO touched FROM below;
 
   WITH RECURSIVE up(member_id, viewer_id) AS (
     SELECT m.id, m.id FROM member m WHERE m.id = ANY (touched)
-    UNION SELECT up.member_id, m.manager_id FROM up JOIN member m ON m.id = up.viewer_id WHERE m.manager_id IS NOT NULL
+    UNION SELECT up.member_id, m.manager_id
+    FROM up CROSS JOIN LATERAL (SELECT manager_id FROM member WHERE id = up.viewer_id OFFSET 0) m WHERE m.manager_id IS NOT NULL
   ), held AS (
     SELECT member_id, viewer_id FROM person_up WHERE member_id = ANY (touched)
   ), gained AS (
@@ -230,8 +238,7 @@ BEGIN
              FROM unnest(lost_viewers, lost_members) AS l(viewer_id, member_id)
              JOIN account_seat s ON s.member_id = l.member_id) gone
       WHERE v.viewer_id = gone.viewer_id AND v.account_id = gone.account_id
-        AND NOT EXISTS (SELECT FROM account_seat s JOIN person_up up ON up.member_id = s.member_id
-                        WHERE s.account_id = gone.account_id AND up.viewer_id = gone.viewer_id);
+        AND NOT sees_by_seat(gone.viewer_id, gone.account_id);
   END IF;
 END $$;
 
