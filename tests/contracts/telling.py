@@ -32,7 +32,8 @@ from tests.services.activities.conftest import House as ActivitiesHouse
 from tests.services.activities.conftest import opened as activities_opened
 from tests.services.activities.conftest import scene as activities_scene
 from tests.services.contacts.conftest import House as ContactsHouse
-from tests.services.opportunities.conftest import ACCOUNT, PEOPLE, SELLERS, Contacts
+from tests.services.elsewhere import Owners
+from tests.services.opportunities.conftest import ACCOUNT, PEOPLE, SELLERS
 from tests.services.opportunities.conftest import House as OpportunitiesHouse
 from tests.services.opportunities.conftest import scene as opportunities_scene
 
@@ -245,7 +246,7 @@ async def _database(databases: Databases, service: Service) -> AsyncGenerator[st
 
 @asynccontextmanager
 async def _opportunities(url: str) -> AsyncGenerator[OpportunitiesHouse]:
-    known, contacts = callers(), Contacts()
+    known, contacts = callers(), Owners()
     known.add("seller", "rep", member_id=UUID(SELLERS["seller"]))
     peers = AsyncClient(transport=ASGITransport(contacts))
     async with api_of(OPPORTUNITIES, url, known, peers=peers) as client:

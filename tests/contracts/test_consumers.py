@@ -29,7 +29,8 @@ from services.kit.testing import api_of, callers, prepared
 from services.opportunities.main import SERVICE as OPPORTUNITIES
 from tests.conftest import DatabaseUrl
 from tests.contracts.examples import EXAMPLES, service_of
-from tests.services.opportunities.conftest import Contacts, House, person
+from tests.services.elsewhere import Owners
+from tests.services.opportunities.conftest import House, person
 
 Tables = Mapping[str, list[str]]
 
@@ -92,7 +93,7 @@ async def opportunities_knows(url: str) -> None:
     known = callers()
     known.add("seller", "rep", member_id=UUID(SELLER))
     async with api_of(OPPORTUNITIES, url, known, peers=AsyncClient()) as client:
-        house = House(client, known, Contacts(), [], url, {"seller": SELLER}, CUSTOMER, PEOPLE)
+        house = House(client, known, Owners(), [], url, {"seller": SELLER}, CUSTOMER, PEOPLE)
         deal = await house.deal()
         await house.draw(deal["id"], *(person(id, "USER", "FRIEND") for id in PEOPLE))
 
