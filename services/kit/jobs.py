@@ -27,7 +27,7 @@ HEARTBEAT: Final = 2.0
 LAPSE: Final = 10.0
 POLL: Final = 0.5
 
-PATIENCE: Final = 3
+PATIENCE: Final = 5
 """Failures one after the other, without a step forward in between, after which a job is given up."""
 
 log = structlog.get_logger()
@@ -183,25 +183,34 @@ class Worker:
         claim = await self._claim()
         if claim is None:
             return False
-        kind = self._kinds[claim.job.kind]
-        told = log.bind(job=str(claim.job.id), kind=kind.name)
+        told = log.bind(job=str(claim.job.id), kind=claim.job.kind)
         told.info("job_begins", done=claim.job.done)
+        try:
+            await self._do(self._kinds[claim.job.kind], claim, stop)
+        except Lost:
+            told.warning("job_lost")
+        except Exception as error:
+            # Where the job cannot be given back its claim lapses by itself.
+            await self._release(claim, failed=not is_outage(error))
+            if is_outage(error):
+                raise
+            told.error("job_failed", exc_info=error)
+        return True
+
+    async def _do(self, kind: Kind, claim: Claim, stop: asyncio.Event) -> None:
+        if claim.job.failures >= PATIENCE:
+            await self._end(kind, claim, _FAILED)
+            return
         try:
             async with self._alive(claim):
                 finished = await kind.work(claim, self._db, stop)
-            await self._end(kind, claim, None) if finished else await self._release(claim)
-        except Lost:
-            told.warning("job_lost")
         except GivenUp as error:
             await self._end(kind, claim, str(error))
-        except Exception as error:
-            if is_outage(error):
-                # The claim lapses by itself where it cannot be given back.
-                await self._release(claim)
-                raise
-            told.error("job_failed", exc_info=error)
-            await self._fail(kind, claim)
-        return True
+            return
+        if finished:
+            await self._end(kind, claim, None)
+        else:
+            await self._release(claim, failed=False)
 
     async def _claim(self) -> Claim | None:
         id = new_id()
@@ -237,22 +246,13 @@ class Worker:
             await kind.clear(tx, claim.job)
         log.info("job_ends", job=str(claim.job.id), kind=kind.name, failed=error is not None)
 
-    async def _release(self, claim: Claim, *, failed: bool = False) -> None:
+    async def _release(self, claim: Claim, *, failed: bool) -> None:
         with suppress(psycopg.Error, OSError):
             async with self._db.connect() as session:
                 await claim.release(session, failed=failed)
 
-    async def _fail(self, kind: Kind, claim: Claim) -> None:
-        async with self._db.connect() as session:
-            row = await one(session, "SELECT failures FROM job WHERE id = %(id)s", {"id": claim.job.id})
-        if row is not None and row[0] + 1 >= PATIENCE:
-            await self._end(
-                kind, claim, "Something went wrong on our side; the job's id finds it in our log."
-            )
-        else:
-            await self._release(claim, failed=True)
 
-
+_FAILED = "Something went wrong on our side; the job's id finds it in our log."
 _SUBMIT: LiteralString = """
 INSERT INTO job (id, kind, lane, argument, created_by, request_id, traceparent)
 VALUES (%(id)s, %(kind)s, %(lane)s, %(argument)s, %(actor)s, %(request_id)s, %(traceparent)s)
