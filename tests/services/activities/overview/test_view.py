@@ -9,15 +9,13 @@ from services.kit.testing import api_of
 from tests.services.activities.conftest import House
 from tests.services.elsewhere import NOWHERE
 
-TODAY = datetime.now(UTC).date()
-
 
 async def view(house: House, who: str = "seller", account: str = "") -> Any:
     return await house.call(who, "GET", f"/v1/accounts/{account or house.account}/view")
 
 
 async def log(house: House, days_ago: int, category: str, minutes: int, **more: Any) -> None:
-    day = (TODAY - timedelta(days=days_ago)).isoformat()
+    day = (datetime.now(UTC) - timedelta(days=days_ago)).date().isoformat()
     said = {"spent_on": day, "category": category, "minutes": minutes, "account_id": house.account} | more
     answer = await house.call("boss" if "member_id" in more else "seller", "POST", "/v1/time-logs", said)
     assert answer.status_code == 201, answer.text
