@@ -1,10 +1,10 @@
 """What it costs to keep who sees which account, and what it saves: `python -m tests.bench.sight`.
 
-2,112 people in four levels, 10,000 accounts with an owner and a team of two, 100,000 deals of which 30,000 are open. Every
-change is measured inside a transaction that is rolled back, as the median of several; there is no fsync in it. Compared
-are three ways to know what a viewer sees: nothing at all, the closure of the reporting line over the seats at accounts
-(`person_up` and `account_seat`), and that with what follows from it written down (`account_view`), which is what the
-triggers keep. Read the ratios.
+2,112 people in four levels, 10,000 accounts with an owner and a team of two, 100,000 deals of which 30,000 are open.
+Every change is measured inside a transaction that is rolled back, as the median of several; there is no fsync in it.
+Compared are three ways to know what a viewer sees: nothing at all, the closure of the reporting line over the seats at
+accounts (`person_up` and `account_seat`), and that with what follows from it written down (`account_view`), which is
+what the triggers keep. Read the ratios.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,35 +20,40 @@ from tests.servers import Databases, OwnServers
 
 Connection = psycopg.Connection[TupleRow]
 
+ROW = "id, version, partition_key, created_at, created_by, updated_at, updated_by"
 STAMPS = "now(), 'x', now(), 'x'"
 PEOPLE = 2_112
 BOOKS = f"""
-INSERT INTO member (id, version, partition_key, created_at, created_by, updated_at, updated_by, name, manager_id)
+INSERT INTO member ({ROW}, name, manager_id)
 SELECT person(n), 1, person(n), {STAMPS}, 'n', CASE
-    WHEN n = 0 THEN NULL WHEN n = 1 THEN NULL WHEN n <= 11 THEN person(1) WHEN n <= 111 THEN person(2 + (n - 12) / 10)
+    WHEN n <= 1 THEN NULL
+    WHEN n <= 11 THEN person(1)
+    WHEN n <= 111 THEN person(2 + (n - 12) / 10)
     ELSE person(12 + (n - 112) / 20) END
 FROM generate_series(0, {PEOPLE - 1}) n;
-INSERT INTO account (id, version, partition_key, created_at, created_by, updated_at, updated_by, owner_id, team)
+INSERT INTO account ({ROW}, owner_id, team)
 SELECT account_(n), 1, account_(n), {STAMPS}, person(112 + n % 2000), jsonb_build_array(
     jsonb_build_object('member_id', person(112 + (n + 7) % 2000), 'function', 'SALES'),
     jsonb_build_object('member_id', person(112 + (n + 991) % 2000), 'function', 'SALES'))
 FROM generate_series(0, 9999) n;
 INSERT INTO opportunity (id, version, account_id, owner_id, status)
-SELECT deal(n), 1, account_(n % 10000), person(112 + (n % 10000 + n / 10000 * 13) % 2000), CASE WHEN n < 30000 THEN 'OPEN' ELSE 'WON' END
+SELECT deal(n), 1, account_(n % 10000), person(112 + (n % 10000 + n / 10000 * 13) % 2000),
+       CASE WHEN n < 30000 THEN 'OPEN' ELSE 'WON' END
 FROM generate_series(0, 99999) n;
-INSERT INTO book (id, version, partition_key, created_at, created_by, updated_at, updated_by, title, genre, sold, account_id)
-SELECT deal(n), 1, deal(n), {STAMPS}, md5(n::text), 'NOVEL', false, account_(n % 10000) FROM generate_series(0, 99999) n;
+INSERT INTO book ({ROW}, title, genre, sold, account_id)
+SELECT deal(n), 1, deal(n), {STAMPS}, md5(n::text), 'NOVEL', false, account_(n % 10000)
+FROM generate_series(0, 99999) n;
 """
-NAMES = """
-CREATE FUNCTION person(n int) RETURNS uuid IMMUTABLE LANGUAGE sql RETURN ('00000000-0000-0000-0001-' || lpad(n::text, 12, '0'))::uuid;
-CREATE FUNCTION account_(n int) RETURNS uuid IMMUTABLE LANGUAGE sql RETURN ('00000000-0000-0000-0002-' || lpad(n::text, 12, '0'))::uuid;
-CREATE FUNCTION deal(n int) RETURNS uuid IMMUTABLE LANGUAGE sql RETURN ('00000000-0000-0000-0003-' || lpad(n::text, 12, '0'))::uuid;
-"""
-NEW_ACCOUNT = f"""INSERT INTO account (id, version, partition_key, created_at, created_by, updated_at, updated_by, owner_id)
+NAMED = """CREATE FUNCTION {}(n int) RETURNS uuid IMMUTABLE LANGUAGE sql
+RETURN ('00000000-0000-0000-000{}-' || lpad(n::text, 12, '0'))::uuid"""
+NEW_ACCOUNT = f"""INSERT INTO account ({ROW}, owner_id)
 SELECT uuidv7(), 1, uuidv7(), {STAMPS}, person(500)"""
-NEW_DEAL = "INSERT INTO opportunity (id, version, account_id, owner_id, status) VALUES (uuidv7(), 1, account_(7), person(600), 'OPEN')"
-NEW_MEMBER = f"""INSERT INTO member (id, version, partition_key, created_at, created_by, updated_at, updated_by, name, manager_id)
+NEW_DEAL = """INSERT INTO opportunity (id, version, account_id, owner_id, status)
+SELECT uuidv7(), 1, account_(7), person(600), 'OPEN'"""
+NEW_MEMBER = f"""INSERT INTO member ({ROW}, name, manager_id)
 SELECT uuidv7(), 1, uuidv7(), {STAMPS}, 'n', person(50)"""
+GATHER = """UPDATE opportunity SET account_id = account_(3)
+WHERE id IN (SELECT deal(n) FROM generate_series(0, 999) n)"""
 CHANGES = {
     "an account is made": NEW_ACCOUNT,
     "a deal is made": NEW_DEAL,
@@ -59,8 +64,8 @@ CHANGES = {
     "a division of 211 moves": "UPDATE member SET manager_id = person(3) WHERE id = person(2)",
     "2,111 people get a new head": "UPDATE member SET manager_id = person(0) WHERE id = person(1)",
 }
-BY_VIEW = """coalesce((SELECT true FROM account_view v WHERE v.viewer_id = %(viewer)s::uuid AND v.account_id = r.account_id
-  LIMIT 1), false)"""
+BY_VIEW = """coalesce((SELECT true FROM account_view v
+  WHERE v.viewer_id = %(viewer)s::uuid AND v.account_id = r.account_id LIMIT 1), false)"""
 BY_CLOSURE = """coalesce((SELECT true FROM account_seat s JOIN person_up u ON u.member_id = s.member_id
   WHERE s.account_id = r.account_id AND u.viewer_id = %(viewer)s::uuid LIMIT 1), false)"""
 FROM_VIEW = (
@@ -94,12 +99,12 @@ def main() -> None:
 
 
 def load(connection: Connection) -> None:
-    connection.execute(NAMES.encode())
+    for number, name in enumerate(("person", "account_", "deal"), start=1):
+        connection.execute(NAMED.format(name, number).encode())
     began = perf_counter()
     for statement in filter(str.strip, BOOKS.split(";")):
         connection.execute(statement.encode())
-    deals = "UPDATE opportunity SET account_id = account_(3) WHERE id IN (SELECT deal(n) FROM generate_series(0, 999) n)"
-    connection.execute(deals.encode())
+    connection.execute(GATHER.encode())
     connection.execute("VACUUM ANALYZE")
     print(f"Loaded in {perf_counter() - began:.1f} s: ", end="")
     for table in ("member", "account", "opportunity", "person_up", "account_seat", "account_view"):

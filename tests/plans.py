@@ -1,0 +1,75 @@
+"""How PostgreSQL carries out the page of a list: which indexes it reads, and how many rows of them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, LiteralString, cast
+
+import psycopg
+
+from services.kit import listing
+from services.kit.identity import Viewer
+from services.kit.listing import Listing
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan that was carried out, as EXPLAIN tells it."""
+
+    tree: Mapping[str, Any]
+
+    def scans(self, relation: str) -> list[Mapping[str, Any]]:
+        """The nodes that read the table and were run."""
+        found = (node for node in self._nodes(self.tree) if node.get("Relation Name") == relation)
+        return [node for node in found if node["Actual Loops"]]
+
+    def indexes(self, relation: str) -> set[str]:
+        """The names of the indexes by which the table is read; "" where it is read without one."""
+        return {node.get("Index Name") or self._bitmap(node) for node in self.scans(relation)}
+
+    def rows(self, relation: str) -> int:
+        """How many rows of the table are read, those included that a filter then drops."""
+        return sum(
+            round((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"])
+            for node in self.scans(relation)
+        )
+
+    def _bitmap(self, node: Mapping[str, Any]) -> str:
+        return next((inner["Index Name"] for inner in self._nodes(node) if "Index Name" in inner), "")
+
+    def _nodes(self, node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        yield node
+        for inner in node.get("Plans", ()):
+            yield from self._nodes(inner)
+
+
+class _Explaining:
+    """A session that has a statement explained, and answers with an empty page."""
+
+    def __init__(self, session: psycopg.AsyncConnection[Any]) -> None:
+        self._session = session
+        self.plan: Plan | None = None
+
+    async def execute(self, statement: LiteralString, values: Mapping[str, Any], **_: Any) -> Any:
+        told = await self._session.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + statement, values)
+        row = await told.fetchone()
+        self.plan = Plan(row[0][0]["Plan"]) if row else None
+        return self
+
+    async def fetchone(self) -> tuple[Any, ...]:
+        return "[]", None, None, False, 0, True
+
+
+async def plan_of(
+    url: str,
+    described: Listing,
+    viewer: Viewer,
+    query: Iterable[tuple[str, str]],
+    given: Mapping[str, Any] | None = None,
+) -> Plan:
+    """How a page of the list is found for the viewer."""
+    asked = listing.parse(described, query)
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as session:
+        explaining = _Explaining(session)
+        await listing.page(cast("Any", explaining), described, asked, viewer, given)
+    assert explaining.plan is not None
+    return explaining.plan
