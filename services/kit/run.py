@@ -9,11 +9,12 @@ import structlog
 from fastapi import FastAPI, Response
 
 from services.kit import imports_work
-from services.kit.app import Part, Service, create_api, install_problems, json_text
+from services.kit.app import Part, Service, create_api, json_text
 from services.kit.consumer import Consumer
 from services.kit.db import Database
 from services.kit.jobs import Worker
 from services.kit.problems import Unavailable
+from services.kit.refusals import install_problems
 from services.kit.relay import Relay
 from services.kit.serving import DRAIN_SECONDS, serve
 from services.kit.settings import Settings

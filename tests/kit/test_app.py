@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from fastapi import Depends, FastAPI, Response
 from starlette.types import Message
+from structlog.testing import capture_logs
 
 from services.kit import journal
 from services.kit.app import CallDep, Statement, Transaction, router, shown
@@ -126,10 +127,13 @@ async def test_a_method_that_is_not_taken_is_told_those_that_are(
 
 
 async def test_a_crash_says_nothing_but_its_request(library: Library) -> None:
-    answer = await library.call("rep", "GET", "/v1/crash")
+    with capture_logs() as logs:
+        answer = await library.call("rep", "GET", "/v1/crash")
     problem = assert_problem(answer, 500, "internal")
     assert "4711" not in answer.text
     assert problem["errors"] == []
+    [crash] = [line for line in logs if line["event"] == "crashed"]
+    assert isinstance(crash["exc_info"], RuntimeError)
 
 
 async def test_nobody_unknown_gets_in(library: Library) -> None:

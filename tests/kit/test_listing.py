@@ -21,7 +21,7 @@ from tests.plans import plan_of
 from tests.problems import assert_problem
 from tests.servers import Databases
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("lists")]
 
 Row = dict[str, Any]
 
