@@ -139,7 +139,7 @@ _UPDATE = sql.SQL("""WITH given AS MATERIALIZED (
   UPDATE external_id x SET hashes = x.hashes || g.hashes FROM given g
   WHERE x.noun = {noun} AND x.source = %(source)s::text AND x.external_id = g.external_id
 ), {entered}
-SELECT id FROM shown""")
+SELECT id FROM shown /* sight */""")
 
 
 @lru_cache(maxsize=64)

@@ -43,9 +43,9 @@ class Change:
     fields: dict[str, Any]
     fact: str = "updated"
 
-    def told(self) -> dict[str, Any]:
+    def told(self, walk: Walk) -> dict[str, Any]:
         """Which row it is, and the hashes to keep, as the statements take them."""
-        hashes = self.record.hashes if self.new else {name: self.record.hashes[name] for name in self.columns}
+        hashes = {walk.key(name): self.record.hashes[name] for name in self.columns}
         return {"id": self.id, "external_id": self.record.external_id, "hashes": hashes}
 
     def leave(self, column: str, field: str) -> None:
@@ -84,7 +84,9 @@ def change_of(walk: Walk, record: Record, row: Known | None) -> Change | None:
     """What the record comes to; None when the file says nothing new of a known row."""
     if row is None:
         return Change(record, new_id(), True, frozenset(walk.columns), record.fields)
-    columns = frozenset(name for name, hash_ in record.hashes.items() if row.hashes.get(name) != hash_)
+    columns = frozenset(
+        name for name, hash_ in record.hashes.items() if row.hashes.get(walk.key(name)) != hash_
+    )
     if not columns:
         return None
     together = walk.together.fields if walk.together else ()
@@ -174,13 +176,13 @@ class Writer:
         walk = self._walk
         fields, born = tuple(changes[0].fields), tuple(walk.born)
         statement = statements.insert(self._aggregate, self._noun, fields, born, walk.partition)
-        rows = [change.told() | change.fields for change in changes]
+        rows = [change.told(self._walk) | change.fields for change in changes]
         given = {"rows": _json(rows)} | ({"born": _json(dict(walk.born))} if born else {})
         await tx.execute(statement, self._told | given)
 
     async def _update(self, tx: Session, changes: Sequence[Change]) -> set[UUID]:
         statement = statements.update(self._aggregate, self._noun, tuple(self._walk.sources))
-        rows = [change.told() | {"patch": change.fields, "fact": change.fact} for change in changes]
+        rows = [change.told(self._walk) | {"patch": change.fields, "fact": change.fact} for change in changes]
         found = await tx.execute(statement, self._told | {"rows": _json(rows)})
         return {row[0] for row in await found.fetchall()}
 

@@ -149,6 +149,10 @@ class Walk:
             made |= dict.fromkeys(self.together.fields, frozenset(self.together.columns))
         return made
 
+    def key(self, column: str) -> str:
+        """Under which name the column's hash is kept: the same column tells something else of a row met `once`."""
+        return f"{self.identity}/{column}" if self.once else column
+
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """The columns that the walk writes from, whose hashes it keeps."""
