@@ -3,11 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Header, Request, Response
+from fastapi import Header, Request, Response
 
 from services.kit import listing
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
-from services.kit.conditional import Expected, etag, if_match
+from services.kit.conditional import IfMatch, etag
 from services.opportunities.stakeholders import queries, service
 from services.opportunities.stakeholders.queries import STAKEHOLDERS
 from services.opportunities.stakeholders.schemas import (
@@ -20,7 +20,6 @@ from services.opportunities.stakeholders.schemas import (
 )
 
 routes = router("stakeholders")
-IfMatch = Annotated[Expected, Depends(if_match)]
 # What is not there yet is put without a version; the use case asks for one where it is.
 IfMatchHeader = Annotated[str | None, Header(alias="If-Match")]
 
