@@ -83,24 +83,26 @@ def _problem_of(error: Exception) -> Problem:
             return NotFound("path")
         case HTTPException(status_code=status) if status < 500:
             return BadRequest("bad_request", "The request cannot be read.")
-        case psycopg.errors.LockNotAvailable():
-            return _locked(error)
+        case psycopg.errors.LockNotAvailable() if idempotency.CONSTRAINT in (error.diag.context or ""):
+            return idempotency.still_running()
+        case _ if isinstance(error, _IN_EACH_OTHERS_WAY):
+            return Unavailable(
+                "locked", "Others are changing the same at this moment; try again.", headers=_SOON
+            )
         case psycopg.IntegrityError():
             return _integrity(error)
         case psycopg.DataError():
             return Invalid([FieldError("body", "value", "holds a value that cannot be stored")])
         case _:
-            return Unavailable(
-                "database", "The database does not answer; try again.", headers={"Retry-After": "1"}
-            )
+            return Unavailable("database", "The database does not answer; try again.", headers=_SOON)
 
 
-def _locked(error: psycopg.errors.LockNotAvailable) -> Problem:
-    if idempotency.CONSTRAINT in (error.diag.context or ""):
-        return idempotency.still_running()
-    return Unavailable(
-        "locked", "Others are changing the same at this moment; try again.", headers={"Retry-After": "1"}
-    )
+_SOON = {"Retry-After": "1"}
+_IN_EACH_OTHERS_WAY = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
 
 
 def _invalid_request(error: RequestValidationError) -> Problem:

@@ -1,7 +1,10 @@
 """The HTTP side of a service: what is answered is committed, and every refusal has one shape."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
 from typing import Annotated, Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -63,6 +66,18 @@ async def broken_commit(call: CallDep, tx: Transaction) -> Response:
     async with call.db.connect() as other:
         await other.execute("SELECT pg_terminate_backend(%(pid)s)", {"pid": tx.info.backend_pid})
     return shown(row, status=201)
+
+
+crossing = router("crossing")
+
+
+@crossing.post("/crossing/{first}/{second}")
+async def cross(first: UUID, second: UUID, call: CallDep, tx: Transaction) -> Response:
+    """Two rows of one transaction, in an order of its own."""
+    await tx.execute("SET LOCAL deadlock_timeout = '800ms'")
+    for id in (first, second):
+        await journal.update(tx, BOOK, id, {"pages": 5}, call.cause)
+    return Response()
 
 
 async def rows_when_answered(app: FastAPI, url: str, path: str) -> int:
@@ -202,6 +217,24 @@ async def test_a_row_that_another_holds_is_waited_for_in_vain(library: Library) 
         "admin", "PATCH", made.headers["location"], {"pages": 5}, if_match="*", key="k"
     )
     assert (again.status_code, again.json()["pages"]) == (200, 5)
+
+
+async def test_hands_in_each_others_way_are_told_to_come_back(library: Library) -> None:
+    one, other = [
+        (await library.call("admin", "POST", "/v1/books", {"title": title})).headers["location"]
+        for title in ("Emma", "Persuasion")
+    ]
+    async with await psycopg.AsyncConnection.connect(library.url) as held:
+        await held.execute("SET deadlock_timeout = '10s'")
+        await held.execute("SELECT FROM book WHERE title = 'Emma' FOR UPDATE")
+        library.app.include_router(crossing)
+        asked = asyncio.create_task(library.call("admin", "POST", f"/v1/crossing/{other[-36:]}/{one[-36:]}"))
+        await asyncio.sleep(0.3)
+        with suppress(psycopg.errors.DeadlockDetected):
+            await held.execute("SELECT FROM book WHERE title = 'Persuasion' FOR UPDATE")
+        answer = await asked
+    assert_problem(answer, 503, "locked")
+    assert answer.headers["retry-after"] == "1"
 
 
 async def test_a_database_that_ends_its_sessions_is_a_passing_trouble(library: Library) -> None:

@@ -9,9 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.kit import idempotency
+from services.kit.run import _parts
 from services.kit.sweeper import Sweeper
 from tests.conftest import DatabaseUrl
-from tests.kit.library import Library, database, opened, prepare, told
+from tests.kit.library import SERVICE, Library, database, opened, prepare, told
 from tests.problems import assert_problem
 
 EMMA = {"title": "Emma", "external_ids": {"shop": "1"}}
@@ -211,6 +212,21 @@ async def test_while_the_first_runs_the_second_is_told_to_come_back(library: Lib
     assert answer.headers["retry-after"] == "1"
     assert 1.5 < waited < 6
     assert (await library.call("admin", "POST", "/v1/books", EMMA, key="k1")).status_code == 201
+
+
+async def test_a_process_with_one_session_replays(database_url: DatabaseUrl) -> None:
+    async with opened(database_url("one", prepare), database_pool_size=1) as library:
+        async with asyncio.timeout(8):
+            for path in ("/v1/books", "/v1/books/pairs"):
+                first = await library.call("admin", "POST", path, {"title": "Emma"}, key=path)
+                second = await library.call("admin", "POST", path, {"title": "Emma"}, key=path)
+                assert (first.status_code, second.content) == (201, first.content)
+
+
+async def test_every_worker_sweeps(library: Library) -> None:
+    settings = library.app.state.settings
+    async with database(library.url) as db:
+        assert any(isinstance(part, Sweeper) for part in _parts(SERVICE, settings, db))
 
 
 async def test_answers_are_kept_for_a_day(library: Library) -> None:
