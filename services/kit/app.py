@@ -258,11 +258,16 @@ def _install_health(app: FastAPI, service: Service, db: Database) -> None:
 
     @app.get("/readyz", include_in_schema=False)
     async def readyz() -> Response:  # pyright: ignore[reportUnusedFunction]
-        try:
-            async with asyncio.timeout(2), db.connect() as session:
-                version = await migrations.version_of(session)
-        except (psycopg.Error, TimeoutError) as error:
-            raise Unavailable("database", "The database does not answer.") from error
-        if reason := migrations.behind(service, version):
-            raise Unavailable("not_migrated", reason)
+        await require_migrated(service, db)
         return json_text('{"status":"ready"}')
+
+
+async def require_migrated(service: Service, db: Database) -> None:
+    """Raises Unavailable when the database does not answer within 2 s, or is not migrated to what the program needs."""
+    try:
+        async with asyncio.timeout(2), db.connect() as session:
+            version = await migrations.version_of(session)
+    except (psycopg.Error, TimeoutError) as error:
+        raise Unavailable("database", "The database does not answer.") from error
+    if reason := migrations.behind(service, version):
+        raise Unavailable("not_migrated", reason)

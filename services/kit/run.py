@@ -9,7 +9,7 @@ import structlog
 from fastapi import FastAPI, Response
 
 from services.kit import imports_work
-from services.kit.app import Part, Service, create_api, json_text
+from services.kit.app import Part, Service, create_api, json_text, require_migrated
 from services.kit.consumer import Consumer
 from services.kit.db import Database
 from services.kit.jobs import Worker
@@ -40,7 +40,7 @@ def create_worker(service: Service, settings: Settings) -> FastAPI:
     db = Database(
         settings.database_url(service.name), name=f"{service.name}-worker", size=settings.database_pool_size
     )
-    parts = _parts(service, settings, db)
+    parts = parts_of(service, settings, db)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -57,13 +57,14 @@ def create_worker(service: Service, settings: Settings) -> FastAPI:
     app = FastAPI(
         title=f"{service.title} worker", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
-    _install_health(app, parts)
+    _install_health(app, service, db, parts)
     install_problems(app)
     app.add_middleware(Telemetry, service=service.name)
     return app
 
 
-def _parts(service: Service, settings: Settings, db: Database) -> list[Part]:
+def parts_of(service: Service, settings: Settings, db: Database) -> list[Part]:
+    """What a worker of the service runs."""
     parts: list[Part] = [Relay(service.name, settings, db, service.public)]
     if service.consumes:
         parts.append(Consumer(service.name, settings, db, service.consumes, service.handlers))
@@ -83,13 +84,14 @@ async def _until_stopped(part: Part, stop: asyncio.Event) -> None:
             await asyncio.sleep(1)
 
 
-def _install_health(app: FastAPI, parts: Sequence[Part]) -> None:
+def _install_health(app: FastAPI, service: Service, db: Database, parts: Sequence[Part]) -> None:
     @app.get("/healthz")
     async def healthz() -> Response:  # pyright: ignore[reportUnusedFunction]
         return json_text('{"status":"alive"}')
 
     @app.get("/readyz")
     async def readyz() -> Response:  # pyright: ignore[reportUnusedFunction]
+        await require_migrated(service, db)
         for part in parts:
             reason = part.ready()
             if reason is not None:

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.kit import idempotency
-from services.kit.run import _parts
+from services.kit.run import parts_of
 from services.kit.sweeper import Sweeper
 from tests.conftest import DatabaseUrl
 from tests.kit.library import SERVICE, Library, database, opened, prepare, told
@@ -226,7 +226,7 @@ async def test_a_process_with_one_session_replays(database_url: DatabaseUrl) -> 
 async def test_every_worker_sweeps(library: Library) -> None:
     settings = library.app.state.settings
     async with database(library.url) as db:
-        assert any(isinstance(part, Sweeper) for part in _parts(SERVICE, settings, db))
+        assert any(isinstance(part, Sweeper) for part in parts_of(SERVICE, settings, db))
 
 
 async def test_answers_are_kept_for_a_day(library: Library) -> None:

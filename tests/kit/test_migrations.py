@@ -11,6 +11,8 @@ import psycopg
 import pytest
 
 from services.kit import migrations
+from services.kit.run import create_worker
+from services.kit.testing import serving
 from tests.conftest import DatabaseUrl
 from tests.kit.library import SERVICE, Library, opened, prepare
 from tests.problems import assert_problem
@@ -59,6 +61,14 @@ async def test_an_api_is_ready_at_its_own_version_and_at_later_ones(library: Lib
     assert_problem(await library.client.get("/readyz"), 503, "not_migrated")
     await library.rows("DROP TABLE alembic_version")
     assert_problem(await library.client.get("/readyz"), 503, "not_migrated")
+
+
+async def test_a_worker_is_not_ready_before_its_database_is(library: Library) -> None:
+    worker = create_worker(SERVICE, library.app.state.settings)
+    await library.rows("DELETE FROM alembic_version")
+    async with serving(worker) as client:
+        assert (await client.get("/healthz")).status_code == 200
+        assert_problem(await client.get("/readyz"), 503, "not_migrated")
 
 
 def test_an_older_version_is_told_what_it_needs() -> None:
