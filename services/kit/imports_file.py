@@ -8,7 +8,7 @@ import asyncio
 import csv
 import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, BinaryIO, Final, LiteralString, NoReturn
 from uuid import UUID
@@ -24,6 +24,9 @@ BLOCK: Final = 4_000
 
 MOST_CHARACTERS: Final = 1_000_000
 """Characters of a line of the file, at the most."""
+
+MOST_IN_ROW: Final = 50_000
+"""Characters of a row, at the most: so a piece of rows is small, whatever the file holds."""
 
 _COPY: LiteralString = "COPY import_row (job_id, walk, row, cells, refused) FROM STDIN"
 
@@ -55,11 +58,12 @@ class FileRows:
             if not cells:
                 continue
             self.count += 1
-            stripped = [cell.strip() for cell in cells]
-            if len(stripped) == width:
-                yield _line(number, [stripped[place] for place in self._order], None)
+            if len(cells) != width:
+                yield _refused(number, "cells", f"has {len(cells)} cells where the header has {width}")
+            elif sum(map(len, cells)) > MOST_IN_ROW:
+                yield _refused(number, "too_long", f"has more than {MOST_IN_ROW:,} characters")
             else:
-                yield _line(number, stripped, _wrong_width(len(stripped), width))
+                yield _line(number, [cells[place].strip() for place in self._order], None)
 
     def _header(self, profile: Profile) -> Sequence[int]:
         """Where in the file each of the profile's columns stands."""
@@ -114,9 +118,8 @@ def _named(profile: Profile) -> str:
     return ",".join(profile.columns)
 
 
-def _wrong_width(found: int, width: int) -> list[Mapping[str, str]]:
-    message = f"has {found} cells where the header has {width}"
-    return [{"field": "", "code": "cells", "message": message}]
+def _refused(number: int, code: str, message: str) -> bytes:
+    return _line(number, [], [{"field": "", "code": code, "message": message}])
 
 
 def _line(number: int, cells: list[str], refused: Any) -> bytes:

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from services.kit.fields import MAX_MONEY
-from services.kit.imports_file import BLOCK, MOST_CHARACTERS, FileRows
+from services.kit.imports_file import BLOCK, MOST_CHARACTERS, MOST_IN_ROW, FileRows
 from services.kit.profiles import Column, Profile, Reference, Walk, of
 from tests.conftest import DatabaseUrl
 from tests.kit.backbone import until
@@ -229,6 +229,7 @@ async def test_a_large_file_is_read_block_by_block(desk: Desk) -> None:
 BAD_ROWS: dict[str, tuple[str, str, str]] = {
     "a cell too many": ("1,Emma,novel,,,,,,x", "", "has 9 cells where the header has 8"),
     "a cell too few": ("1,Emma,novel", "", "has 3 cells where the header has 8"),
+    "a novel in a cell": (f"1,{MOST_IN_ROW * 'x'},novel,,,,,", "", "has more than 50,000 characters"),
     "no identity": (",Emma,novel,,,,,", "isbn", "is empty"),
     "nothing where something must be": ("1,,novel,,,,,", "title", "is empty"),
     "too long": (f"1,{51 * 'x'},novel,,,,,", "title", "at most 50 characters"),

@@ -104,8 +104,8 @@ def importer_of(house: House) -> Importer:
 
 
 async def rows(house: House, query: str, *values: Any) -> list[dict[str, Any]]:
-    async with await psycopg.AsyncConnection.connect(house.url, row_factory=dict_row) as other:
-        return await (await other.execute(query.encode(), values)).fetchall()
+    async with await psycopg.AsyncConnection.connect(house.url) as other:
+        return await (await other.cursor(row_factory=dict_row).execute(query.encode(), values)).fetchall()
 
 
 async def deal_of(house: House, external_id: str) -> dict[str, Any]:
