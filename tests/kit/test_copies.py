@@ -75,9 +75,14 @@ async def test_a_snapshot_of_the_version_at_hand_applies(db: Database) -> None:
 
 
 @pytest.mark.parametrize("fact", ["deleted", "erased"])
-async def test_what_is_gone_stays_as_a_tombstone_until_it_comes_back(db: Database, fact: str) -> None:
+async def test_what_is_gone_stays_as_a_tombstone(db: Database, fact: str) -> None:
     assert await fold(db, event(2, fact=fact)) == [(ID, 2, "v2", AT)]
     assert await fold(db, event(1)) == [(ID, 2, "v2", AT)]
+    assert await fold(db, event(2, fact=fact)) == [(ID, 2, "v2", AT)]
+
+
+async def test_what_was_deleted_may_come_back(db: Database) -> None:
+    await fold(db, event(2, fact="deleted"))
     assert await fold(db, event(3, fact="restored")) == [(ID, 3, "v3", None)]
 
 
