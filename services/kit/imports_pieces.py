@@ -5,7 +5,7 @@ while the piece before it is being written: so locks are held for as long as the
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from services.kit.db import Database
 from services.kit.imports_reading import Finding, Line, Reader, Record, refused
 from services.kit.imports_resolving import Patience, Resolver, unresolved
 from services.kit.imports_staging import staged
-from services.kit.imports_writing import DELETED, TRIED, Change, Known, change_of, known
+from services.kit.imports_writing import DELETED, TRIED, Change, Known, change_of, changed, known
 from services.kit.profiles import Import, Profile
 
 
@@ -59,6 +59,7 @@ class Pieces:
     ) -> None:
         self._db, self._importing, self._profile = db, importing, profile
         self._walk, self._staged = profile.walks[number], profile.staged(number)
+        self._all = frozenset(self._walk.columns)
         self._job, self._dry, self._most = job, dry, most
         self._reader = Reader(profile, number, actor)
         self._resolver = Resolver(db, importing, profile, self._walk, patience)
@@ -71,32 +72,33 @@ class Pieces:
             return None
         records, lines = await asyncio.to_thread(self._reader.read, rows)
         piece = Piece(rows[-1].row, len(rows), lines, len(records) + len(lines), refused=len(lines))
-        await self._compare(piece, records)
+        async with self._db.connect() as session:
+            ids = [record.external_id for record in records]
+            here = await known(session, self._importing, self._profile.name, ids)
+        await asyncio.to_thread(self._compare, piece, records, here)
         lost = await self._resolver.resolve(piece.changes, stop)
         if lost and stop.is_set():
             return None  # What is missing may have arrived when the job goes on.
         self._settle(piece, lost)
         return piece
 
-    async def _compare(self, piece: Piece, records: Sequence[Record]) -> None:
+    def _compare(self, piece: Piece, records: Sequence[Record], here: Mapping[str, Known]) -> None:
         """Finds out what the records come to, beside the rows that are here already."""
-        async with self._db.connect() as session:
-            rows = await known(
-                session, self._importing, self._profile.name, [record.external_id for record in records]
-            )
         for record in records:
-            row = rows.get(record.external_id)
+            row = here.get(record.external_id)
             if self._walk.links and (row is None or row.deleted):
                 continue  # Refused before.
+            columns = self._all if row is None else changed(self._walk, record, row)
             if row is not None and row.deleted:
                 piece.refuse(record, [DELETED])
-                continue
-            piece.taken.append(record)
-            change = change_of(self._walk, record, row)
-            if change is not None:
-                piece.changes.append(change)
-            elif row is not None and _differs(record, row):
-                piece.later += 1
+            elif row is not None and not columns:
+                piece.taken.append(record)
+                piece.later += _differs(record, row)
+            elif wrong := self._reader.make(record):
+                piece.refuse(record, wrong)
+            else:
+                piece.taken.append(record)
+                piece.changes.append(change_of(self._walk, record, row, columns))
 
     def _settle(self, piece: Piece, lost: Iterable[tuple[Change, str]]) -> None:
         """Decides about changes whose references name nothing."""
@@ -105,7 +107,7 @@ class Pieces:
             reference = self._walk.references[name]
             finding = unresolved(reference, change.record.keys[name])
             if reference.own and (self._dry or self._walk.links):
-                change.leave(reference.column, name)
+                change.leave(self._walk.key(reference.column), name)
                 if not self._dry:
                     change.record.mended.append(_left(finding))
             else:

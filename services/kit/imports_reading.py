@@ -4,9 +4,12 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from services.kit.profiles import Column, Profile, Telling
+
+MENDED: Final = "mended"
+"""The code of what was put right."""
 
 REMEMBERED: Final = 20_000
 """Texts of a column whose reading is remembered; most columns have few."""
@@ -37,20 +40,20 @@ class Staged:
 
 @dataclass(slots=True)
 class Record:
-    """A row as read: the file's values by column, the hashes of the walk's columns, the row's fields.
+    """A row as read: the file's values by column, the hashes of the walk's columns by their keys, the row's fields.
 
-    `keys` are the external ids that the references name, by field; a reference without one is None in `fields` already.
-    `later` are the hashes of columns that a later walk writes.
+    `later` are the hashes of columns that a later walk writes. `fields` and `keys` are made where the row is to be
+    written: `keys` are the external ids that references name, by field; a reference without one is None in `fields`.
     """
 
     row: int
     external_id: str
     values: Mapping[str, Any]
     hashes: dict[str, str]
-    fields: dict[str, Any]
-    keys: dict[str, str]
     later: Mapping[str, str]
-    mended: list[Finding] = field(default_factory=list[Finding])
+    mended: list[Finding]
+    fields: dict[str, Any] = field(default_factory=dict[str, Any])
+    keys: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(slots=True)
@@ -63,14 +66,12 @@ class Line:
     findings: list[Finding]
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """What a cell's text comes to."""
+class Examined(NamedTuple):
+    """What a cell's text comes to; `note` says that it was mended, or what is wrong with it."""
 
     value: Any
     hash: str
-    mended: Finding | None
-    wrong: Finding | None
+    note: Finding | None
 
 
 def refused(row: int, external_id: str | None, *findings: Finding) -> Line:
@@ -84,7 +85,7 @@ def mended(row: int, external_id: str | None, findings: list[Finding]) -> Line:
 
 
 class Reader:
-    """Reads rows for one walk of a profile."""
+    """Reads rows for one walk of a profile: `read` their cells, then `make` the fields of what is to be written."""
 
     def __init__(self, profile: Profile, number: int, actor: str) -> None:
         walk = profile.walks[number]
@@ -92,12 +93,13 @@ class Reader:
         self._answers = number == profile.main
         self._identity = profile.places[walk.identity]
         # The walk that answers for the rows reads every column, so that it finds all that is wrong with them.
-        read = profile.columns if self._answers else {*walk.columns, walk.identity}
-        self._columns = [
-            (name, profile.places[name], _examiner(name, profile.columns[name])) for name in read
+        self._names = tuple(profile.columns) if self._answers else tuple({*walk.columns, walk.identity})
+        self._examiners = [
+            (profile.places[name], _examiner(name, profile.columns[name])) for name in self._names
         ]
-        self._kept = walk.columns
-        self._later = profile.linking if self._answers else ()
+        self._kept = [(walk.key(name), self._names.index(name)) for name in walk.columns]
+        later = profile.linking if self._answers else ()
+        self._later = [(name, self._names.index(name)) for name in later]
 
     def read(self, rows: Iterable[Staged]) -> tuple[list[Record], list[Line]]:
         """The rows' records, and the report's lines of those that cannot be taken."""
@@ -115,27 +117,27 @@ class Reader:
         if row.refused:
             findings = [Finding(one["field"], one["code"], one["message"]) for one in row.refused]
             return refused(row.row, None, *findings)
-        external_id = row.cells[self._identity]
-        examined = {name: examine(row.cells[place]) for name, place, examine in self._columns}
-        wrong = [one.wrong for one in examined.values() if one.wrong is not None]
+        cells = row.cells
+        examined = [examine(cells[place]) for place, examine in self._examiners]
+        notes = [one.note for one in examined if one.note is not None]
+        wrong = [note for note in notes if note.code != MENDED]
+        external_id = cells[self._identity]
         if not external_id and not wrong:
             wrong.append(Finding(self._walk.identity, "required", "is empty; it must say which row this is"))
         if wrong:
             return refused(row.row, external_id, *wrong)
-        values = {name: one.value for name, one in examined.items()}
-        made, wrong = self._made(values)
-        if wrong:
-            return refused(row.row, external_id, *wrong)
-        hashes = {name: examined[name].hash for name in self._kept}
-        later = {name: examined[name].hash for name in self._later}
-        record = Record(row.row, external_id, values, hashes, made, {}, later)
-        self._note_references(record)
-        if self._answers:
-            record.mended = [one.mended for one in examined.values() if one.mended is not None]
-        return record
+        return Record(
+            row.row,
+            external_id,
+            dict(zip(self._names, [one.value for one in examined], strict=True)),
+            {key: examined[place].hash for key, place in self._kept},
+            {name: examined[place].hash for name, place in self._later},
+            mended=notes if self._answers else [],
+        )
 
-    def _made(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
-        made: dict[str, Any] = {}
+    def make(self, record: Record) -> list[Finding]:
+        """Fills in the fields and keys of a record; returns what is wrong with them."""
+        values, made = record.values, record.fields
         wrong: list[Finding] = []
         for name, source in self._walk.fields.items():
             try:
@@ -147,15 +149,12 @@ class Reader:
                 made |= together.make(Telling(values, None, None, self._actor)).fields
             except ValueError as error:
                 wrong.append(Finding(together.columns[0], "value", str(error)))
-        return made, wrong
-
-    def _note_references(self, record: Record) -> None:
         for name, reference in self._walk.references.items():
-            key = record.values[reference.column]
-            if key is None:
-                record.fields[name] = None
+            if (key := values[reference.column]) is None:
+                made[name] = None
             else:
                 record.keys[name] = key
+        return wrong
 
 
 def _examiner(name: str, column: Column) -> Callable[[str], Examined]:
@@ -164,15 +163,15 @@ def _examiner(name: str, column: Column) -> Callable[[str], Examined]:
         hash_ = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
         if not text:
             wrong = Finding(name, "required", "is empty; it must be there") if column.required else None
-            return Examined(None, hash_, None, wrong)
+            return Examined(None, hash_, wrong)
         right = column.mends.get(text)
-        note = (
-            None if right is None else Finding(name, "mended", f"{_quoted(text)} is read as {_quoted(right)}")
-        )
+        note = None
+        if right is not None:
+            note = Finding(name, MENDED, f"{_quoted(text)} is read as {_quoted(right)}")
         try:
-            return Examined(column.read(text if right is None else right), hash_, note, None)
+            return Examined(column.read(text if right is None else right), hash_, note)
         except ValueError as error:
-            return Examined(None, hash_, None, Finding(name, "value", f"{error}, not {_quoted(text)}"))
+            return Examined(None, hash_, Finding(name, "value", f"{error}, not {_quoted(text)}"))
 
     return examine
 

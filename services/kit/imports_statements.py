@@ -55,7 +55,8 @@ def _entered(
 
 _KNOWN = sql.SQL("""SELECT x.external_id, x.row_id, x.hashes::text, r.deleted_at IS NOT NULL /* sight */
 FROM external_id x JOIN {relation} r ON r.id = x.row_id
-WHERE x.noun = {noun} AND x.source = %(source)s::text AND x.external_id = ANY (%(keys)s::text[])""")
+WHERE x.noun = {noun} AND x.source = %(source)s::text
+  AND x.external_id = ANY (ARRAY(SELECT jsonb_array_elements_text(%(keys)s::jsonb)))""")
 
 
 @lru_cache(maxsize=64)

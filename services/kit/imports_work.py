@@ -132,7 +132,7 @@ class _Work:
         for name, reference in walk.references.items():
             if reference.own:
                 for change in await circles(tx, self._importing.aggregate, name, piece.changes):
-                    change.leave(reference.column, name)
+                    change.leave(walk.key(reference.column), name)
                     message = "would put the row below itself; it stays where it is"
                     change.record.mended.append(Finding(reference.column, "cycle", message))
 

@@ -45,16 +45,18 @@ class Change:
 
     def told(self, walk: Walk) -> dict[str, Any]:
         """Which row it is, and the hashes to keep, as the statements take them."""
-        hashes = {walk.key(name): self.record.hashes[name] for name in self.columns}
+        hashes = self.record.hashes
+        if not self.new:
+            hashes = {key: hashes[key] for key in map(walk.key, self.columns)}
         return {"id": self.id, "external_id": self.record.external_id, "hashes": hashes}
 
-    def leave(self, column: str, field: str) -> None:
+    def leave(self, key: str, field: str) -> None:
         """Leaves a field as it is (of a new row: empty); the next import tries it again."""
         if self.new:
             self.fields[field] = None
         else:
             self.fields.pop(field, None)
-        self.record.hashes[column] = TRIED + self.record.hashes[column]
+        self.record.hashes[key] = TRIED + self.record.hashes[key]
 
 
 DELETED: Final = Finding("", "deleted", "is deleted here; restore it first, then import again")
@@ -74,21 +76,25 @@ async def known(
 ) -> dict[str, Known]:
     """The rows that are here already, by external id, deleted ones included."""
     statement = statements.known(importing.aggregate, importing.table)
-    found = await session.execute(statement, {"source": source, "keys": list(external_ids)})
+    found = await session.execute(statement, {"source": source, "keys": _json(external_ids)})
     return {
         key: Known(id, orjson.loads(hashes), deleted) for key, id, hashes, deleted in await found.fetchall()
     }
 
 
-def change_of(walk: Walk, record: Record, row: Known | None) -> Change | None:
-    """What the record comes to; None when the file says nothing new of a known row."""
-    if row is None:
-        return Change(record, new_id(), True, frozenset(walk.columns), record.fields)
-    columns = frozenset(
-        name for name, hash_ in record.hashes.items() if row.hashes.get(walk.key(name)) != hash_
+def changed(walk: Walk, record: Record, row: Known) -> frozenset[str]:
+    """The columns in which the file says something else than when the row was last imported."""
+    if record.hashes.items() <= row.hashes.items():
+        return frozenset()
+    return frozenset(
+        name for name in walk.columns if row.hashes.get(key := walk.key(name)) != record.hashes[key]
     )
-    if not columns:
-        return None
+
+
+def change_of(walk: Walk, record: Record, row: Known | None, columns: frozenset[str]) -> Change:
+    """What the record, whose fields are made, comes to where these columns have changed."""
+    if row is None:
+        return Change(record, new_id(), True, columns, record.fields)
     together = walk.together.fields if walk.together else ()
     fields = {
         name: value

@@ -47,8 +47,8 @@ _WRITTEN = sql.SQL("""{given} AS (
 _BORN = sql.SQL("""WITH born AS (
   INSERT INTO {relation} AS r (id, version, partition_key, created_at, created_by, updated_at, updated_by, {names})
   SELECT g.id, 1, g.partition_key, now(), %(_actor)s::text, now(), %(_actor)s::text, {values}
-  FROM unnest(%(ids)s::uuid[], %(partition_keys)s::uuid[], %(kinds)s::integer[]) AS g(id, partition_key, kind)
-  JOIN jsonb_to_recordset(%(rows)s::jsonb) AS k(kind integer, {record}) ON k.kind = g.kind
+  FROM jsonb_to_recordset(%(births)s::jsonb) AS g(id uuid, partition_key uuid, kind integer)
+  JOIN jsonb_to_recordset(%(kinds)s::jsonb) AS k(kind integer, {record}) ON k.kind = g.kind
   RETURNING r.*
 ), entry AS (
   INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent, imported,
@@ -119,16 +119,14 @@ async def bear(
     """Writes many new rows that say what their kind says: the values of its own columns, by name. One statement."""
     if not births:
         return
-    rows = [{"kind": number, **values} for number, values in enumerate(kinds)]
+    numbered = [{"kind": number, **values} for number, values in enumerate(kinds)]
     told: dict[str, Any] = {
         "_actor": cause.actor,
         "_request_id": cause.request_id,
         "_traceparent": cause.traceparent,
         "_imported": cause.imported,
-        "ids": [birth.id for birth in births],
-        "partition_keys": [birth.partition_key for birth in births],
-        "kinds": [birth.kind for birth in births],
-        "rows": orjson.dumps(rows).decode(),
+        "births": orjson.dumps(births).decode(),
+        "kinds": orjson.dumps(numbered).decode(),
     }
     await session.execute(_born_statement(aggregate, tuple(kinds[0])), told)
 

@@ -6,6 +6,7 @@ people have moved since stays in the row's history, and a file that has changed 
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from services.kit.cells import code, money, past_day, words
@@ -123,6 +124,7 @@ def _position(present: Mapping[str, Any]) -> Position:
     return Position(present["stage"] if present["status"] == Status.OPEN else present["status"])
 
 
+@lru_cache(maxsize=4096)
 def _move(
     origin: str, to: Position, stage: Stage, on: date | None, since: date | None, actor: str
 ) -> Mapping[str, Any]:
