@@ -20,6 +20,7 @@ from deploy.local.jars import LockedJar, collect
 from deploy.local.launch import free_ports
 from deploy.local.postgres import require_version
 from deploy.local.problems import StackProblem, one_sentence
+from tests.stack import free_base_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +46,7 @@ def assert_one_sentence(ran: "subprocess.CompletedProcess[str]", *parts: str) ->
 
 
 def test_busy_port_is_named_with_what_to_set(tmp_path: Path) -> None:
-    base = free_ports(1)[0]
+    base = free_base_port()
     with socket.create_server(("127.0.0.1", base + 4)):
         ran = foothold("up", FOOTHOLD_HOME=str(tmp_path), FOOTHOLD_PORT=str(base))
     assert_one_sentence(ran, f"Port {base + 4}, which issuer needs", f"FOOTHOLD_PORT={base + 100}")
@@ -64,7 +65,7 @@ def test_impossible_port_is_refused_by_name(tmp_path: Path, port: str) -> None:
 
 
 def test_production_is_no_place_for_the_laptop_stack(tmp_path: Path) -> None:
-    (base,) = free_ports(1)
+    base = free_base_port()
     ran = foothold(
         "up", FOOTHOLD_HOME=str(tmp_path), FOOTHOLD_PORT=str(base), FOOTHOLD_ENVIRONMENT="production"
     )
@@ -79,7 +80,7 @@ def test_full_disk_is_told_before_and_after() -> None:
 
 
 def test_database_too_old_is_refused_by_name(tmp_path: Path) -> None:
-    (base,) = free_ports(1)
+    base = free_base_port()
     with _server_of_version("16.3") as url:
         ran = foothold(
             "up", FOOTHOLD_HOME=str(tmp_path), FOOTHOLD_PORT=str(base), OPPORTUNITIES_DATABASE_URL=url
@@ -92,14 +93,14 @@ def test_database_new_enough_is_taken(postgres: str) -> None:
 
 
 def test_database_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
-    base, nobody = free_ports(2)
+    base, (nobody,) = free_base_port(), free_ports(1)
     url = f"postgresql://someone@127.0.0.1:{nobody}/contacts"
     ran = foothold("up", FOOTHOLD_HOME=str(tmp_path), FOOTHOLD_PORT=str(base), CONTACTS_DATABASE_URL=url)
     assert_one_sentence(ran, "CONTACTS_DATABASE_URL: no PostgreSQL answers there", "Connection refused")
 
 
 def test_commands_that_need_a_stack_say_that_none_runs(tmp_path: Path) -> None:
-    (base,) = free_ports(1)
+    base = free_base_port()
     here = {"FOOTHOLD_HOME": str(tmp_path), "FOOTHOLD_PORT": str(base)}
     assert foothold("status", **here).returncode == 3
     assert_one_sentence(foothold("token", "admin@example.com", **here), "No issuer answers at")

@@ -423,6 +423,7 @@ async def test_lag_is_what_is_left_to_read(backbone: Backbone, db: Database) -> 
     assert await left() == 0
 
 
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 @pytest.mark.usefixtures("broken_connections")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_consumer_without_a_broker_says_so_and_stops_when_told(

@@ -123,6 +123,7 @@ def test_a_consumer_starts_nowhere_of_its_own_accord(backbone: Backbone) -> None
     kafka.close()
 
 
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 @pytest.mark.usefixtures("broken_connections")
 def test_without_a_broker_a_client_raises_and_leaves_no_thread() -> None:
     before = set(threading.enumerate())

@@ -329,6 +329,7 @@ async def alone(own_broker: OwnBroker, database_url: DatabaseUrl) -> AsyncIterat
         yield backbone, db
 
 
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 @pytest.mark.usefixtures("broken_connections")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_trouble_with_the_broker_stops_publishing_only_and_harms_no_order(
@@ -410,6 +411,7 @@ async def test_the_backlog_is_what_is_left_to_do(journal_db: Database) -> None:
     assert await left() == (0, 2)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 @pytest.mark.usefixtures("broken_connections")
 async def test_a_relay_that_never_reached_its_database_says_so(backbone: Backbone, db: Database) -> None:
     relay = Backbone("postgresql://nobody:x@127.0.0.1:1/none", backbone.bootstrap).relay(db)
