@@ -19,7 +19,7 @@ from deploy.local import down as ending
 from deploy.local.detached import start_detached
 from deploy.local.postgres import state_directory
 from deploy.local.problems import StackProblem, one_sentence
-from deploy.local.stack import ROOT, SERVICES, Stack, exists
+from deploy.local.stack import ROOT, SERVICES, Stack
 from deploy.local.tokens import ADMIN, FreshToken, fetch_token
 
 app = typer.Typer(
@@ -176,12 +176,12 @@ def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fals
         _out.print(f"{home} is gone; `foothold up` starts from nothing.")
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
 def bench(context: typer.Context) -> None:
-    """Measure a stack of its own under load; arguments go to the benchmark (`foothold bench --help-bench`)."""
+    """Measure a stack of its own under load; the benchmark takes the options (`foothold bench --help`)."""
     with _plainly():
-        if not exists("tests.bench.__main__"):
-            raise StackProblem("There is no benchmark in this checkout (tests/bench).")
         _run_module("tests.bench", *context.args)
 
 

@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -167,7 +166,7 @@ class Stack:
         )
 
     def charges(self, client: httpx.AsyncClient) -> list[Charge]:
-        """Issuer, apis, workers and gateway, as far as they exist; PostgreSQL and Kafka come before."""
+        """Issuer, apis, workers and gateway; PostgreSQL and Kafka come before."""
         issuer = [("issuer", "deploy.local.issuer", (), ISSUER)] if self.owns_issuer else []
         apis = [(f"{name}-api", f"services.{name}.main", ("api",), APIS) for name in SERVICES]
         workers = [(f"{name}-worker", f"services.{name}.main", ("worker",), WORKERS) for name in SERVICES]
@@ -175,7 +174,6 @@ class Stack:
         return [
             self._charge(client, name, module, arguments, stage)
             for name, module, arguments, stage in (*issuer, *apis, *workers, *gateway)
-            if exists(module)
         ]
 
     def _charge(
@@ -190,14 +188,6 @@ class Stack:
 
     def _given_database(self, service: str) -> str | None:
         return self.environment.get(_database_setting(service)) or None
-
-
-def exists(module: str) -> bool:
-    """Whether this checkout has the module."""
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 async def accepts(port: int) -> bool:

@@ -20,7 +20,7 @@ from deploy.local.leftovers import end_leftovers
 from deploy.local.postgres import answers, create_databases
 from deploy.local.problems import StackProblem, one_sentence
 from deploy.local.screen import final_screen
-from deploy.local.stack import STORES, Stack, exists
+from deploy.local.stack import STORES, Stack
 from deploy.local.steps import Steps
 from deploy.local.supervisor import Charge, Supervisor, last_words
 
@@ -83,9 +83,7 @@ class _Up:
         if self._stack.owns_postgres:
             with self._steps.step("PostgreSQL"):
                 await self._start_postgres()
-        if exists("services.kit.migrations") and not await asyncio.to_thread(
-            versions.are_current, self._stack
-        ):
+        if not await asyncio.to_thread(versions.are_current, self._stack):
             with self._steps.step("Migrations"):
                 await self._migrate()
 
