@@ -80,6 +80,7 @@ class Pieces:
         if lost and stop.is_set():
             return None  # What is missing may have arrived when the job goes on.
         self._settle(piece, lost)
+        await asyncio.to_thread(_compose, piece.changes)
         return piece
 
     def _compare(self, piece: Piece, records: Sequence[Record], here: Mapping[str, Known]) -> None:
@@ -115,6 +116,11 @@ class Pieces:
         for change, findings in refusals.values():
             piece.refuse(change.record, findings)
         piece.changes = [change for change in piece.changes if change.id not in refusals]
+
+
+def _compose(changes: Iterable[Change]) -> None:
+    for change in changes:
+        change.settle()
 
 
 def _left(finding: Finding) -> Finding:

@@ -21,7 +21,7 @@ from services.kit.profiles import Import, Profile, Walk
 from services.kit.settings import Settings
 
 KIND: Final = "import"
-PIECE: Final = 1_000
+PIECE: Final = 2_000
 """Rows that one transaction takes at the most."""
 
 WAIT: Final = 15.0

@@ -34,7 +34,10 @@ class Known:
 
 @dataclass(slots=True, eq=False)
 class Change:
-    """What a record comes to: a new row, or a patch of a known one. `columns` have changed in the file."""
+    """What a record comes to: a new row, or a patch of a known one. `columns` have changed in the file.
+
+    `birth` is a new row as the statement takes it, once `settle` has said that nothing of it changes any more.
+    """
 
     record: Record
     id: UUID
@@ -42,13 +45,25 @@ class Change:
     columns: frozenset[str]
     fields: dict[str, Any]
     fact: str = "updated"
+    birth: bytes = b""
 
-    def told(self, walk: Walk) -> dict[str, Any]:
-        """Which row it is, and the hashes to keep, as the statements take them."""
-        hashes = self.record.hashes
-        if not self.new:
-            hashes = {key: hashes[key] for key in map(walk.key, self.columns)}
-        return {"id": self.id, "external_id": self.record.external_id, "hashes": hashes}
+    def settle(self) -> None:
+        """Composes the birth of a new row."""
+        if self.new:
+            record = self.record
+            known = {"id": self.id, "external_id": record.external_id, "hashes": record.hashes}
+            self.birth = orjson.dumps(known | self.fields)
+
+    def patch(self, walk: Walk) -> dict[str, Any]:
+        """What is to change of a known row, and the hashes to keep, as the statement takes them."""
+        hashes = {key: self.record.hashes[key] for key in map(walk.key, self.columns)}
+        return {
+            "id": self.id,
+            "external_id": self.record.external_id,
+            "hashes": hashes,
+            "patch": self.fields,
+            "fact": self.fact,
+        }
 
     def leave(self, key: str, field: str) -> None:
         """Leaves a field as it is (of a new row: empty); the next import tries it again."""
@@ -182,13 +197,13 @@ class Writer:
         walk = self._walk
         fields, born = tuple(changes[0].fields), tuple(walk.born)
         statement = statements.insert(self._aggregate, self._noun, fields, born, walk.partition)
-        rows = [change.told(self._walk) | change.fields for change in changes]
-        given = {"rows": _json(rows)} | ({"born": _json(dict(walk.born))} if born else {})
+        rows = b"[" + b",".join(change.birth for change in changes) + b"]"
+        given = {"rows": rows.decode()} | ({"born": _json(dict(walk.born))} if born else {})
         await tx.execute(statement, self._told | given)
 
     async def _update(self, tx: Session, changes: Sequence[Change]) -> set[UUID]:
         statement = statements.update(self._aggregate, self._noun, tuple(self._walk.sources))
-        rows = [change.told(self._walk) | {"patch": change.fields, "fact": change.fact} for change in changes]
+        rows = [change.patch(self._walk) for change in changes]
         found = await tx.execute(statement, self._told | {"rows": _json(rows)})
         return {row[0] for row in await found.fetchall()}
 

@@ -137,7 +137,7 @@ async def submit(
 
 
 class Worker:
-    """Does jobs of some kinds, one at a time. Several may run, in any number of processes."""
+    """Does jobs of some kinds, one at a time. Several may run, in any number of processes. `busy`: a job is on."""
 
     def __init__(
         self,
@@ -152,6 +152,7 @@ class Worker:
         self._kinds = {kind.name: kind for kind in kinds}
         self._heartbeat, self._lapse, self._poll = heartbeat, lapse, poll
         self._trouble: str | None = None
+        self.busy = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set; then ends the piece on its way and releases the job. Outages do not end it."""
@@ -185,6 +186,7 @@ class Worker:
             return False
         told = log.bind(job=str(claim.job.id), kind=claim.job.kind)
         told.info("job_begins", done=claim.job.done)
+        self.busy = True
         try:
             await self._do(self._kinds[claim.job.kind], claim, stop)
         except Lost:
@@ -195,6 +197,8 @@ class Worker:
             if is_outage(error):
                 raise
             told.error("job_failed", exc_info=error)
+        finally:
+            self.busy = False
         return True
 
     async def _do(self, kind: Kind, claim: Claim, stop: asyncio.Event) -> None:

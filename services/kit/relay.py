@@ -16,7 +16,7 @@ transactional producer and none of its round trips.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +43,9 @@ PATIENCE: Final = 30.0
 """Seconds without acknowledgement after which a producer is abandoned."""
 
 _LOCK: Final = (7103, 1)  # Advisory lock, two-key space: the publisher of this database.
+GIVE_WAY: Final = 4
+"""Times as long as a round took, for which the next waits while this process has other work to get done."""
+
 _STANDBY = 1.0
 _STOPPING = 5.0
 _LOOK_FOR_BROKER = 2.0
@@ -69,8 +72,10 @@ class Publisher:
         grown: asyncio.Event,
         *,
         patience: float = PATIENCE,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._url = url
+        self._busy = busy
         self._bootstrap_servers = bootstrap_servers
         self._encoder = encoder
         self._grown = grown
@@ -119,6 +124,7 @@ class Publisher:
         cursor = await self._cursor(session)
         while not stop.is_set():
             self._grown.clear()
+            begun = monotonic()
             rows = await _read(session, cursor)
             if not rows:
                 await self._idle()
@@ -132,6 +138,8 @@ class Publisher:
                 backoff.reset()
             else:
                 await backoff.wait(stop)
+            if self._busy():
+                await pause(stop, GIVE_WAY * (monotonic() - begun))
 
     def _round(self, rows: Sequence[JournalRow]) -> tuple[list[Record], int]:
         """As many records from the front as one round holds, and the position up to which they reach.
@@ -267,7 +275,8 @@ _PUBLISHER_OPTIONS = ("synchronous_commit=off", "enable_hashjoin=off", "enable_m
 class Relay:
     """The relay of a service: numbers and publishes its journal. Several may run; one of them publishes.
 
-    `private` names aggregates that are journaled and never published.
+    `private` names aggregates that are journaled and never published. While `busy` says that this process has other
+    work to get done, publishing takes a fifth of the time; what waits is published afterwards, in its order.
     """
 
     def __init__(
@@ -279,6 +288,7 @@ class Relay:
         *,
         private: Collection[str] = (),
         patience: float = PATIENCE,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
         url = settings.database_url(service)
         grown = asyncio.Event()
@@ -289,6 +299,7 @@ class Relay:
             Encoder(service, public, private=private),
             grown,
             patience=patience,
+            busy=busy,
         )
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -21,6 +21,9 @@ from services.kit.settings import Settings
 from services.kit.sweeper import Sweeper
 from services.kit.telemetry import Telemetry, configure_logging
 
+SWITCH_SECONDS = 0.0005
+"""For which a thread may keep the interpreter to itself, while the event loop has something to answer."""
+
 log = structlog.get_logger()
 
 
@@ -31,6 +34,7 @@ def run(service: Service) -> None:
     if role not in ("api", "worker"):
         sys.exit(f"usage: python -m services.{service.name}.main api|worker")
     configure_logging(settings.log_level, process=f"{service.name}-{role}")
+    sys.setswitchinterval(SWITCH_SECONDS)
     app = create_api(service, settings) if role == "api" else create_worker(service, settings)
     serve(app, host=settings.host, port=settings.port)
 
@@ -65,12 +69,11 @@ def create_worker(service: Service, settings: Settings) -> FastAPI:
 
 def parts_of(service: Service, settings: Settings, db: Database) -> list[Part]:
     """What a worker of the service runs."""
-    parts: list[Part] = [Relay(service.name, settings, db, service.public)]
+    worker = Worker(db, [imports_work.kind(service.imports, settings)])
+    relay = Relay(service.name, settings, db, service.public, busy=lambda: worker.busy)
+    parts: list[Part] = [relay, worker, Sweeper(db)]
     if service.consumes:
         parts.append(Consumer(service.name, settings, db, service.consumes, service.handlers))
-    if service.imports:
-        parts.append(Worker(db, [imports_work.kind(service.imports, settings)]))
-    parts.append(Sweeper(db))
     return parts + [make(settings, db) for make in service.parts]
 
 

@@ -25,12 +25,19 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from deploy.local import status
 from deploy.local.stack import Stack
 from tests.bench import files, floors
 from tests.bench.load import Connection, Measured, Request, drive
 
 FOOTHOLD = str(Path(sys.executable).with_name("foothold"))
 CONNECTIONS = 16
+MAPS = 200
+"""Deals that get a map of four people."""
+
+ADMIN = "admin@example.com"
+MANAGER = "manager.m000@example.com"
+"""Sees the deals of a twentieth of the sellers, and what goes on at their accounts: the requests are theirs."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +56,9 @@ class Figure:
 class Bench:
     """The measurements, against one running stack."""
 
-    def __init__(self, stack: Stack, token: str, seconds: float) -> None:
+    def __init__(self, stack: Stack, seconds: float) -> None:
         self._stack, self._seconds = stack, seconds
-        self._headers = (("Authorization", f"Bearer {token}"),)
+        self._headers = _bearer(token_of(stack, MANAGER))
         self._chance = random.Random(11)  # noqa: S311  # picks rows, guards nothing
         self._run = int(time.time())
         self.figures: list[Figure] = []
@@ -110,21 +117,45 @@ class Bench:
         self.figures.append(Figure("floor: empty endpoint, service", inner, "/s"))
         self.figures.append(Figure("floor: durable insert, bare", commits, "/s"))
         accounts = await self.ids("/v1/accounts?")
-        members = await self.ids("/v1/members?")
-        deals = await self.ids("/v1/opportunities?status=OPEN&stage=TARGETING&account_id[null]=false&")
-        await self._reads(accounts, members, deals, empty, inner)
+        deals = await self.ids("/v1/opportunities?status=OPEN&stage=ENGAGEMENT&account_id[null]=false&")
+        mapped = deals[:MAPS]
+        await self._draw(mapped)
+        await self._reads(accounts, mapped, empty, inner)
         await self._writes(accounts, deals, commits)
         await self._effect(accounts)
+
+    async def _draw(self, deals: list[dict[str, Any]]) -> None:
+        """Puts people on the map of each deal: what relationship and view are measured on."""
+        roles = (["DECISION_MAKER", "APPROVER"], ["EVALUATOR"], ["USER"], ["COACH"])
+        stances = ("FRIEND", "NEUTRAL", "OPPONENT", "FRIEND")
+        connection = self._connection()
+
+        async def send(method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+            headers = (*self._headers, ("If-Match", "*"))
+            status, answer = await connection.send(Request(method, path, headers, json.dumps(body).encode()))
+            if status >= 300:
+                raise SystemExit(f"{method} {path}: {status} {answer.decode()}")
+            return dict(json.loads(answer))
+
+        for deal in deals:
+            items: list[dict[str, Any]] = []
+            for number, (role, stance) in enumerate(zip(roles, stances, strict=True)):
+                person = {"account_id": deal["account_id"], "name": f"Person {number}", "department": "OTHER"}
+                made = await send("POST", "/v1/contacts", person | {"level": "BASE"})
+                item = {"contact_id": made["id"], "roles": role, "influence": "M", "stance": stance}
+                items.append(item | ({"degree": 2} if stance != "NEUTRAL" else {}))
+            await send("PUT", f"/v1/opportunities/{deal['id']}/stakeholders", {"items": items})
+        connection.close()
 
     async def _reads(
         self,
         accounts: list[dict[str, Any]],
-        members: list[dict[str, Any]],
         deals: list[dict[str, Any]],
         empty: float,
         inner: float,
     ) -> None:
-        lists = [f"/v1/opportunities?limit=50&stage=ENGAGEMENT&owner_id={m['id']}" for m in members]
+        owners = sorted({deal["owner_id"] for deal in deals})
+        lists = [f"/v1/opportunities?limit=50&stage=ENGAGEMENT&owner_id={owner}" for owner in owners]
         searches = [f"/v1/accounts?q={n:03d}" for n in range(100, 1000)]
         maps = [f"/v1/opportunities/{deal['id']}/relationship" for deal in deals]
         views = [f"/v1/accounts/{account['id']}/view" for account in accounts]
@@ -157,7 +188,7 @@ class Bench:
 
         await self.measure("create activity", self.post(lambda _: "/v1/activities", activity), floor=commits)
         await self.measure("create deal", self.post(lambda _: "/v1/opportunities", deal), floor=commits)
-        ladder = ("ENGAGEMENT", "TARGETING")
+        ladder = ("TARGETING", "ENGAGEMENT")
 
         def stage(number: int) -> str:
             return f"/v1/opportunities/{deals[number % len(deals)]['id']}/stage"
@@ -171,12 +202,11 @@ class Bench:
         """From the answer to a renamed account until opportunities knows the name, one at a time."""
         connection = self._connection()
         url = self._stack.database_url("opportunities")
-
+        headers = (*_bearer(token_of(self._stack, ADMIN)), ("If-Match", "*"))
         took: list[float] = []
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as session:
             for number, account in enumerate(accounts[:200]):
                 name = f"Renamed {self._run} {number}"
-                headers = (*self._headers, ("If-Match", "*"))
                 body = json.dumps({"name": name}).encode()
                 path = f"/v1/accounts/{account['id']}"
                 await connection.send(Request("PATCH", path, headers, body))
@@ -216,10 +246,14 @@ def own_stack(base_port: int) -> Generator[Stack]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def token_of(stack: Stack) -> str:
-    """An administrator's token."""
-    form = {"grant_type": "development", "email": "admin@example.com"}
+def token_of(stack: Stack, email: str) -> str:
+    """Somebody's token."""
+    form = {"grant_type": "development", "email": email}
     return str(httpx.post(f"{stack.url('issuer')}/token", data=form).json()["access_token"])
+
+
+def _bearer(token: str) -> tuple[tuple[str, str], ...]:
+    return (("Authorization", f"Bearer {token}"),)
 
 
 IMPORTS = (
@@ -244,6 +278,24 @@ def load(stack: Stack, token: str, folder: Path, console: Console) -> Iterator[F
             yield Figure(
                 f"import {noun}", counts["created"] / took, "rows/s", floor=floor, refused=counts["refused"]
             )
+
+
+def drain(stack: Stack, console: Console) -> Figure:
+    """Waits until every event has reached every consumer, so that what is measured next has the machine to itself."""
+    began = time.perf_counter()
+    most = left = _behind(stack)
+    while left:
+        time.sleep(1)
+        left = _behind(stack)
+        most = max(most, left)
+    took = time.perf_counter() - began
+    console.print(f"{most:,} events were still on their way; taken in after {took:.1f} s")
+    return Figure("events on their way taken in", most / took, "/s")
+
+
+def _behind(stack: Stack) -> int:
+    events: dict[str, dict[str, int | None]] = status.gather(stack)["events"]
+    return sum(left or 0 for service in events.values() for left in service.values())
 
 
 def _import(client: httpx.Client, noun: str, file: Path, profile: str) -> dict[str, int]:
@@ -284,9 +336,9 @@ def main() -> None:
     console = Console()
     with own_stack(asked.port) as stack, tempfile.TemporaryDirectory() as folder:
         files.write(Path(folder), files.Size().scaled(asked.scale), datetime.now(UTC).date())
-        token = token_of(stack)
-        figures = list(load(stack, token, Path(folder), console))
-        bench = Bench(stack, token, asked.seconds)
+        figures = list(load(stack, token_of(stack, ADMIN), Path(folder), console))
+        figures.append(drain(stack, console))
+        bench = Bench(stack, asked.seconds)
         asyncio.run(bench.run())
         show(figures + bench.figures, console)
 
