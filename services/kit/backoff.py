@@ -3,6 +3,7 @@ stop."""
 
 import asyncio
 import random
+from time import monotonic
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:
@@ -12,6 +13,21 @@ async def pause(stop: asyncio.Event, seconds: float) -> None:
             await stop.wait()
     except TimeoutError:
         return
+
+
+class Pace:
+    """Keeps rounds of work apart: what comes in the meantime goes together, and what comes alone need not wait."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._begun = -seconds
+
+    async def wait(self, stop: asyncio.Event) -> None:
+        """Waits until the last round began `seconds` ago, or until `stop` is set; the next one begins now."""
+        left = self._begun + self._seconds - monotonic()
+        if left > 0:
+            await pause(stop, left)
+        self._begun = monotonic()
 
 
 class Backoff:

@@ -27,7 +27,7 @@ from kafka import ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, KafkaTimeoutError, LogTruncationError, OffsetOutOfRangeError
 
-from services.kit.backoff import Backoff, pause
+from services.kit.backoff import Backoff, Pace, pause
 from services.kit.db import Database
 from services.kit.deadletters import Burial, Dead
 from services.kit.delivery import (
@@ -54,6 +54,7 @@ from services.kit.settings import Settings
 __all__ = ["Batch", "Consumer", "Counts", "Handler", "Lag", "lag"]
 
 _POLL_MS = 200
+_PACE = 0.02  # Seconds from the beginning of one batch to that of the next, at least.
 _FEW = 50  # Records that are decoded sooner than a thread is told to.
 _JOIN_MS = 500
 _UNSETTLED = 30.0
@@ -170,12 +171,15 @@ class Consumer:
                 await self._call(kafka.partitions_for_topic, topic)
             kafka.subscribe(self._topics, listener=self._assignment)
             self._settled = monotonic()
+            pace = Pace(_PACE)
             while not stop.is_set():
-                await self._step(kafka, stop, backoff)
+                if await self._step(kafka, stop, backoff):
+                    await pace.wait(stop)
         finally:
             await self._call(partial(kafka.close, autocommit=False, timeout_ms=3000))
 
-    async def _step(self, kafka: GroupConsumer, stop: asyncio.Event, backoff: Backoff) -> None:
+    async def _step(self, kafka: GroupConsumer, stop: asyncio.Event, backoff: Backoff) -> bool:
+        """Handles what one poll gives. Whether it gave anything."""
         polled = await self._call(kafka.poll, timeout_ms=_POLL_MS if kafka.settled else _JOIN_MS)
         self._watch(kafka)
         try:
@@ -195,6 +199,7 @@ class Consumer:
             log.warning("batch_interrupted", consumer=self._name, error=type(error).__name__)
             self._assignment.forget()
             await backoff.wait(stop)
+        return bool(polled)
 
     def _watch(self, kafka: GroupConsumer) -> None:
         if kafka.settled:

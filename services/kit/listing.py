@@ -57,7 +57,6 @@ class Listing:
     default_sort: str
     search: LiteralString | None = None
     where: LiteralString = "r.deleted_at IS NULL"
-    shown: LiteralString | None = None
     within: Within | None = None
 
     def parameters(self) -> list[dict[str, Any]]:
@@ -252,7 +251,7 @@ def _closed(mark: str, key: str, id_: UUID) -> str:
 
 
 _PAGE = sql.SQL("""{reach}SELECT
-  coalesce(json_agg({json} ORDER BY r.n) FILTER (WHERE r.n <= %(limit)s), '[]')::text,
+  coalesce(json_agg(s ORDER BY r.n) FILTER (WHERE r.n <= %(limit)s), '[]')::text,
   max(r.sort_key::text) FILTER (WHERE r.n = %(limit)s),
   (array_agg(r.id) FILTER (WHERE r.n = %(limit)s))[1],
   count(*) > %(limit)s,
@@ -260,7 +259,7 @@ _PAGE = sql.SQL("""{reach}SELECT
   {within}
 FROM (
   SELECT p.*, row_number() OVER (ORDER BY p.sort_key {direction}, p.id {direction}) AS n FROM ({branches}) p
-) r""")
+) r CROSS JOIN LATERAL (SELECT {projection}) s""")
 _BRANCH = sql.SQL("""(SELECT r.*, {key} AS sort_key FROM {relation} r
     WHERE {where} ORDER BY {key} {direction}, r.id {direction} LIMIT %(limit)s + 1)""")
 # From each account in view, and each person below, the first rows of the page; of them all, the first again.
@@ -366,7 +365,7 @@ def _statement(listing: Listing, shape: _Shape) -> LiteralString:
     return literal(
         _PAGE.format(
             reach=_reach(shape.ways),
-            json=sql.SQL(listing.shown) if listing.shown else listing.aggregate.json(),
+            projection=listing.aggregate.projection(),
             total=total if shape.count else sql.SQL("NULL::bigint"),
             within=sql.SQL(shape.within),
             direction=direction,

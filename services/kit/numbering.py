@@ -13,11 +13,14 @@ from typing import Final, LiteralString, Self
 import psycopg
 import structlog
 
-from services.kit.backoff import Backoff
+from services.kit.backoff import Backoff, Pace
 from services.kit.db import Database, Session
 
 POLL: Final = 0.25
 """Seconds after which a worker looks by itself, should no bell have rung."""
+
+PACE: Final = 0.01
+"""Seconds from the beginning of one pass to that of the next, at least."""
 
 BATCH: Final = 5_000
 """Rows that one pass numbers at the most."""
@@ -142,8 +145,9 @@ class Numberer:
                 await backoff.wait(stop)
 
     async def _number_when_rung(self, session: Session, stop: asyncio.Event, backoff: Backoff) -> None:
-        rung = True
+        rung, pace = True, Pace(PACE)
         while not stop.is_set():
+            await pace.wait(stop)
             if rung or await self._anything():
                 await self._number_all(stop)
             self.trouble = None

@@ -29,7 +29,7 @@ import structlog
 from kafka.errors import KafkaError
 from psycopg.types.json import set_json_loads
 
-from services.kit.backoff import Backoff, pause
+from services.kit.backoff import Backoff, Pace, pause
 from services.kit.db import Database, Session
 from services.kit.events import Encoder, JournalRow, PublicAggregate, UnknownType
 from services.kit.kafka import ROUND_BYTES, NotAcknowledged, Record, RoundProducer, reachable
@@ -38,6 +38,9 @@ from services.kit.settings import Settings
 
 ROUND: Final = 1_000
 """Rows that one round takes at the most."""
+
+PACE: Final = 0.02
+"""Seconds from the beginning of one round to that of the next, at least, as long as they are not full."""
 
 PATIENCE: Final = 30.0
 """Seconds without acknowledgement after which a producer is abandoned."""
@@ -121,25 +124,32 @@ class Publisher:
             await self._publish(session, stop, backoff)
 
     async def _publish(self, session: Session, stop: asyncio.Event, backoff: Backoff) -> None:
-        cursor = await self._cursor(session)
+        cursor, pace = await self._cursor(session), Pace(PACE)
         while not stop.is_set():
             self._grown.clear()
-            begun = monotonic()
             rows = await _read(session, cursor)
-            if not rows:
+            if rows:
+                cursor = await self._tell(session, cursor, rows, stop, backoff)
+            if len(rows) < ROUND and (not rows or rows[-1].position == cursor):
                 await self._idle()
-                continue
-            records, upto = self._round(rows)
-            if await self._sent(records, stop):
-                await _move(session, cursor, upto)
-                cursor = upto
-                self.published += len(records)
-                self.trouble = None
-                backoff.reset()
-            else:
-                await backoff.wait(stop)
-            if self._busy():
-                await pause(stop, GIVE_WAY * (monotonic() - begun))
+                await pace.wait(stop)
+
+    async def _tell(
+        self, session: Session, cursor: int, rows: Sequence[JournalRow], stop: asyncio.Event, backoff: Backoff
+    ) -> int:
+        """Sends a round of the rows and gives the cursor after it: the same where it was not acknowledged."""
+        begun = monotonic()
+        records, upto = self._round(rows)
+        if not await self._sent(records, stop):
+            await backoff.wait(stop)
+            return cursor
+        await _move(session, cursor, upto)
+        self.published += len(records)
+        self.trouble = None
+        backoff.reset()
+        if self._busy():
+            await pause(stop, GIVE_WAY * (monotonic() - begun))
+        return upto
 
     def _round(self, rows: Sequence[JournalRow]) -> tuple[list[Record], int]:
         """As many records from the front as one round holds, and the position up to which they reach.
