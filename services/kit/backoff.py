@@ -3,7 +3,6 @@ stop."""
 
 import asyncio
 import random
-from time import monotonic
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:
@@ -15,19 +14,12 @@ async def pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-class Pace:
-    """Keeps rounds of work apart: what comes in the meantime goes together, and what comes alone need not wait."""
+async def breathe(stop: asyncio.Event, worked: float) -> None:
+    """Rests for three times as long as a round of work took, 50 ms at the most, or until `stop` is set.
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._begun = -seconds
-
-    async def wait(self, stop: asyncio.Event) -> None:
-        """Waits until the last round began `seconds` ago, or until `stop` is set; the next one begins now."""
-        left = self._begun + self._seconds - monotonic()
-        if left > 0:
-            await pause(stop, left)
-        self._begun = monotonic()
+    What comes meanwhile goes together: the more the machine has to do, the fewer and the larger the rounds.
+    """
+    await pause(stop, min(3 * worked, 0.05))
 
 
 class Backoff:

@@ -27,7 +27,7 @@ from kafka import ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, KafkaTimeoutError, LogTruncationError, OffsetOutOfRangeError
 
-from services.kit.backoff import Backoff, Pace, pause
+from services.kit.backoff import Backoff, breathe, pause
 from services.kit.db import Database
 from services.kit.deadletters import Burial, Dead
 from services.kit.delivery import (
@@ -53,9 +53,8 @@ from services.kit.settings import Settings
 
 __all__ = ["Batch", "Consumer", "Counts", "Handler", "Lag", "lag"]
 
-_POLL_MS = 200
-_PACE = 0.02  # Seconds from the beginning of one batch to that of the next, at least.
-_FEW = 50  # Records that are decoded sooner than a thread is told to.
+_POLL_MS = 400
+_FEW = 50  # Records that are decoded sooner than a thread is told to, and among which others may still come.
 _JOIN_MS = 500
 _UNSETTLED = 30.0
 _SHOW_OFFSETS = 5.0
@@ -171,21 +170,18 @@ class Consumer:
                 await self._call(kafka.partitions_for_topic, topic)
             kafka.subscribe(self._topics, listener=self._assignment)
             self._settled = monotonic()
-            pace = Pace(_PACE)
             while not stop.is_set():
-                if await self._step(kafka, stop, backoff):
-                    await pace.wait(stop)
+                await self._step(kafka, stop, backoff)
         finally:
             await self._call(partial(kafka.close, autocommit=False, timeout_ms=3000))
 
-    async def _step(self, kafka: GroupConsumer, stop: asyncio.Event, backoff: Backoff) -> bool:
-        """Handles what one poll gives. Whether it gave anything."""
+    async def _step(self, kafka: GroupConsumer, stop: asyncio.Event, backoff: Backoff) -> None:
         polled = await self._call(kafka.poll, timeout_ms=_POLL_MS if kafka.settled else _JOIN_MS)
         self._watch(kafka)
         try:
             await self._place(kafka)
             if polled:
-                await self._handle(polled)
+                await self._handle(polled, stop)
                 backoff.reset()
             await self._show_offsets(kafka)
         except Displaced:
@@ -199,7 +195,6 @@ class Consumer:
             log.warning("batch_interrupted", consumer=self._name, error=type(error).__name__)
             self._assignment.forget()
             await backoff.wait(stop)
-        return bool(polled)
 
     def _watch(self, kafka: GroupConsumer) -> None:
         if kafka.settled:
@@ -221,7 +216,10 @@ class Consumer:
             self._trouble = None
         await self._look_for_broker()
 
-    async def _handle(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+    async def _handle(
+        self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], stop: asyncio.Event
+    ) -> None:
+        begun = monotonic()
         few = sum(map(len, polled.values())) < _FEW
         sorted_ = self._sort(polled) if few else await self._call(self._sort, polled)
         if not sorted_.slices:
@@ -236,6 +234,8 @@ class Consumer:
         self.counts.dead += len(sorted_.dead)
         self.counts.ignored += sorted_.ignored
         self.counts.repeated += sorted_.repeated
+        if few:
+            await breathe(stop, monotonic() - begun)
 
     def _sort(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> _Sorted:
         sorted_ = _Sorter(self._handlers)

@@ -229,7 +229,7 @@ def connect_consumer(
             max_poll_interval_ms=int(MAX_POLL_INTERVAL * 1000),
             session_timeout_ms=int(SESSION_TIMEOUT * 1000),
             heartbeat_interval_ms=int(SESSION_TIMEOUT * 1000 / 4),
-            fetch_max_wait_ms=250,
+            fetch_max_wait_ms=1_000,
             fetch_min_bytes=1,
             request_timeout_ms=15_000,
             bootstrap_timeout_ms=int(connect_seconds * 1000),

@@ -8,19 +8,17 @@ rung after commits, spares them waiting.
 
 import asyncio
 from contextlib import suppress
+from time import monotonic
 from typing import Final, LiteralString, Self
 
 import psycopg
 import structlog
 
-from services.kit.backoff import Backoff, Pace
+from services.kit.backoff import Backoff, breathe
 from services.kit.db import Database, Session
 
 POLL: Final = 0.25
 """Seconds after which a worker looks by itself, should no bell have rung."""
-
-PACE: Final = 0.01
-"""Seconds from the beginning of one pass to that of the next, at least."""
 
 BATCH: Final = 5_000
 """Rows that one pass numbers at the most."""
@@ -145,11 +143,12 @@ class Numberer:
                 await backoff.wait(stop)
 
     async def _number_when_rung(self, session: Session, stop: asyncio.Event, backoff: Backoff) -> None:
-        rung, pace = True, Pace(PACE)
+        rung = True
         while not stop.is_set():
-            await pace.wait(stop)
             if rung or await self._anything():
+                begun = monotonic()
                 await self._number_all(stop)
+                await breathe(stop, monotonic() - begun)
             self.trouble = None
             backoff.reset()
             rung = await self._rung(session)

@@ -29,7 +29,7 @@ import structlog
 from kafka.errors import KafkaError
 from psycopg.types.json import set_json_loads
 
-from services.kit.backoff import Backoff, Pace, pause
+from services.kit.backoff import Backoff, breathe, pause
 from services.kit.db import Database, Session
 from services.kit.events import Encoder, JournalRow, PublicAggregate, UnknownType
 from services.kit.kafka import ROUND_BYTES, NotAcknowledged, Record, RoundProducer, reachable
@@ -38,9 +38,6 @@ from services.kit.settings import Settings
 
 ROUND: Final = 1_000
 """Rows that one round takes at the most."""
-
-PACE: Final = 0.02
-"""Seconds from the beginning of one round to that of the next, at least, as long as they are not full."""
 
 PATIENCE: Final = 30.0
 """Seconds without acknowledgement after which a producer is abandoned."""
@@ -124,15 +121,16 @@ class Publisher:
             await self._publish(session, stop, backoff)
 
     async def _publish(self, session: Session, stop: asyncio.Event, backoff: Backoff) -> None:
-        cursor, pace = await self._cursor(session), Pace(PACE)
+        cursor = await self._cursor(session)
         while not stop.is_set():
+            begun = monotonic()
             self._grown.clear()
             rows = await _read(session, cursor)
             if rows:
                 cursor = await self._tell(session, cursor, rows, stop, backoff)
             if len(rows) < ROUND and (not rows or rows[-1].position == cursor):
+                await breathe(stop, monotonic() - begun)
                 await self._idle()
-                await pace.wait(stop)
 
     async def _tell(
         self, session: Session, cursor: int, rows: Sequence[JournalRow], stop: asyncio.Event, backoff: Backoff
