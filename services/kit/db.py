@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, LiteralString, Self, TypeAlias, cast
 
+import orjson
 import psycopg
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Composed
+from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
 Session: TypeAlias = psycopg.AsyncConnection[TupleRow]
@@ -70,8 +72,17 @@ class Database:
 
 
 async def _configure(session: Session) -> None:
+    set_json_loads(orjson.loads, session)
+    set_json_dumps(_json, session)
     session.prepare_threshold = 2
     session.prepared_max = 500
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:  # A surrogate, which is no text.
+        raise psycopg.DataError(str(error)) from error
 
 
 def _watched(on_statement: OnStatement) -> type[psycopg.AsyncConnection[Any]]:
