@@ -266,7 +266,10 @@ IMPORTS = (
 
 
 def load(stack: Stack, token: str, folder: Path, console: Console) -> Iterator[Figure]:
-    """Imports the files and tells how fast each went, from the upload's first byte to the job's end."""
+    """Imports the files and tells how fast each went, from the upload's first byte to the job's end.
+
+    Then it waits until its events have reached every consumer, so that what comes next has the machine to itself.
+    """
     headers = {"Authorization": f"Bearer {token}"}
     with httpx.Client(base_url=stack.url("gateway"), headers=headers, timeout=600) as client:
         for noun, name, profile in IMPORTS:
@@ -278,10 +281,11 @@ def load(stack: Stack, token: str, folder: Path, console: Console) -> Iterator[F
             yield Figure(
                 f"import {noun}", counts["created"] / took, "rows/s", floor=floor, refused=counts["refused"]
             )
+            yield drain(stack, noun, console)
 
 
-def drain(stack: Stack, console: Console) -> Figure:
-    """Waits until every event has reached every consumer, so that what is measured next has the machine to itself."""
+def drain(stack: Stack, noun: str, console: Console) -> Figure:
+    """Waits until every event has reached every consumer; tells how many were on their way, and how fast they were."""
     began = time.perf_counter()
     most = left = _behind(stack)
     while left:
@@ -289,8 +293,8 @@ def drain(stack: Stack, console: Console) -> Figure:
         left = _behind(stack)
         most = max(most, left)
     took = time.perf_counter() - began
-    console.print(f"{most:,} events were still on their way; taken in after {took:.1f} s")
-    return Figure("events on their way taken in", most / took, "/s")
+    console.print(f"{noun}: {most:,} events were still on their way, and arrived within {took:.1f} s")
+    return Figure(f"events of {noun} after it", most / took, "/s")
 
 
 def _behind(stack: Stack) -> int:
@@ -337,7 +341,6 @@ def main() -> None:
     with own_stack(asked.port) as stack, tempfile.TemporaryDirectory() as folder:
         files.write(Path(folder), files.Size().scaled(asked.scale), datetime.now(UTC).date())
         figures = list(load(stack, token_of(stack, ADMIN), Path(folder), console))
-        figures.append(drain(stack, console))
         bench = Bench(stack, asked.seconds)
         asyncio.run(bench.run())
         show(figures + bench.figures, console)
