@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, cast
 
 from gateway.upstreams import OWNER_OF
 from gateway.views.account import PARTS
+from services.kit.problems import PROBLEM_RESPONSE, PROBLEM_SCHEMA
 
 Document: TypeAlias = Mapping[str, Any]
 Component: TypeAlias = tuple[str, str]  # kind and name, as in ("schemas", "Account")
@@ -33,8 +34,9 @@ def merged(own: Document, documents: Mapping[str, Document]) -> dict[str, Any]:
     renamed = {service: _renamer(service, clashing) for service in documents}
     named = {service: _with_names(document, renamed[service]) for service, document in documents.items()}
     components = _merged_components([*named.values(), own])
-    components.setdefault("schemas", {}).update({"AccountView": _view_schema(named), "Problem": _PROBLEM})
-    components.setdefault("responses", {})["Problem"] = _PROBLEM_RESPONSE
+    components.setdefault("schemas", {}).update(
+        {"AccountView": _view_schema(named), "Problem": PROBLEM_SCHEMA}
+    )
     served = dict(_paths(named)) | {VIEW_PATH: {"get": _VIEW_OPERATION}} | dict(own.get("paths", {}))
     paths = {path: _completed(path, item) for path, item in sorted(served.items())}
     return {
@@ -173,7 +175,7 @@ def _tags(documents: Iterable[Document]) -> list[Any]:
 def _completed(path: str, item: Mapping[str, Any]) -> dict[str, Any]:
     """The path with its operations secured; whatever goes wrong with one is a problem."""
     security: Sequence[Any] = [{SCHEME: []}] if path.startswith("/v1/") else []
-    default = {"default": {"$ref": "#/components/responses/Problem"}}
+    default = {"default": PROBLEM_RESPONSE}
     return {
         key: {**value, "responses": {**default, **value.get("responses", {})}, "security": security}
         if key in _METHODS
@@ -228,29 +230,6 @@ def _answer_schema(document: Document, operation: Mapping[str, Any]) -> Mapping[
 
 
 _NULL: Mapping[str, Any] = {"type": "null"}
-
-_PROBLEM: Mapping[str, Any] = {
-    "type": "object",
-    "description": "A refusal, as RFC 9457 has it. Switch on `code`, which never changes.",
-    "properties": {
-        **{name: {"type": "string"} for name in ("type", "title", "detail", "instance", "code")},
-        "status": {"type": "integer"},
-        "request_id": {"type": ["string", "null"]},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {name: {"type": "string"} for name in ("field", "code", "message")},
-                "required": ["field", "code", "message"],
-            },
-        },
-    },
-    "required": ["type", "title", "status", "detail", "instance", "code", "request_id", "errors"],
-}
-_PROBLEM_RESPONSE: Mapping[str, Any] = {
-    "description": "Refused",
-    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
 
 _MISSING: Mapping[str, Any] = {
     "type": "array",

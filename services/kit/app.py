@@ -28,6 +28,8 @@ from services.kit.identity import Verifier, Viewer, member_lookup
 from services.kit.journal import Cause, Shown
 from services.kit.numbering import Bell
 from services.kit.problems import (
+    PROBLEM_RESPONSE,
+    PROBLEM_SCHEMA,
     FieldError,
     Forbidden,
     Invalid,
@@ -130,7 +132,9 @@ class StrictRoute(APIRoute):
 
 def router(tag: str) -> APIRouter:
     """A router for one folder's routes."""
-    return APIRouter(prefix="/v1", tags=[tag], route_class=StrictRoute)
+    return APIRouter(
+        prefix="/v1", tags=[tag], route_class=StrictRoute, responses={"default": PROBLEM_RESPONSE}
+    )
 
 
 async def _call(request: Request) -> Call:
@@ -245,10 +249,22 @@ def create_api(
     for routes in service.routers:
         app.include_router(routes)
     _install_health(app, service, db)
+    _describe_problems(app)
     install_problems(app, service.routers)
     app.add_middleware(BodyLimit)
     app.add_middleware(Telemetry, service=service.name)
     return app
+
+
+def _describe_problems(app: FastAPI) -> None:
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        document = describe()
+        document["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
+        return document
+
+    app.openapi = described
 
 
 def _install_health(app: FastAPI, service: Service, db: Database) -> None:

@@ -5,12 +5,38 @@ Application code raises a `Problem`; the app turns it into the answer. What name
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 
 import orjson
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
+
+PROBLEM_SCHEMA: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "description": "A refusal, as RFC 9457 has it. Switch on `code`, which never changes.",
+    "properties": {
+        **{name: {"type": "string"} for name in ("type", "title", "detail", "instance", "code")},
+        "status": {"type": "integer"},
+        "request_id": {"type": ["string", "null"]},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {name: {"type": "string"} for name in ("field", "code", "message")},
+                "required": ["field", "code", "message"],
+            },
+        },
+    },
+    "required": ["type", "title", "status", "detail", "instance", "code", "request_id", "errors"],
+}
+"""The problem document as OpenAPI describes it: the component schema `Problem`."""
+
+PROBLEM_RESPONSE: Final[dict[str, Any]] = {
+    "description": "Refused",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+"""What every operation may answer instead."""
 
 
 @dataclass(frozen=True)

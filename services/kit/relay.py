@@ -44,7 +44,7 @@ PATIENCE: Final = 30.0
 
 _LOCK: Final = (7103, 1)  # Advisory lock, two-key space: the publisher of this database.
 GIVE_WAY: Final = 4
-"""Times as long as a round took, for which the next waits while this process has other work to get done."""
+"""Times as long as a round took, a second at the most, for which the next waits while other work is to be done."""
 
 _STANDBY = 1.0
 _STOPPING = 5.0
@@ -146,7 +146,7 @@ class Publisher:
         self.trouble = None
         backoff.reset()
         if self._busy():
-            await pause(stop, GIVE_WAY * (monotonic() - begun))
+            await pause(stop, min(GIVE_WAY * (monotonic() - begun), 1.0))
         return upto
 
     def _round(self, rows: Sequence[JournalRow]) -> tuple[list[Record], int]:

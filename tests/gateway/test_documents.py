@@ -169,7 +169,8 @@ def test_every_operation_is_secured_named_once_and_may_be_refused() -> None:
     assert len(set(names)) == len(names) == 5
     for path, operation in operations(whole):
         assert operation["security"] == ([{"bearer": []}] if path.startswith("/v1/") else [])
-        assert operation["responses"]["default"] == {"$ref": "#/components/responses/Problem"}
+        refused = operation["responses"]["default"]["content"]["application/problem+json"]
+        assert refused["schema"] == {"$ref": "#/components/schemas/Problem"}
 
 
 def test_documents_are_left_as_they_were() -> None:
@@ -202,6 +203,13 @@ def test_every_path_of_every_service_is_served(real: dict[str, dict[str, Any]]) 
 def test_every_noun_of_the_table_is_there(real: dict[str, dict[str, Any]]) -> None:
     nouns = {path.split("/")[2] for path in merged(OWN, real)["paths"] if path.startswith("/v1/")}
     assert nouns == set(OWNER_OF)
+
+
+def test_services_refuse_by_problems_alone(real: dict[str, dict[str, Any]]) -> None:
+    for document in real.values():
+        assert not {"HTTPValidationError", "ValidationError"} & document["components"]["schemas"].keys()
+        for _, operation in operations(document):
+            assert {name for name in operation["responses"] if not name.startswith("2")} == {"default"}
 
 
 def test_every_part_of_the_view_is_described_by_its_service(real: dict[str, dict[str, Any]]) -> None:

@@ -104,6 +104,23 @@ async def test_a_worker_knows_what_was_asked_and_by_whom(bench: Bench) -> None:
     assert seen[0].cause == CAUSE
 
 
+async def test_a_worker_says_that_it_is_busy_as_long_as_it_is(bench: Bench) -> None:
+    seen: list[bool] = []
+
+    async def work(claim: Claim, db: Database, stop: asyncio.Event) -> bool:
+        seen.append(worker.busy)
+        if len(seen) == 1:
+            raise ValueError("planted")
+        return True
+
+    worker = bench.worker(work)
+    await bench.submit()
+    assert not worker.busy
+    await worker.work_off()
+    assert seen == [True, True]
+    assert not worker.busy
+
+
 async def test_workers_share_the_jobs_and_do_each_once(bench: Bench) -> None:
     ids = [await bench.submit(lane=f"lane {n}") for n in range(20)]
     names = ("one", "two", "three")

@@ -142,6 +142,24 @@ async def test_what_was_journaled_is_published_in_order(backbone: Backbone, db: 
     assert (relay.numbered, relay.published) == (200, 200)
 
 
+@pytest.mark.parametrize("busy", [True, False])
+async def test_a_relay_gives_way_to_other_work_and_publishes_all_the_same(
+    backbone: Backbone, db: Database, monkeypatch: pytest.MonkeyPatch, busy: bool
+) -> None:
+    rested: list[float] = []
+
+    async def rest(_: asyncio.Event, seconds: float) -> None:
+        rested.append(seconds)
+
+    monkeypatch.setattr("services.kit.relay.pause", rest)
+    await fill(db, 2_500)
+    async with running(backbone.relay(db, busy=lambda: busy)):
+        await published(db, 2_500)
+    assert sorted(positions(backbone.read())) == list(range(1, 2_501))
+    assert bool(rested) == busy
+    assert all(0 < seconds <= 1 for seconds in rested)
+
+
 async def test_large_records_travel_in_several_rounds(backbone: Backbone, db: Database) -> None:
     class Wide(AccountState):
         padding: str
