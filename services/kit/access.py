@@ -37,14 +37,14 @@ class Sight:
         if self.everything(viewer):
             return "/* sight */ true"
         checks: list[LiteralString] = []
+        if self.owner:
+            checks.append(below(self.owner))
         if self.account:
             checks.append(
                 "coalesce((SELECT true FROM account_view v WHERE v.viewer_id = %(viewer)s::uuid AND v.account_id = "
                 + self.account
                 + " LIMIT 1), false)"
             )
-        if self.owner:
-            checks.append(below(self.owner))
         return "/* sight */ (" + " OR ".join(checks) + ")"
 
     def everything(self, viewer: Viewer) -> bool:
