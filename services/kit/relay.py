@@ -42,10 +42,10 @@ ROUND: Final = 1_000
 PATIENCE: Final = 30.0
 """Seconds without acknowledgement after which a producer is abandoned."""
 
-_LOCK: Final = (7103, 1)  # Advisory lock, two-key space: the publisher of this database.
 GIVE_WAY: Final = 4
 """Times as long as a round took, a second at the most, for which the next waits while other work is to be done."""
 
+_LOCK: Final = (7103, 1)  # Advisory lock, two-key space: the publisher of this database.
 _STANDBY = 1.0
 _STOPPING = 5.0
 _LOOK_FOR_BROKER = 2.0
