@@ -141,10 +141,10 @@ class Publisher:
         if not await self._sent(records, stop):
             await backoff.wait(stop)
             return cursor
-        await _move(session, cursor, upto)
-        self.published += len(records)
         self.trouble = None
         backoff.reset()
+        await _move(session, cursor, upto)
+        self.published += len(records)
         if self._busy():
             await pause(stop, min(GIVE_WAY * (monotonic() - begun), 1.0))
         return upto
