@@ -120,7 +120,7 @@ class Pieces:
 
 def _compose(changes: Iterable[Change]) -> None:
     for change in changes:
-        change.settle()
+        change.compose()
 
 
 def _left(finding: Finding) -> Finding:

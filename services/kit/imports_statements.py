@@ -6,16 +6,13 @@ its queue. Changed rows are another; a row's patch holds only what the file has 
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import LiteralString, cast
+from typing import LiteralString
 
 from psycopg import sql
 
-from services.kit.journal import Aggregate
+from services.kit.db import literal
+from services.kit.journal import WAS, Aggregate
 from services.kit.sets import record_of
-
-
-def _frozen(text: sql.Composed) -> sql.SQL:
-    return sql.SQL(cast("LiteralString", text.as_string(None)))  # composed of literals and identifiers alone
 
 
 def _listed(names: Iterable[str], prefix: LiteralString = "") -> sql.Composed:
@@ -35,7 +32,6 @@ _ENTERED = sql.SQL("""shown AS (
 ), queued AS (
   INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry
 )""")
-_WAS = sql.SQL(", (SELECT to_jsonb(s) FROM (SELECT (hit.before).*) r, LATERAL (SELECT {}) s) AS was")
 
 
 def _entered(
@@ -44,7 +40,7 @@ def _entered(
     state = aggregate.projection(kept=True)
     return _ENTERED.format(
         state=state,
-        before=_WAS.format(state) if before else sql.SQL(""),
+        before=WAS.format(state) if before else sql.SQL(""),
         changed=sql.SQL("changed_fields(was, state)") if before else sql.SQL("NULL"),
         source=sql.SQL(source),
         fact=sql.SQL(fact),
@@ -60,9 +56,9 @@ WHERE x.noun = {noun} AND x.source = %(source)s::text
 
 
 @lru_cache(maxsize=64)
-def known(aggregate: Aggregate, noun: str) -> sql.SQL:
+def known(aggregate: Aggregate, noun: str) -> LiteralString:
     """Gives (external id, id, hashes, whether it is deleted) of the rows of `source` among `keys`."""
-    return _frozen(_KNOWN.format(relation=aggregate.relation, noun=sql.Literal(noun)))
+    return literal(_KNOWN.format(relation=aggregate.relation, noun=sql.Literal(noun)))
 
 
 _OWN = sql.SQL("""SELECT x.external_id, x.row_id /* sight */
@@ -71,9 +67,9 @@ WHERE x.noun = {noun} AND x.source = %(source)s::text AND x.external_id = ANY (%
 
 
 @lru_cache(maxsize=64)
-def own(aggregate: Aggregate, noun: str) -> sql.SQL:
+def own(aggregate: Aggregate, noun: str) -> LiteralString:
     """Gives (external id, id) of the rows of `source` among `keys` that own references may name."""
-    return _frozen(_OWN.format(relation=aggregate.relation, noun=sql.Literal(noun)))
+    return literal(_OWN.format(relation=aggregate.relation, noun=sql.Literal(noun)))
 
 
 _LOCK = sql.SQL("""SELECT r.id, json_build_object({pairs})::text FROM {relation} r
@@ -82,10 +78,10 @@ ORDER BY r.id FOR NO KEY UPDATE /* sight */""")
 
 
 @lru_cache(maxsize=64)
-def lock(aggregate: Aggregate, fields: tuple[str, ...]) -> sql.SQL:
+def lock(aggregate: Aggregate, fields: tuple[str, ...]) -> LiteralString:
     """Locks the rows `ids` in order; gives those that are not deleted, each with these fields as JSON text."""
     pairs = [sql.SQL("{}, r.{}").format(sql.Literal(name), sql.Identifier(name)) for name in fields]
-    return _frozen(_LOCK.format(pairs=sql.SQL(", ").join(pairs), relation=aggregate.relation))
+    return literal(_LOCK.format(pairs=sql.SQL(", ").join(pairs), relation=aggregate.relation))
 
 
 _INSERT = sql.SQL("""WITH given AS MATERIALIZED (
@@ -108,7 +104,7 @@ _CONSTANT = sql.SQL(", jsonb_to_record(%(born)s::jsonb) AS b({})")
 @lru_cache(maxsize=64)
 def insert(
     aggregate: Aggregate, noun: str, fields: tuple[str, ...], born: tuple[str, ...], partition: str | None
-) -> sql.SQL:
+) -> LiteralString:
     """Makes the `rows` {id, external_id, hashes, fields...}, which all have the fields of `born`."""
     own_key = sql.SQL("g.id")
     if partition is not None:
@@ -123,7 +119,7 @@ def insert(
         partition_key=own_key,
         entered=_entered(aggregate, "'created'", source="born r", before=False),
     )
-    return _frozen(text)
+    return literal(text)
 
 
 _UPDATE = sql.SQL("""WITH given AS MATERIALIZED (
@@ -144,7 +140,7 @@ SELECT id FROM shown /* sight */""")
 
 
 @lru_cache(maxsize=64)
-def update(aggregate: Aggregate, noun: str, fields: tuple[str, ...]) -> sql.SQL:
+def update(aggregate: Aggregate, noun: str, fields: tuple[str, ...]) -> LiteralString:
     """Patches the `rows` {id, external_id, hashes, patch, fact}; gives the ids of those that really changed."""
     text = _UPDATE.format(
         relation=aggregate.relation,
@@ -153,7 +149,7 @@ def update(aggregate: Aggregate, noun: str, fields: tuple[str, ...]) -> sql.SQL:
         values=_listed(fields, "n."),
         entered=_entered(aggregate, "hit.fact", source="hit, LATERAL (SELECT (hit.after).*) r", before=True),
     )
-    return _frozen(text)
+    return literal(text)
 
 
 _CIRCLES = sql.SQL("""WITH RECURSIVE edge AS MATERIALIZED (
@@ -169,6 +165,6 @@ SELECT start FROM up WHERE at = start /* sight */""")
 
 
 @lru_cache(maxsize=64)
-def circles(aggregate: Aggregate, field: str) -> sql.SQL:
+def circles(aggregate: Aggregate, field: str) -> LiteralString:
     """Gives the ids of those `edges` {id, above} that would put a row below itself."""
-    return _frozen(_CIRCLES.format(relation=aggregate.relation, field=sql.Identifier(field)))
+    return literal(_CIRCLES.format(relation=aggregate.relation, field=sql.Identifier(field)))

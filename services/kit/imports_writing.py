@@ -36,7 +36,7 @@ class Known:
 class Change:
     """What a record comes to: a new row, or a patch of a known one. `columns` have changed in the file.
 
-    `birth` is a new row as the statement takes it, once `settle` has said that nothing of it changes any more.
+    `birth` is a new row as the statement takes it, once nothing of it changes any more and it was composed.
     """
 
     record: Record
@@ -47,8 +47,8 @@ class Change:
     fact: str = "updated"
     birth: bytes = b""
 
-    def settle(self) -> None:
-        """Composes the birth of a new row."""
+    def compose(self) -> None:
+        """Puts a new row into the words of the statement."""
         if self.new:
             record = self.record
             known = {"id": self.id, "external_id": record.external_id, "hashes": record.hashes}

@@ -166,7 +166,7 @@ shown AS (
 SELECT id, version, answer::text FROM shown""")
 
 
-_WAS = sql.SQL(", (SELECT to_jsonb(s) FROM (SELECT (hit.before).*) r, LATERAL (SELECT {}) s) AS was")
+WAS = sql.SQL(", (SELECT to_jsonb(s) FROM (SELECT (hit.before).*) r, LATERAL (SELECT {}) s) AS was")
 
 
 def _recorded(
@@ -177,7 +177,7 @@ def _recorded(
         json=aggregate.json(),
         state=state,
         source=source,
-        before=_WAS.format(state) if before else sql.SQL(""),
+        before=WAS.format(state) if before else sql.SQL(""),
         changed=sql.SQL("changed_fields(was, state)") if before else sql.SQL("NULL"),
         name=sql.Literal(aggregate.name),
         state_version=sql.Literal(aggregate.state_version),

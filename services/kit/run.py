@@ -71,9 +71,12 @@ def parts_of(service: Service, settings: Settings, db: Database) -> list[Part]:
     """What a worker of the service runs."""
     worker = Worker(db, [imports_work.kind(service.imports, settings)])
     relay = Relay(service.name, settings, db, service.public, busy=lambda: worker.busy)
-    parts: list[Part] = [relay, worker, Sweeper(db)]
+    parts: list[Part] = [relay]
     if service.consumes:
         parts.append(Consumer(service.name, settings, db, service.consumes, service.handlers))
+    if service.imports:
+        parts.append(worker)
+    parts.append(Sweeper(db))
     return parts + [make(settings, db) for make in service.parts]
 
 
