@@ -152,6 +152,12 @@ def _numbered(statement: LiteralString) -> tuple[LiteralString, tuple[str, ...]]
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
 
 
+def violated(error: psycopg.Error) -> tuple[str, str]:
+    """Field and code that the violated constraint names, as in `member__email__taken`; each empty where it does not."""
+    field, _, code = (error.diag.constraint_name or "").partition("__")[2].rpartition("__")
+    return field, code
+
+
 async def one(session: Session, statement: Query, parameters: Mapping[str, Any]) -> TupleRow | None:
     """The first row of the statement's answer, or None."""
     if isinstance(statement, str):

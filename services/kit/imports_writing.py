@@ -12,7 +12,7 @@ import orjson
 import psycopg
 
 from services.kit import imports_statements as statements
-from services.kit.db import Session
+from services.kit.db import Session, violated
 from services.kit.ids import new_id
 from services.kit.imports_reading import Finding, Record
 from services.kit.journal import Cause
@@ -208,10 +208,9 @@ class Writer:
         return {row[0] for row in await found.fetchall()}
 
     def _finding(self, error: psycopg.Error) -> Finding:
-        name = error.diag.constraint_name or ""
-        if name.startswith("journal_"):
+        if (error.diag.constraint_name or "").startswith("journal_"):
             return Finding("", "too_large", "is larger than 250,000 bytes as it would be recorded")
-        field, _, code = name.partition("__")[2].rpartition("__")
+        field, code = violated(error)
         column = self._column_of(field)
         if isinstance(error, psycopg.errors.UniqueViolation):
             return Finding(

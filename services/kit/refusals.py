@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
 
 from services.kit import idempotency
+from services.kit.db import violated
 from services.kit.problems import (
     BadRequest,
     Conflict,
@@ -120,7 +121,7 @@ def _integrity(error: psycopg.IntegrityError) -> Problem:
         return Invalid(
             [FieldError("body", "too_large", "is larger than 250,000 bytes as it would be recorded")]
         )
-    field_, _, code = name.partition("__")[2].rpartition("__")
+    field_, code = violated(error)
     if isinstance(error, psycopg.errors.UniqueViolation):
         return Conflict(code or "duplicate", f"There is one with the same {field_ or 'key'} already.")
     return Invalid(
