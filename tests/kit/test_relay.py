@@ -215,8 +215,12 @@ async def test_a_missing_row_is_never_passed_over(backbone: Backbone, db: Databa
 
 
 async def lock_holder(db: Database) -> int | None:
+    """The publisher's session in this database; `pg_locks` shows those of all databases of the server."""
     return await scalar(
-        db, "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 7103 AND granted"
+        db,
+        "SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+        " WHERE d.datname = current_database()"
+        " AND l.locktype = 'advisory' AND l.classid = 7103 AND l.objid = 1 AND l.granted",
     )
 
 
