@@ -6,13 +6,14 @@ the answer, a strict reading of bodies, and refusals as problems.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import psycopg
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy import MetaData
 from starlette.exceptions import HTTPException
@@ -107,10 +108,16 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        session_for = _session_of(self.dependant)
 
         async def strictly(request: Request) -> Response:
+            request = StrictRequest(request.scope, request.receive)
+            call = request.state.call = await _called_by(request)
+            self.check_query(request)
             try:
-                return await handle(StrictRequest(request.scope, request.receive))
+                # Its exit, and with it the commit, comes before the answer is sent.
+                async with session_for(call) as request.state.session:
+                    return await handle(request)
             except HTTPException as error:
                 # FastAPI hides behind a 400 of its own whatever went wrong while it read the body.
                 if isinstance(error.__cause__, Problem | ClientDisconnect):
@@ -137,13 +144,11 @@ def router(tag: str) -> APIRouter:
     )
 
 
-async def _call(request: Request) -> Call:
+async def _called_by(request: Request) -> Call:
     state = request.app.state
     authorization = request.headers.get("authorization")
     viewer = await state.verifier.viewer(authorization)
     _require_standing(viewer)
-    if isinstance(route := request.scope.get("route"), StrictRoute):
-        route.check_query(request)
     uploads = request.headers.get("content-type", "").startswith("multipart/")
     key = await idempotency.key_of(request, viewer, body=b"" if uploads else await request.body())
     request.state.idempotency = key
@@ -172,30 +177,60 @@ def _require_standing(viewer: Viewer) -> None:
         )
 
 
+# What a route asks for by its parameters is there before FastAPI looks at them: its own way of opening and closing
+# them costs more than all that they do.
+async def _call(request: Request) -> Call:
+    return request.state.call
+
+
+async def _reading(request: Request) -> Session:
+    return request.state.session
+
+
+async def _statement(request: Request) -> Session:
+    return request.state.session
+
+
+async def _transaction(request: Request) -> Session:
+    return request.state.session
+
+
 CallDep = Annotated[Call, Depends(_call)]
+Reading = Annotated[Session, Depends(_reading)]
+Statement = Annotated[Session, Depends(_statement)]
+Transaction = Annotated[Session, Depends(_transaction)]
 
 
-async def _statement(call: CallDep) -> AsyncIterator[Session]:
+def _session_of(dependant: Dependant) -> Callable[[Call], AbstractAsyncContextManager[Session | None]]:
+    """How the session is opened that the route asks for; None is the session of one that asks for none."""
+    asked = {each.call for each in dependant.dependencies}
+    if _transaction in asked:
+        return _writing_together
+    if _statement in asked:
+        return _writing
+    return _connected if _reading in asked else _without
+
+
+def _connected(call: Call) -> AbstractAsyncContextManager[Session]:
+    return call.db.connect()
+
+
+@asynccontextmanager
+async def _writing(call: Call) -> AsyncIterator[Session]:
     async with call.db.connect() as session:
         yield session
     call.bell.ring()
 
 
-async def _transaction(call: CallDep) -> AsyncIterator[Session]:
+@asynccontextmanager
+async def _writing_together(call: Call) -> AsyncIterator[Session]:
     async with call.db.transaction() as session:
         yield session
     call.bell.ring()
 
 
-async def _reading(call: CallDep) -> AsyncIterator[Session]:
-    async with call.db.connect() as session:
-        yield session
-
-
-# Function scope: the exit, and with it the commit, comes before the answer is sent.
-Reading = Annotated[Session, Depends(_reading, scope="function")]
-Statement = Annotated[Session, Depends(_statement, scope="function")]
-Transaction = Annotated[Session, Depends(_transaction, scope="function")]
+def _without(_: Call) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
 
 
 def shown(row: Shown, *, status: int = 200, location: str | None = None) -> Response:

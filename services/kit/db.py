@@ -5,7 +5,7 @@ Statements are SQL text typed `LiteralString`, so the type checker proves that n
 
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
 from typing import Any, LiteralString, Self, TypeAlias, cast
 
@@ -55,20 +55,34 @@ class Database:
         """Closes every connection. Sessions still in use end with an error."""
         await self._pool.close()
 
-    @asynccontextmanager
-    async def connect(self) -> AsyncGenerator[Session]:
+    def connect(self) -> AbstractAsyncContextManager[Session]:
         """A session in autocommit: each statement is its own transaction.
 
         Raises psycopg_pool.PoolTimeout after 10 s without a free connection.
         """
-        async with self._pool.connection() as session:
-            yield session
+        return _Lease(self._pool)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Session]:
         """A session inside one transaction: committed on leaving, rolled back when an exception leaves."""
-        async with self._pool.connection() as session, session.transaction():
+        async with self.connect() as session, session.transaction():
             yield session
+
+
+class _Lease(AbstractAsyncContextManager[Session]):
+    """A pool's connection for a while; the pool's own way of lending ends a transaction that autocommit never has."""
+
+    __slots__ = ("_pool", "_session")
+
+    def __init__(self, pool: AsyncConnectionPool[Session]) -> None:
+        self._pool = pool
+
+    async def __aenter__(self) -> Session:
+        self._session = await self._pool.getconn()
+        return self._session
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pool.putconn(self._session)
 
 
 async def _configure(session: Session) -> None:
