@@ -76,6 +76,12 @@ class Aggregate:
         """Row `r` as JSON, in the order of the fields."""
         return sql.SQL("(SELECT row_to_json(s) FROM (SELECT {}) s)").format(self.projection())
 
+    def text(self) -> sql.Composed:
+        """Row `r` as the text of the same JSON: takes two thirds of the time for many rows, and longer for one."""
+        members = [_member(name, self.columns[name]) for name in self.fields]
+        members += [_named(name, sql.SQL("to_json(" + text + ")::text")) for name, text in self.computed.items()]
+        return sql.SQL("'{{' || {} || '}}'").format(sql.SQL(" || ',' || ").join(members))
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -119,6 +125,23 @@ def _shown(name: str, column: Column[Any]) -> sql.Composed:
     if isinstance(column.type, DateTime):
         return sql.SQL("instant(r.{0}) AS {0}").format(sql.Identifier(name))
     return sql.SQL("r.{0}").format(sql.Identifier(name))
+
+
+def _member(name: str, column: Column[Any]) -> sql.Composed:
+    """The column of row `r` as a member of a JSON object."""
+    form: LiteralString = "JSON_SCALAR(r.{})::text"
+    if isinstance(column.type, DateTime):
+        form = "JSON_SCALAR(instant(r.{}))::text"
+    elif isinstance(column.type, JSONB):
+        form = "r.{}::text"
+    elif isinstance(column.type, postgresql.ARRAY):
+        form = "to_json(r.{})::text"
+    return _named(name, sql.SQL(form).format(sql.Identifier(name)))
+
+
+def _named(name: str, text: sql.Composable) -> sql.Composed:
+    named = sql.Literal(f'"{name}":')
+    return sql.SQL("coalesce({0} || {1}, {2})").format(named, text, sql.Literal(f'"{name}":null'))
 
 
 def _value(name: str, column: Column[Any]) -> sql.Composed:

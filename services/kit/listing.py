@@ -251,7 +251,7 @@ def _closed(mark: str, key: str, id_: UUID) -> str:
 
 
 _PAGE = sql.SQL("""{reach}SELECT
-  coalesce(json_agg(s ORDER BY r.n) FILTER (WHERE r.n <= %(limit)s), '[]')::text,
+  coalesce(string_agg({text}, ',' ORDER BY r.n) FILTER (WHERE r.n <= %(limit)s), ''),
   max(r.sort_key::text) FILTER (WHERE r.n = %(limit)s),
   (array_agg(r.id) FILTER (WHERE r.n = %(limit)s))[1],
   count(*) > %(limit)s,
@@ -259,7 +259,7 @@ _PAGE = sql.SQL("""{reach}SELECT
   {within}
 FROM (
   SELECT p.*, row_number() OVER (ORDER BY p.sort_key {direction}, p.id {direction}) AS n FROM ({branches}) p
-) r CROSS JOIN LATERAL (SELECT {projection}) s""")
+) r""")
 _BRANCH = sql.SQL("""(SELECT r.*, {key} AS sort_key FROM {relation} r
     WHERE {where} ORDER BY {key} {direction}, r.id {direction} LIMIT %(limit)s + 1)""")
 # From each account in view, and each person below, the first rows of the page; of them all, the first again.
@@ -292,7 +292,7 @@ async def page(
         raise NotFound(listing.within.what)
     cursor = orjson.dumps(_closed(mark, key, id_)).decode() if more else "null"
     counted = f',"total":{total}' if asked.count else ""
-    return f'{{"items":{items},"next_cursor":{cursor}{counted}}}'
+    return f'{{"items":[{items}],"next_cursor":{cursor}{counted}}}'
 
 
 async def _read(
@@ -365,7 +365,7 @@ def _statement(listing: Listing, shape: _Shape) -> LiteralString:
     return literal(
         _PAGE.format(
             reach=_reach(shape.ways),
-            projection=listing.aggregate.projection(),
+            text=listing.aggregate.text(),
             total=total if shape.count else sql.SQL("NULL::bigint"),
             within=sql.SQL(shape.within),
             direction=direction,

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from services.contacts.standings import queries
 from services.contacts.standings.queries import STANDING
-from services.kit import journal
+from services.kit import sets
 from services.kit.db import Session
 from services.kit.journal import Cause
+from services.kit.sets import Put
 
 DERIVED = Cause(actor="service:contacts")
 
@@ -18,11 +19,13 @@ async def derive(session: Session, accounts: Iterable[UUID]) -> None:
     if not ids:
         return
     await queries.lock_accounts(session, ids)
-    for found in await queries.due(session, ids):
-        values = {"deal_team_ids": found.deal_team_ids}
-        if found.exists:
-            await journal.update(session, STANDING, found.account_id, values, DERIVED)
-        else:
-            await journal.create(
-                session, STANDING, values, DERIVED, id=found.account_id, partition_key=found.partition_key
-            )
+    rows = [
+        Put(
+            found.account_id,
+            found.partition_key,
+            {"deal_team_ids": found.deal_team_ids},
+            fact="updated" if found.exists else "created",
+        )
+        for found in await queries.due(session, ids)
+    ]
+    await sets.put(session, STANDING, rows, DERIVED)
