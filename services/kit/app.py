@@ -5,7 +5,7 @@ the answer, a strict reading of bodies, and refusals as problems.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -216,14 +216,14 @@ def _connected(call: Call) -> AbstractAsyncContextManager[Session]:
 
 
 @asynccontextmanager
-async def _writing(call: Call) -> AsyncIterator[Session]:
+async def _writing(call: Call) -> AsyncGenerator[Session]:
     async with call.db.connect() as session:
         yield session
     call.bell.ring()
 
 
 @asynccontextmanager
-async def _writing_together(call: Call) -> AsyncIterator[Session]:
+async def _writing_together(call: Call) -> AsyncGenerator[Session]:
     async with call.db.transaction() as session:
         yield session
     call.bell.ring()

@@ -11,7 +11,7 @@ from typing import LiteralString
 from psycopg import sql
 
 from services.kit.db import literal
-from services.kit.journal import WAS, Aggregate
+from services.kit.journal import Aggregate
 from services.kit.sets import record_of
 
 
@@ -21,13 +21,13 @@ def _listed(names: Iterable[str], prefix: LiteralString = "") -> sql.Composed:
 
 _ENTERED = sql.SQL("""shown AS (
   SELECT r.id, r.version, r.partition_key, {fact} AS fact,
-         (SELECT to_jsonb(s) FROM (SELECT {state}) s) AS state{before}
-  FROM {source}
+         (SELECT to_jsonb(s) FROM (SELECT {state}) s) AS state, {changed} AS changed
+  FROM {source} r
 ), entry AS (
   INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent, imported,
                        changed, state, state_version)
   SELECT {name} || '.' || fact, {name}, id, version, partition_key, %(actor)s::text, %(request_id)s::text,
-         %(traceparent)s::text, true, {changed}, state, {state_version} FROM shown
+         %(traceparent)s::text, true, changed, state, {state_version} FROM shown
   RETURNING id, recorded_at
 ), queued AS (
   INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry
@@ -35,13 +35,11 @@ _ENTERED = sql.SQL("""shown AS (
 
 
 def _entered(
-    aggregate: Aggregate, fact: LiteralString, *, source: LiteralString, before: bool
+    aggregate: Aggregate, source: LiteralString, *, fact: LiteralString, changed: sql.Composable
 ) -> sql.Composed:
-    state = aggregate.projection(kept=True)
     return _ENTERED.format(
-        state=state,
-        before=WAS.format(state) if before else sql.SQL(""),
-        changed=sql.SQL("changed_fields(was, state)") if before else sql.SQL("NULL"),
+        state=aggregate.projection(kept=True),
+        changed=changed,
         source=sql.SQL(source),
         fact=sql.SQL(fact),
         name=sql.Literal(aggregate.name),
@@ -117,7 +115,7 @@ def insert(
         values=sql.SQL(", ").join([_listed(fields, "g."), *([_listed(born, "b.")] if born else [])]),
         born=_CONSTANT.format(record_of(aggregate, born)) if born else sql.SQL(""),
         partition_key=own_key,
-        entered=_entered(aggregate, "'created'", source="born r", before=False),
+        entered=_entered(aggregate, "born", fact="'created'", changed=sql.SQL("NULL::jsonb")),
     )
     return literal(text)
 
@@ -131,7 +129,7 @@ _UPDATE = sql.SQL("""WITH given AS MATERIALIZED (
       version = r.version + 1, updated_at = now(), updated_by = %(actor)s::text
   FROM given g
   WHERE r.id = g.id AND r.deleted_at IS NULL AND jsonb_populate_record(r, g.patch) IS DISTINCT FROM r
-  RETURNING g.fact, old AS before, new AS after
+  RETURNING g.fact, r.*{was}
 ), named AS (
   UPDATE external_id x SET hashes = x.hashes || g.hashes FROM given g
   WHERE x.noun = {noun} AND x.source = %(source)s::text AND x.external_id = g.external_id
@@ -147,7 +145,8 @@ def update(aggregate: Aggregate, noun: str, fields: tuple[str, ...]) -> LiteralS
         noun=sql.Literal(noun),
         names=_listed(fields),
         values=_listed(fields, "n."),
-        entered=_entered(aggregate, "hit.fact", source="hit, LATERAL (SELECT (hit.after).*) r", before=True),
+        was=aggregate.was(fields),
+        entered=_entered(aggregate, "hit", fact="r.fact", changed=aggregate.changed(fields)),
     )
     return literal(text)
 

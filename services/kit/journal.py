@@ -4,12 +4,12 @@
 change feed at once), the entry's place in the numbering queue, and the idempotency key with the answer.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import cached_property, lru_cache
-from typing import Any, LiteralString, cast
+from typing import Any, Final, LiteralString, cast
 from uuid import UUID
 
 from psycopg import sql
@@ -26,6 +26,7 @@ from services.kit.ids import new_id
 from services.kit.problems import Forbidden, NotFound, PreconditionFailed
 
 NOTHING: Mapping[str, LiteralString] = {}
+WAS: Final = "was_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +34,13 @@ class Aggregate:
     """What is journaled as one thing, and how its row is shown.
 
     `fields` are the columns of the projection, in order: it serves GET, lists, panels and the journal's state alike.
-    `computed` are further fields as SQL over the row's alias `r`; `kept` are columns that only the journal keeps.
+    `kept` are columns that only the journal keeps.
     """
 
     name: str
     plural: str
     table: type[SQLModel]
     fields: tuple[str, ...]
-    computed: Mapping[str, LiteralString] = field(default_factory=lambda: NOTHING)
     kept: tuple[str, ...] = ()
     state_version: int = 1
 
@@ -66,11 +66,7 @@ class Aggregate:
     def projection(self, *, kept: bool = False) -> sql.Composed:
         """The select list that shows row `r`."""
         shown = [_shown(name, self.columns[name]) for name in self.fields + (self.kept if kept else ())]
-        told = [
-            sql.SQL("{} AS {}").format(sql.SQL(text), sql.Identifier(name))
-            for name, text in self.computed.items()
-        ]
-        return sql.SQL(", ").join(shown + told)
+        return sql.SQL(", ").join(shown)
 
     def json(self) -> sql.Composed:
         """Row `r` as JSON, in the order of the fields."""
@@ -79,8 +75,30 @@ class Aggregate:
     def text(self) -> sql.Composed:
         """Row `r` as the text of the same JSON: takes two thirds of the time for many rows, and longer for one."""
         members = [_member(name, self.columns[name]) for name in self.fields]
-        members += [_named(name, sql.SQL("to_json(" + text + ")::text")) for name, text in self.computed.items()]
         return sql.SQL("'{{' || {} || '}}'").format(sql.SQL(" || ',' || ").join(members))
+
+    def beside(self) -> sql.Composed:
+        """What the journal keeps of row `r` beside what is shown, as JSON."""
+        kept = [
+            sql.SQL("{}, {}").format(sql.Literal(name), _told_of(name, self.columns[name]))
+            for name in self.kept
+        ]
+        return sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(kept))
+
+    def was(self, names: Iterable[str]) -> sql.Composed:
+        """What an UPDATE gives back of these columns' old values, for `changed` to compare with."""
+        return sql.SQL("").join(
+            sql.SQL(", old.{} AS {}").format(sql.Identifier(name), sql.Identifier(WAS + name))
+            for name in self._journaled(names)
+        )
+
+    def changed(self, names: Iterable[str]) -> sql.Composed:
+        """In which of these columns row `r` differs from what it was: `{field: {"from": ..., "to": ...}}`."""
+        told = [_change(name, self.columns[name]) for name in self._journaled(names)]
+        return sql.SQL("({})").format(sql.SQL(" || ").join([sql.SQL("'{{}}'::jsonb").format(), *told]))
+
+    def _journaled(self, names: Iterable[str]) -> list[str]:
+        return [name for name in names if name in self.fields or name in self.kept]
 
 
 @dataclass(frozen=True)
@@ -122,26 +140,37 @@ class Shown:
 
 
 def _shown(name: str, column: Column[Any]) -> sql.Composed:
-    if isinstance(column.type, DateTime):
-        return sql.SQL("instant(r.{0}) AS {0}").format(sql.Identifier(name))
-    return sql.SQL("r.{0}").format(sql.Identifier(name))
+    return sql.SQL("{} AS {}").format(_told_of(name, column), sql.Identifier(name))
+
+
+def _told_of(name: str, column: Column[Any]) -> sql.Composed:
+    """The column of row `r` as JSON shall show it."""
+    form: LiteralString = "instant(r.{})" if isinstance(column.type, DateTime) else "r.{}"
+    return sql.SQL(form).format(sql.Identifier(name))
+
+
+def _change(name: str, column: Column[Any]) -> sql.Composed:
+    text = sql.SQL("""CASE WHEN r.{new} IS DISTINCT FROM r.{old}
+      THEN jsonb_build_object({name}, jsonb_build_object('from', {before}, 'to', {after})) ELSE '{{}}' END""")
+    return text.format(
+        new=sql.Identifier(name),
+        old=sql.Identifier(WAS + name),
+        name=sql.Literal(name),
+        before=_told_of(WAS + name, column),
+        after=_told_of(name, column),
+    )
 
 
 def _member(name: str, column: Column[Any]) -> sql.Composed:
     """The column of row `r` as a member of a JSON object."""
-    form: LiteralString = "JSON_SCALAR(r.{})::text"
-    if isinstance(column.type, DateTime):
-        form = "JSON_SCALAR(instant(r.{}))::text"
-    elif isinstance(column.type, JSONB):
-        form = "r.{}::text"
+    form: LiteralString = "JSON_SCALAR({})::text"
+    if isinstance(column.type, JSONB):
+        form = "{}::text"
     elif isinstance(column.type, postgresql.ARRAY):
-        form = "to_json(r.{})::text"
-    return _named(name, sql.SQL(form).format(sql.Identifier(name)))
-
-
-def _named(name: str, text: sql.Composable) -> sql.Composed:
+        form = "to_json({})::text"
     named = sql.Literal(f'"{name}":')
-    return sql.SQL("coalesce({0} || {1}, {2})").format(named, text, sql.Literal(f'"{name}":null'))
+    text = sql.SQL(form).format(_told_of(name, column))
+    return sql.SQL("coalesce({} || {}, {})").format(named, text, sql.Literal(f'"{name}":null'))
 
 
 def _value(name: str, column: Column[Any]) -> sql.Composed:
@@ -170,14 +199,12 @@ def _sent(value: Any, *, json: bool) -> Any:
 
 _RECORDED = sql.SQL("""
 shown AS (
-  SELECT r.id, r.version, r.partition_key, {json} AS answer,
-         (SELECT to_jsonb(s) FROM (SELECT {state}) s) AS state{before}
-  FROM {source}
+  SELECT r.id, r.version, r.partition_key, {json} AS answer, {beside} AS beside, {changed} AS changed FROM {source} r
 ), entry AS (
   INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent, imported,
                        changed, state, state_version)
   SELECT %(_type)s::text, {name}, id, version, partition_key, %(_actor)s::text, %(_request_id)s::text,
-         %(_traceparent)s::text, %(_imported)s::boolean, {changed}, state, {state_version} FROM shown
+         %(_traceparent)s::text, %(_imported)s::boolean, changed, answer::jsonb || beside, {state_version} FROM shown
   RETURNING id, recorded_at
 ), queued AS (
   INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry
@@ -189,19 +216,19 @@ shown AS (
 SELECT id, version, answer::text FROM shown""")
 
 
-WAS = sql.SQL(", (SELECT to_jsonb(s) FROM (SELECT (hit.before).*) r, LATERAL (SELECT {}) s) AS was")
-
-
 def _recorded(
-    aggregate: Aggregate, *, source: sql.Composable, before: bool, answered: bool, along: LiteralString
+    aggregate: Aggregate,
+    source: LiteralString,
+    *,
+    changed: sql.Composable,
+    answered: bool,
+    along: LiteralString,
 ) -> sql.Composed:
-    state = aggregate.projection(kept=True)
     return _RECORDED.format(
         json=aggregate.json(),
-        state=state,
-        source=source,
-        before=WAS.format(state) if before else sql.SQL(""),
-        changed=sql.SQL("changed_fields(was, state)") if before else sql.SQL("NULL"),
+        beside=aggregate.beside(),
+        changed=changed,
+        source=sql.SQL(source),
         name=sql.Literal(aggregate.name),
         state_version=sql.Literal(aggregate.state_version),
         answer=sql.SQL("version, answer::text") if answered else sql.SQL("NULL, NULL"),
@@ -233,7 +260,7 @@ def _create_statement(
         ),
         partition_key=found.get("partition_key") or sql.SQL("%(partition_key)s::uuid"),
         guard=sql.SQL(guard),
-        recorded=_recorded(aggregate, source=sql.SQL("born r"), before=False, answered=True, along=along),
+        recorded=_recorded(aggregate, "born", changed=sql.SQL("NULL::jsonb"), answered=True, along=along),
     )
     return literal(text)
 
@@ -255,19 +282,16 @@ def _update_statement(
   SET {sets}, version = r.version + 1, updated_at = now(), updated_by = %(_actor)s::text
   WHERE r.id = %(id)s::uuid AND (r.version = %(expected)s::integer OR %(expected)s::integer IS NULL)
     AND ({moved}) AND {alive} AND ({allowed})
-  RETURNING old AS before, new AS after
+  RETURNING r.*{was}
 ), {recorded}""").format(
         relation=aggregate.relation,
         sets=sql.SQL(", ").join(sets),
         moved=sql.SQL(" OR ").join(moved),
         alive=sql.SQL("true" if "deleted_at" in names else "r.deleted_at IS NULL"),
         allowed=sql.SQL(allowed),
+        was=aggregate.was(names),
         recorded=_recorded(
-            aggregate,
-            source=sql.SQL("hit, LATERAL (SELECT (hit.after).*) r"),
-            before=True,
-            answered=answered,
-            along=along,
+            aggregate, "hit", changed=aggregate.changed(names), answered=answered, along=along
         ),
     )
     return literal(text)

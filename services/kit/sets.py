@@ -24,18 +24,16 @@ _WRITTEN = sql.SQL("""{given} AS (
   SELECT g.id, 1, g.partition_key, now(), %(_actor)s::text, now(), %(_actor)s::text, {values}
   FROM {given} g WHERE {guard} ORDER BY g.id
   ON CONFLICT (id) DO UPDATE SET version = r.version + 1, updated_at = now(), updated_by = %(_actor)s::text, {sets}
-  RETURNING old AS before, new AS after
+  RETURNING r.*, old.id IS NOT NULL AS known{was}
 ), {shown} AS (
-  SELECT r.id, r.version, r.partition_key, g.fact, {json} AS answer, (d.before).id IS NOT NULL AS known,
-         (SELECT to_jsonb(s) FROM (SELECT {state}) s) AS state,
-         (SELECT to_jsonb(s) FROM (SELECT (d.before).*) r, LATERAL (SELECT {state}) s) AS was
-  FROM {done} d, LATERAL (SELECT (d.after).*) r JOIN {given} g ON g.id = r.id
+  SELECT r.id, r.version, r.partition_key, g.fact, {json} AS answer, {beside} AS beside,
+         CASE WHEN r.known THEN {changed} END AS changed
+  FROM {done} r JOIN {given} g ON g.id = r.id
 ), {entry} AS (
   INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent, imported,
                        changed, state, state_version)
   SELECT {name} || '.' || fact, {name}, id, version, partition_key, %(_actor)s::text, %(_request_id)s::text,
-         %(_traceparent)s::text, %(_imported)s::boolean, CASE WHEN known THEN changed_fields(was, state) END, state,
-         {state_version}
+         %(_traceparent)s::text, %(_imported)s::boolean, changed, answer::jsonb || beside, {state_version}
   FROM {shown}{after} ORDER BY id
   RETURNING id, recorded_at
 ), {queued} AS (
@@ -194,7 +192,9 @@ def _written(
         guard=sql.SQL(guard),
         sets=_joined(sql.SQL("{0} = excluded.{0}").format(column) for column in columns),
         json=aggregate.json(),
-        state=aggregate.projection(kept=True),
+        beside=aggregate.beside(),
+        was=aggregate.was(names),
+        changed=aggregate.changed(names),
         name=sql.Literal(aggregate.name),
         state_version=sql.Literal(aggregate.state_version),
         after=sql.SQL(after),

@@ -143,7 +143,6 @@ BOOK = Aggregate(
         "id", "title", "genre", "pages", "price", "printed_on", "lent_at", "sold", "tags", "account_id", "owner_id",
         "external_ids", "version", *STAMPS,
     ),
-    computed={"thick": "coalesce(r.pages > 500, false)"},
     kept=("secret",),
 )  # fmt: skip
 SIGHT = Sight(account="r.account_id", owner="r.owner_id")

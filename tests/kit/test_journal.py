@@ -95,12 +95,12 @@ async def test_a_row_is_shown_in_one_way(db: Database) -> None:
         tags=["a", {"b": [1, None]}], external_ids={"shop": "17"},
     )  # fmt: skip
     shown = orjson.loads(row.json)
-    assert list(shown) == [*BOOK.fields, "thick"]
+    assert list(shown) == [*BOOK.fields]
     assert shown["lent_at"] == "2026-03-01T12:30:00.000005Z"
     assert shown["printed_on"] == "2020-02-29"
     assert shown["price"] == 9_007_199_254_740_991
     assert shown["tags"] == ["a", {"b": [1, None]}]
-    assert (shown["thick"], shown["version"], shown["created_by"]) == (True, 1, "sub:tests")
+    assert (shown["version"], shown["created_by"]) == (1, "sub:tests")
     assert shown["created_at"] == shown["updated_at"]
     async with db.connect() as session:
         read = await journal.read(session, BOOK, row.id, viewer=None, sight=SEEN)
@@ -121,13 +121,6 @@ async def test_what_changed_is_told_from_and_to(db: Database) -> None:
         "secret": {"from": "x", "to": "y"},
     }
     assert (version, type_) == (2, "book.updated")
-
-
-async def test_a_computed_field_is_told_with_what_it_rests_on(db: Database) -> None:
-    row = await made(db, pages=400)
-    await changed(db, row.id, pages=600)
-    [(change,)] = await rows(db, "SELECT changed FROM journal WHERE version = 2")
-    assert change == {"pages": {"from": 400, "to": 600}, "thick": {"from": False, "to": True}}
 
 
 async def test_what_says_nothing_new_leaves_no_trace(db: Database) -> None:
