@@ -251,7 +251,7 @@ def _closed(mark: str, key: str, id_: UUID) -> str:
 
 
 _PAGE = sql.SQL("""{reach}SELECT
-  coalesce(string_agg({text}, ',' ORDER BY r.n) FILTER (WHERE r.n <= %(limit)s), ''),
+  coalesce(string_agg(r.json, ',' ORDER BY r.n) FILTER (WHERE r.n <= %(limit)s), ''),
   max(r.sort_key::text) FILTER (WHERE r.n = %(limit)s),
   (array_agg(r.id) FILTER (WHERE r.n = %(limit)s))[1],
   count(*) > %(limit)s,
@@ -260,10 +260,10 @@ _PAGE = sql.SQL("""{reach}SELECT
 FROM (
   SELECT p.*, row_number() OVER (ORDER BY p.sort_key {direction}, p.id {direction}) AS n FROM ({branches}) p
 ) r""")
-_BRANCH = sql.SQL("""(SELECT r.*, {key} AS sort_key FROM {relation} r
+_BRANCH = sql.SQL("""(SELECT r.id, {key} AS sort_key, {json} AS json FROM {relation} r
     WHERE {where} ORDER BY {key} {direction}, r.id {direction} LIMIT %(limit)s + 1)""")
 # From each account in view, and each person below, the first rows of the page; of them all, the first again.
-_FROM_EACH = sql.SQL("""(SELECT r.*, w.sort_key FROM (
+_FROM_EACH = sql.SQL("""(SELECT r.id, w.sort_key, {json} AS json FROM (
     SELECT w.id, w.sort_key FROM ({ways}) w
     ORDER BY w.sort_key {direction}, w.id {direction} LIMIT %(limit)s + 1) w JOIN {relation} r ON r.id = w.id)""")
 _WAY = sql.SQL("""SELECT w.id, w.sort_key FROM {start} s CROSS JOIN LATERAL (
@@ -365,7 +365,6 @@ def _statement(listing: Listing, shape: _Shape) -> LiteralString:
     return literal(
         _PAGE.format(
             reach=_reach(shape.ways),
-            text=listing.aggregate.text(),
             total=total if shape.count else sql.SQL("NULL::bigint"),
             within=sql.SQL(shape.within),
             direction=direction,
@@ -396,6 +395,7 @@ def _branches(listing: Listing, shape: _Shape, sort: Sort, *, down: bool) -> lis
     said = {
         "key": sql.SQL(key),
         "relation": sql.SQL(listing.relation),
+        "json": listing.aggregate.text(),
         "direction": sql.SQL("DESC" if down else "ASC"),
     }
     if not shape.ways:
