@@ -23,6 +23,8 @@ POLL: Final = 0.25
 BATCH: Final = 5_000
 """Rows that one pass numbers at the most."""
 
+_STROKE: Final = 0.01  # Seconds from one stroke of a bell to the next.
+
 # Both ends find out within seconds that the other is gone, and with the session goes the lock.
 _KEEPALIVE_OPTIONS = ("tcp_keepalives_idle=2", "tcp_keepalives_interval=1", "tcp_keepalives_count=3")
 
@@ -86,6 +88,7 @@ class Bell:
             await self._rung.wait()
             self._rung.clear()
             await session.execute("NOTIFY journal")
+            await asyncio.sleep(_STROKE)
 
 
 async def number(db: Database) -> tuple[int, int]:

@@ -276,8 +276,13 @@ async def _move(session: Session, old: int, new: int) -> None:
 
 
 # A lost move of the cursor costs a repetition, so it need not wait for the disk. Rows are few and found by
-# key, whatever the statistics say in the middle of an import.
-_PUBLISHER_OPTIONS = ("synchronous_commit=off", "enable_hashjoin=off", "enable_mergejoin=off")
+# key, whatever the statistics say in the middle of an import and wherever the cursor stands.
+_PUBLISHER_OPTIONS = (
+    "synchronous_commit=off",
+    "enable_hashjoin=off",
+    "enable_mergejoin=off",
+    "plan_cache_mode=force_generic_plan",
+)
 
 
 class Relay:
