@@ -15,11 +15,11 @@ async def pause(stop: asyncio.Event, seconds: float) -> None:
 
 
 async def breathe(stop: asyncio.Event, worked: float) -> None:
-    """Rests for three times as long as a round of work took, 50 ms at the most, or until `stop` is set.
+    """Rests for three times as long as a round of work took, 100 ms at the most, or until `stop` is set.
 
     What comes meanwhile goes together: the more the machine has to do, the fewer and the larger the rounds.
     """
-    await pause(stop, min(3 * worked, 0.05))
+    await pause(stop, min(3 * worked, 0.1))
 
 
 class Backoff:
