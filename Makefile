@@ -46,7 +46,7 @@ schemas: .venv/installed-dev ## Write the JSON Schemas of events under docs/even
 	@$(BIN)/python -m deploy.local.schemas
 
 lock: .venv/installed-dev ## Resolve all dependencies anew and write the locks with their hashes
-	@for name in requirements requirements-dev; do \
+	@for name in requirements-installer requirements requirements-dev; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 			$$name.in --output-file $$name.txt || exit 1; done
 	@$(BIN)/python -m deploy.local.jars lock
@@ -55,12 +55,12 @@ clean: ## Delete what tools leave behind; .venv and the state in .local stay
 	@rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
 	@find services gateway deploy tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/installed: requirements.txt pyproject.toml
+.venv/installed: requirements-installer.txt requirements.txt pyproject.toml
 	@$(MAKE) .venv/python
 	@$(BIN)/python -I deploy/local/installing.py requirements.txt
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt pyproject.toml
+.venv/installed-dev: requirements-installer.txt requirements-dev.txt pyproject.toml
 	@$(MAKE) .venv/python
 	@$(BIN)/python -I deploy/local/installing.py requirements-dev.txt
 	@touch .venv/installed $@

@@ -1,26 +1,38 @@
 """`python -I installing.py LOCK`: the packages of a hashed lock and then this checkout, into the running `.venv`.
 
-Runs before anything is installed, so on the standard library alone. One line tells how far it is; all that pip
-says is shown only when it fails.
+Runs before anything is installed, so on the standard library alone. pip brings uv, and uv the rest. One line tells how
+long it takes; all that they say is shown only when they fail.
 """
 
-import re
+import ast
+import os
 import subprocess
 import sys
 import threading
 import time
-from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
 _PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
+_UV = (str(Path(sys.executable).with_name("uv")), "pip")
+_INSTALLER = "requirements-installer.txt"
+
+# What pip may have been told of where packages are, and what uv calls it.
+_TOLD = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "cert": "SSL_CERT_FILE",
+}
+_BETWEEN = {"UV_FIND_LINKS": ","}
 
 
 class _Line:
     """What is being done, for how long: a line that renews itself on a terminal, one every ten seconds elsewhere."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self._text = text
         self._started = time.monotonic()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._tell)
@@ -34,7 +46,7 @@ class _Line:
     def _tell(self) -> None:
         renews = sys.stdout.isatty()
         while not self._done.wait(0.2 if renews else 10):
-            self._write(f"{self.text} ({time.monotonic() - self._started:.0f} s)" + ("" if renews else "\n"))
+            self._write(f"{self._text} ({time.monotonic() - self._started:.0f} s)" + ("" if renews else "\n"))
 
     def _write(self, text: str) -> None:
         sys.stdout.write(f"\r\x1b[K{text}" if sys.stdout.isatty() else text)
@@ -42,40 +54,37 @@ class _Line:
 
 
 def _main(lock: str) -> None:
-    total = len(re.findall(r"^[a-zA-Z0-9].*==", (_ROOT / lock).read_text(), re.MULTILINE))
-    _run("packages", total, "install", "--require-hashes", "--progress-bar", "off", "-r", lock)
-    _run("foothold", 1, "install", "--no-deps", "--no-build-isolation", "-e", ".")
+    _run("uv", (*_PIP, "install", "--require-hashes", "-r", _INSTALLER))
+    here = ("--python", sys.executable)
+    _run("packages", (*_UV, "install", *here, "--require-hashes", "--compile-bytecode", "-r", lock))
+    _run("foothold", (*_UV, "install", *here, "--no-deps", "--no-build-isolation", "-e", "."))
 
 
-def _run(what: str, total: int, *arguments: str) -> None:
+def _run(what: str, argv: Sequence[str]) -> None:
     line, last = _Line(f"Installing {what}"), ""
-    said: deque[str] = deque(maxlen=15)
     try:
-        if _pip(arguments, line, said, what, total) == 0:
+        done = subprocess.run(  # noqa: S603  # ours, from the top of this file
+            argv, cwd=_ROOT, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        if done.returncode == 0:
             last = f"Installed {what}"
     finally:
         line.close(last)
     if not last:
-        sys.exit(f"{''.join(said)}\nInstalling {what} failed; is there a network? (It is needed once.)")
+        said = "".join(done.stdout.splitlines(keepends=True)[-15:])
+        sys.exit(f"{said}\nInstalling {what} failed; is there a network? (It is needed once.)")
 
 
-def _pip(arguments: tuple[str, ...], line: _Line, said: deque[str], what: str, total: int) -> int:
-    argv = [*_PIP, *arguments]
-    with subprocess.Popen(
-        argv, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as pip:
-        done = 0
-        for words in pip.stdout or ():
-            said.append(words)
-            done += words.startswith(("Collecting ", "Requirement already satisfied: ", "Obtaining "))
-            line.text = f"Installing {what}: {_how_far(words, min(done, total), total)}"
-    return pip.returncode
-
-
-def _how_far(words: str, done: int, total: int) -> str:
-    if words.startswith("Installing collected packages"):
-        return "unpacking"
-    return f"{done} of {total}"
+def _environment() -> dict[str, str]:
+    """Ours, with what pip has been told of where packages are said to uv as well."""
+    told = dict(os.environ)
+    listed = subprocess.run((*_PIP, "config", "list"), capture_output=True, text=True)  # noqa: S603
+    for line in listed.stdout.splitlines():
+        name, _, value = line.partition("=")
+        said = _TOLD.get(name.rpartition(".")[2])
+        if said is not None:
+            told.setdefault(said, _BETWEEN.get(said, " ").join(ast.literal_eval(value).split()))
+    return told
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def test_python_too_old_is_told_by_make(tmp_path: Path) -> None:
     )
     old.chmod(0o755)
     shutil.copy(ROOT / "Makefile", tmp_path)
-    for lock in ("requirements.txt", "pyproject.toml"):
+    for lock in ("requirements-installer.txt", "requirements.txt", "pyproject.toml"):
         (tmp_path / lock).touch()
     ran = subprocess.run(
         ["make", "run", f"PYTHON={old}"], cwd=tmp_path, capture_output=True, text=True, check=False
