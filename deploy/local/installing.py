@@ -63,8 +63,14 @@ def _main(lock: str) -> None:
 def _run(what: str, argv: Sequence[str]) -> None:
     line, last = _Line(f"Installing {what}"), ""
     try:
-        done = subprocess.run(  # noqa: S603  # ours, from the top of this file
-            argv, cwd=_ROOT, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        done = subprocess.run(
+            argv,
+            check=False,
+            cwd=_ROOT,
+            env=_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         if done.returncode == 0:
             last = f"Installed {what}"
@@ -78,7 +84,7 @@ def _run(what: str, argv: Sequence[str]) -> None:
 def _environment() -> dict[str, str]:
     """Ours, with what pip has been told of where packages are said to uv as well."""
     told = dict(os.environ)
-    listed = subprocess.run((*_PIP, "config", "list"), capture_output=True, text=True)  # noqa: S603
+    listed = subprocess.run((*_PIP, "config", "list"), check=False, capture_output=True, text=True)
     for line in listed.stdout.splitlines():
         name, _, value = line.partition("=")
         said = _TOLD.get(name.rpartition(".")[2])
