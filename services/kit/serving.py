@@ -17,6 +17,8 @@ def serve(app: ASGIApp, *, host: str, port: int) -> None:
     # What was imported stays for good: looking through it again costs some 40 ms of silence each time.
     gc.collect()
     gc.freeze()
+    # A request leaves hardly a circle behind: looking for some after every 700 objects takes a twentieth of its time.
+    gc.set_threshold(20_000, 20, 20)
     uvicorn.run(
         cast("ASGIApplication", app),
         host=host,
