@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, LiteralString, cast
+from typing import Any, Self, cast
 
 import psycopg
 
@@ -42,21 +42,24 @@ class Plan:
             yield from self._nodes(inner)
 
 
-class _Explaining:
-    """A session that has a statement explained, and answers with an empty page."""
+class _Explained(psycopg.AsyncRawCursor[Any]):
+    """A cursor that has a statement explained, and answers with an empty page."""
 
-    def __init__(self, session: psycopg.AsyncConnection[Any]) -> None:
-        self._session = session
-        self.plan: Plan | None = None
-
-    async def execute(self, statement: LiteralString, values: Mapping[str, Any], **_: Any) -> Any:
-        told = await self._session.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + statement, values)
-        row = await told.fetchone()
-        self.plan = Plan(row[0][0]["Plan"]) if row else None
+    async def execute(self, query: Any, *args: Any, **kwargs: Any) -> Self:
+        await super().execute("EXPLAIN (ANALYZE, FORMAT JSON) " + query, *args, **kwargs)
+        row = await super().fetchone()
+        cast("_Explaining", self.connection).plan = Plan(row[0][0]["Plan"]) if row else None
         return self
 
     async def fetchone(self) -> tuple[Any, ...]:
-        return "[]", None, None, False, 0, True
+        return "", None, None, False, 0, True
+
+
+class _Explaining(psycopg.AsyncConnection[Any]):
+    """A session whose statements are explained."""
+
+    raw_cursor_factory = _Explained
+    plan: Plan | None = None
 
 
 async def plan_of(
@@ -68,8 +71,7 @@ async def plan_of(
 ) -> Plan:
     """How a page of the list is found for the viewer."""
     asked = listing.parse(described, query)
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as session:
-        explaining = _Explaining(session)
-        await listing.page(cast("Any", explaining), described, asked, viewer, given)
-    assert explaining.plan is not None
-    return explaining.plan
+    async with await _Explaining.connect(url, autocommit=True) as session:
+        await listing.page(session, described, asked, viewer, given)
+    assert session.plan is not None
+    return session.plan

@@ -5,6 +5,7 @@ and want the parameter `viewer`, the viewer's member id or null. Each carries th
 every executed statement that reads a visible table to it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import LiteralString
 
@@ -46,6 +47,12 @@ class Sight:
                 + " LIMIT 1), false)"
             )
         return "/* sight */ (" + " OR ".join(checks) + ")"
+
+    def at(self, pinned: Mapping[LiteralString, LiteralString]) -> "Sight":
+        """The same of rows whose columns in `pinned` equal these values: asked once, where they say all."""
+        account = pinned.get(self.account, self.account) if self.account else None
+        owner = pinned.get(self.owner, self.owner) if self.owner else None
+        return replace(self, account=account, owner=owner)
 
     def everything(self, viewer: Viewer) -> bool:
         """Whether a role of the viewer shows every row."""

@@ -137,9 +137,15 @@ def literal(text: Composed) -> LiteralString:
 
 
 async def execute(
-    session: Session, statement: LiteralString, parameters: Mapping[str, Any]
+    session: Session,
+    statement: LiteralString,
+    parameters: Mapping[str, Any],
+    *,
+    prepare: bool | None = None,
 ) -> psycopg.AsyncCursor[TupleRow]:
     """Executes a statement with named placeholders that is read once, whatever its length.
+
+    `prepare` is psycopg's: None leaves it to the session, False has the statement planned for its values.
 
     psycopg by itself remembers how it read short statements only, and one that writes a row with all that goes with it
     is long: reading it takes longer than anything else that is done for it here.
@@ -148,7 +154,7 @@ async def execute(
     factory: type[psycopg.AsyncCursor[TupleRow]] = getattr(
         session, "raw_cursor_factory", psycopg.AsyncRawCursor
     )
-    return await factory(session).execute(text, [parameters[name] for name in names])
+    return await factory(session).execute(text, [parameters[name] for name in names], prepare=prepare)
 
 
 @lru_cache(maxsize=2048)

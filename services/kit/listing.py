@@ -19,7 +19,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from services.kit.access import FEW, Sight, Way
-from services.kit.db import Session, literal
+from services.kit.db import Session, execute, literal
 from services.kit.filters import OPS, Filter, Kind, Sort, escaped, operand
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
@@ -91,7 +91,10 @@ class Listing:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request's list parameters, checked: SQL conditions with their bound values, sort and page."""
+    """A request's list parameters, checked: SQL conditions with their bound values, sort and page.
+
+    `pinned` are the columns that equal one value, and how that is bound.
+    """
 
     conditions: tuple[LiteralString, ...]
     values: Mapping[str, Any]
@@ -99,6 +102,7 @@ class Asked:
     limit: int
     count: bool
     cursor: str | None
+    pinned: Mapping[LiteralString, LiteralString]
     selective: bool
     patterned: bool
     mark: str = field(compare=False)
@@ -122,7 +126,7 @@ def parse(listing: Listing, query: Iterable[tuple[str, str]]) -> Asked:
             errors.append(FieldError(name[:100], "duplicate", "is given twice; give it once"))
         given[name] = text
     filters = {n: t for n, t in given.items() if n not in _RESERVED}
-    conditions, values, selective = _conditions(listing, filters, errors)
+    conditions, values, pinned, selective = _conditions(listing, filters, errors)
     if "q" in given:
         _search(listing, given["q"], conditions, values, errors)
     sort = given.get("sort", listing.default_sort)
@@ -139,15 +143,16 @@ def parse(listing: Listing, query: Iterable[tuple[str, str]]) -> Asked:
     mark = _mark(listing, filters, given.get("q"), sort)
     patterned = any(" ILIKE " in condition for condition in conditions)
     return Asked(
-        tuple(conditions), values, sort, limit, count, given.get("cursor"), selective, patterned, mark
+        tuple(conditions), values, sort, limit, count, given.get("cursor"), pinned, selective, patterned, mark
     )
 
 
 def _conditions(
     listing: Listing, filters: Mapping[str, str], errors: list[FieldError]
-) -> tuple[list[LiteralString], dict[str, Any], bool]:
+) -> tuple[list[LiteralString], dict[str, Any], dict[LiteralString, LiteralString], bool]:
     conditions: list[LiteralString] = []
     values: dict[str, Any] = {}
+    pinned: dict[LiteralString, LiteralString] = {}
     selective = False
     for full, text in filters.items():
         name, op = _named(full)
@@ -170,7 +175,9 @@ def _conditions(
         bound: LiteralString = "%(" + slot + ")s::" + type_
         conditions.append(OPS[op or "eq"].sql.replace("{c}", known.sql).replace("{v}", bound))
         selective = selective or (known.selective and op in ("", "in"))
-    return conditions, values, selective
+        if not op:
+            pinned[known.sql] = bound
+    return conditions, values, pinned, selective
 
 
 _FILTER = re.compile(r"([a-z0-9_]+)(?:\[([a-z]+)\])?")
@@ -302,7 +309,7 @@ async def _read(
     # A pattern decides which index is good, so a statement that holds one is planned for its values.
     prepare = False if asked.patterned else None
     try:
-        row = await (await session.execute(statement, values, prepare=prepare)).fetchone()
+        row = await (await execute(session, statement, values, prepare=prepare)).fetchone()
     except (psycopg.DataError, UnicodeEncodeError) as error:
         if asked.cursor is None:
             raise
@@ -321,7 +328,7 @@ def matching(listing: Listing, asked: Asked, viewer: Viewer) -> LiteralString:
     if listing.sight is None:
         return where
     if listing.sight.everything(viewer) or asked.selective:
-        return where + " AND " + listing.sight.visible(viewer)
+        return where + " AND " + listing.sight.at(asked.pinned).visible(viewer)
     return where + " AND r.id IN (" + listing.sight.reach(listing.relation) + ")"
 
 
@@ -348,7 +355,7 @@ def _shape(listing: Listing, asked: Asked, viewer: Viewer) -> _Shape:
         asked.count,
         asked.cursor is not None,
         matching(listing, asked, viewer),
-        sight.visible(viewer) if sight else "true",
+        sight.at(asked.pinned).visible(viewer) if sight else "true",
         _within(listing.within, viewer),
         () if direct or sight is None else tuple(sight.ways()),
     )

@@ -1,14 +1,12 @@
 """Lists and sums of deals: filters, sorts, pages, and what they cost."""
 
-from collections.abc import Iterator, Mapping
 from typing import Any, LiteralString
 
 import psycopg
 import pytest
 
-from services.kit import listing
-from services.kit.db import Session
 from services.opportunities.pipeline.queries import OPPORTUNITIES
+from tests.plans import plan_of
 from tests.services.opportunities.conftest import House
 
 
@@ -160,33 +158,10 @@ FROM generate_series(1, 5000) n"""
 @pytest.mark.parametrize("who", ["seller", "boss", "executive"])
 async def test_a_list_by_stage_and_owner_reads_no_more_than_it_shows(house: House, who: str) -> None:
     seller = house.members["seller"]
-    asked = listing.parse(OPPORTUNITIES, [("stage", "BIDDING"), ("owner_id", seller), ("limit", "50")])
-    viewer = house.callers.viewers[who]
     async with await psycopg.AsyncConnection.connect(house.url, autocommit=True) as session:
         await session.execute(MANY, {"owner": seller, "account": house.account})
         await session.execute("ANALYZE")
-        explained = Explained(session)
-        await listing.page(explained, OPPORTUNITIES, asked, viewer)  # type: ignore[arg-type]
-    plan = explained.plans[0]
-    scans = [node for node in nodes(plan["Plan"]) if node.get("Relation Name") == "opportunity"]
-    assert {scan["Index Name"] for scan in scans} == {"opportunity_owner"}
-    assert sum(scan["Actual Rows"] for scan in scans) <= 51
-
-
-class Explained:
-    """A session that shows for each statement how it was carried out."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.plans: list[Any] = []
-
-    async def execute(self, statement: LiteralString, values: Mapping[str, Any], **options: Any) -> Any:
-        cursor = await self.session.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + statement, values, **options)
-        self.plans.append((await cursor.fetchall())[0][0][0])
-        return await self.session.execute(statement, values)
-
-
-def nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield plan
-    for below in plan.get("Plans", []):
-        yield from nodes(below)
+    query = [("stage", "BIDDING"), ("owner_id", seller), ("limit", "50")]
+    plan = await plan_of(house.url, OPPORTUNITIES, house.callers.viewers[who], query)
+    assert plan.indexes("opportunity") == {"opportunity_owner"}
+    assert plan.rows("opportunity") <= 51
