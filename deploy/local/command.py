@@ -14,7 +14,7 @@ import httpx
 import typer
 from rich.console import Console
 
-from deploy.local import asking, importing, logs, status, tail, topics, up
+from deploy.local import asking, importing, logs, parked, status, tail, topics, up
 from deploy.local import down as ending
 from deploy.local.detached import start_detached
 from deploy.local.postgres import state_directory
@@ -146,6 +146,29 @@ def tail_(
         tail.follow(
             _address("KAFKA_BOOTSTRAP_SERVERS"), topic, beginning=beginning, count=count, subject=subject
         )
+
+
+@events.command("parked")
+def parked_(
+    retry: Annotated[
+        str | None, typer.Option("--retry", metavar="ID", help="Handle its records again.")
+    ] = None,
+    discard: Annotated[
+        str | None, typer.Option("--discard", metavar="ID", help="Give up its first record, then go on.")
+    ] = None,
+    why: Annotated[str, typer.Option("--why", help="The reason, kept beside what is given up.")] = "",
+) -> None:
+    """What handlers failed on, with all that follows of the key. Fails while something is left of what it drives."""
+    with _plainly():
+        addresses = {service: _address(f"{service.upper()}_DATABASE_URL") for service in SERVICES}
+        if retry and discard:
+            raise StackProblem("--retry or --discard, one at a time.")
+        if not retry and not discard:
+            _out.print(parked.shown(addresses))
+            return
+        said = parked.discard(addresses, discard, why) if discard else parked.retry(addresses, retry or "")
+        _out.print(said, markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(0 if said.endswith("is free.") else 1)
 
 
 @app.command()

@@ -17,8 +17,10 @@ from deploy.local.home import Record, RunningChild
 from deploy.local.launch import LOOPBACK, listens
 from deploy.local.problems import StackProblem
 from deploy.local.stack import SERVICES, Stack, health
+from services.kit.events import dead_letter_topic_of
 
 _STORES = ("postgres", "kafka")
+_COUNTED = ("unnumbered", "unpublished", "lag", "parked", "dead_letters")
 
 
 def gather(stack: Stack) -> dict[str, Any]:
@@ -66,7 +68,8 @@ async def _health(client: httpx.AsyncClient, child: RunningChild) -> str:
 
 
 def _events(addresses: dict[str, str]) -> dict[str, dict[str, int | None]]:
-    """Per service: journal rows not numbered, numbered but not published, and records not yet consumed."""
+    """Per service: journal rows not numbered, numbered but not published; records not consumed, keys parked, dead
+    letters of the consumer."""
     told: dict[str, dict[str, int | None]] = {}
     consumed: dict[str, dict[tuple[str, int], int]] = {}
     for service in SERVICES:
@@ -74,6 +77,7 @@ def _events(addresses: dict[str, str]) -> dict[str, dict[str, int | None]]:
     ends = _ends(addresses.get("KAFKA_BOOTSTRAP_SERVERS", ""), consumed)
     for service, offsets in consumed.items():
         told[service]["lag"] = _lag(offsets, ends)
+        told[service]["dead_letters"] = _dead_letters(service, ends)
     return told
 
 
@@ -84,13 +88,19 @@ def _lag(offsets: dict[tuple[str, int], int], ends: dict[tuple[str, int], int] |
     return sum(end - offsets.get(place, 0) for place, end in ends.items() if place[0] in followed)
 
 
+def _dead_letters(service: str, ends: dict[tuple[str, int], int] | None) -> int | None:
+    if ends is None:
+        return None
+    return sum(end for (topic, _), end in ends.items() if topic == dead_letter_topic_of(service))
+
+
 def _read_service(url: str) -> tuple[dict[str, int | None], dict[tuple[str, int], int]]:
     """The journal's backlog and the consumers' next offsets; nothing known where the database is silent."""
     try:
         with psycopg.connect(url, connect_timeout=2) as connection:
             return _backlog(connection), _next_offsets(connection)
     except psycopg.Error:
-        return {"unnumbered": None, "unpublished": None}, {}
+        return dict.fromkeys(("unnumbered", "unpublished", "parked")), {}
 
 
 def _backlog(connection: psycopg.Connection[TupleRow]) -> dict[str, int | None]:
@@ -98,6 +108,7 @@ def _backlog(connection: psycopg.Connection[TupleRow]) -> dict[str, int | None]:
     return {
         "unnumbered": _number(connection, "SELECT count(*) FROM journal_queue"),
         "unpublished": _number(connection, unpublished),
+        "parked": _number(connection, "SELECT count(*) FROM parked_key"),
     }
 
 
@@ -116,10 +127,10 @@ def _number(connection: psycopg.Connection[TupleRow], query: LiteralString) -> i
 def _ends(
     bootstrap_servers: str, consumed: dict[str, dict[tuple[str, int], int]]
 ) -> dict[tuple[str, int], int] | None:
-    """The end of every partition of the topics that somebody consumes; None where no broker answers."""
-    names = sorted({topic for offsets in consumed.values() for topic, _ in offsets})
-    if not names:
-        return {}
+    """The end of every partition of the topics that somebody consumes, and of dead letters; None where no broker
+    answers."""
+    followed = {topic for offsets in consumed.values() for topic, _ in offsets}
+    names = sorted(followed | {dead_letter_topic_of(service) for service in consumed})
     try:
         return _end_offsets(bootstrap_servers, names)
     except StackProblem:
@@ -166,8 +177,8 @@ def _process_table(processes: Sequence[dict[str, Any]]) -> Table:
 
 
 def _event_table(events: dict[str, dict[str, int | None]]) -> Table:
-    table = Table("events of", "unnumbered", "unpublished", "lag of its consumers", box=None)
+    table = Table("events of", *(name.replace("_", " ") for name in _COUNTED), box=None)
     for service, counts in events.items():
-        numbers = (counts.get(name) for name in ("unnumbered", "unpublished", "lag"))
+        numbers = (counts.get(name) for name in _COUNTED)
         table.add_row(service, *("unknown" if number is None else f"{number:,}" for number in numbers))
     return table

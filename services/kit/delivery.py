@@ -164,7 +164,7 @@ class Delivery:
             if parking.holds(one):
                 await parking.follow(one)
         for handler, events in grouped(free):
-            await _handle(tx, handler, events)
+            await apply(tx, handler, events)
 
     async def _each(self, tx: Session, received: Sequence[Received], parking: "_Parking") -> None:
         # Deferred constraints would speak up at the commit, when nobody knows any more whose fault it was.
@@ -175,7 +175,7 @@ class Delivery:
                 continue
             try:
                 async with tx.transaction():
-                    await _handle(tx, one.handler, [one.event])
+                    await apply(tx, one.handler, [one.event])
             except Exception as error:
                 if is_outage(error):
                     raise
@@ -257,7 +257,8 @@ def grouped(received: Iterable[Received]) -> list[tuple[Handler | Batch, list[Ev
     return groups
 
 
-async def _handle(tx: Session, handler: Handler | Batch, events: Sequence[Event]) -> None:
+async def apply(tx: Session, handler: Handler | Batch, events: Sequence[Event]) -> None:
+    """Has the handler handle the events, in the transaction."""
     if isinstance(handler, Batch):
         await handler.handle(tx, events)
         return

@@ -275,13 +275,16 @@ async def _move(session: Session, old: int, new: int) -> None:
         raise _CursorMoved("publishing: another relay has moved the cursor")
 
 
-# A lost move of the cursor costs a repetition, so it need not wait for the disk. Rows are few and found by
-# key, whatever the statistics say in the middle of an import and wherever the cursor stands.
+# A lost move of the cursor costs a repetition, so it need not wait for the disk. The next rows are found one by one by
+# their positions, whatever the statistics say in the middle of an import, so the plan is made once.
 _PUBLISHER_OPTIONS = (
     "synchronous_commit=off",
+    "plan_cache_mode=force_generic_plan",
+    "max_parallel_workers_per_gather=0",
+    "enable_seqscan=off",
+    "enable_sort=off",
     "enable_hashjoin=off",
     "enable_mergejoin=off",
-    "plan_cache_mode=force_generic_plan",
 )
 
 

@@ -102,7 +102,7 @@ def assert_everything_is_ready(stack: RunningStack) -> None:
 
 def eventually_settled(stack: RunningStack, seconds: float = 20.0) -> None:
     """Every service numbered, published and consumed all that there is."""
-    nothing = {"unnumbered": 0, "unpublished": 0, "lag": 0}
+    nothing = dict.fromkeys(("unnumbered", "unpublished", "lag", "parked", "dead_letters"), 0)
     deadline = time.monotonic() + seconds
     while (events := stack.status()["events"]) != dict.fromkeys(events, nothing):
         assert time.monotonic() < deadline, events

@@ -1,0 +1,91 @@
+"""`foothold events parked`: what consumers have set aside, driven again or given up record by record."""
+
+import asyncio
+import getpass
+import re
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from importlib import import_module
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg_pool import PoolTimeout
+from rich.table import Table
+
+from deploy.local.problems import StackProblem
+from deploy.local.stack import SERVICES
+from services.kit import parked
+from services.kit.app import Service
+from services.kit.db import Database
+from services.kit.parked import Driven, NotParked
+
+Addresses = Mapping[str, str]
+"""The address of each service's database, by the service's name."""
+
+T = TypeVar("T")
+
+
+def shown(addresses: Addresses) -> Table:
+    """What is parked, of all services, the longest first."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("id", "topic", "key", "since", "records", "reason"):
+        table.add_column(column, overflow="fold")
+    for service in SERVICES:
+        for key in asyncio.run(_with(addresses[service], parked.parked)):
+            since = key.parked_at.strftime("%Y-%m-%d %H:%M:%S")
+            table.add_row(f"{service}-{key.id}", key.topic, key.key, since, str(key.records), key.reason)
+    return table
+
+
+def retry(addresses: Addresses, name: str) -> str:
+    """Drives the key that is parked under the name; says in a sentence what came of it."""
+    service, number = _found(name)
+    return _said(name, addresses[service], lambda db: parked.drive(db, service_of(service).handlers, number))
+
+
+def discard(addresses: Addresses, name: str, why: str) -> str:
+    """Gives up the key's first record and drives the rest; says in a sentence what came of it."""
+    if not why.strip():
+        raise StackProblem("--discard wants --why: what is given up is kept with the reason.")
+    service, number = _found(name)
+    return _said(
+        name,
+        addresses[service],
+        lambda db: parked.discard(
+            db, service_of(service).handlers, number, why=why.strip(), by=getpass.getuser()
+        ),
+    )
+
+
+def service_of(name: str) -> Service:
+    """The descriptor of a service; its code is imported as it is wanted."""
+    return import_module(f"services.{name}.main").SERVICE
+
+
+def _found(name: str) -> tuple[str, int]:
+    match = re.fullmatch(f"({'|'.join(SERVICES)})-([1-9][0-9]{{0,17}})", name)
+    if match is None:
+        raise StackProblem(f"{name[:100]} is no id of a parked key; `foothold events parked` shows them.")
+    return match[1], int(match[2])
+
+
+def _said(name: str, url: str, drive: Callable[[Database], Coroutine[Any, Any, Driven]]) -> str:
+    try:
+        driven = asyncio.run(_with(url, drive))
+    except NotParked:
+        raise StackProblem(f"Nothing is parked as {name}; `foothold events parked` shows what is.") from None
+    handled = f"{name}: {driven.handled} {'record' if driven.handled == 1 else 'records'} handled"
+    if driven.reason is None:
+        return f"{handled}; the key is free."
+    return f"{handled}, {driven.left} still parked: {driven.reason}"
+
+
+async def _with(url: str, use: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+    async with AsyncExitStack() as stack:
+        db = Database(url, name="foothold", size=1)
+        await db.open()
+        stack.push_async_callback(db.close)
+        try:
+            return await use(db)
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            raise StackProblem(f"The database does not answer: {type(error).__name__}.") from error
