@@ -178,10 +178,7 @@ def migrate() -> None:
         settings = [f"{service.upper()}_DATABASE_URL" for service in SERVICES]
         addresses = {setting: _address(setting) for setting in settings}
         _run_module("deploy.local.migrating", environment=addresses)
-        profile: topics.Profile = (
-            "production" if os.environ.get("FOOTHOLD_ENVIRONMENT") == "production" else "laptop"
-        )
-        touched = topics.apply(_address("KAFKA_BOOTSTRAP_SERVERS"), topics.declared(profile))
+        touched = topics.apply(_address("KAFKA_BOOTSTRAP_SERVERS"), topics.declared(topics.profile()))
         _out.print(f"topics: {', '.join(touched) or 'as declared'}")
 
 

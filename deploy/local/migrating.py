@@ -1,4 +1,4 @@
-"""`python -m deploy.local.migrating`: every service's database to the head of its migrations.
+"""`python -m deploy.local.migrating`: every service's database to the head of its migrations, told of the topics.
 
 The addresses come from the environment, as they do for every process of the stack.
 """
@@ -7,10 +7,14 @@ import os
 import sys
 from importlib import import_module
 
+import psycopg
+
+from deploy.local import topics
 from deploy.local.problems import StackProblem
 from deploy.local.stack import SERVICES
 from services.kit import migrations
 from services.kit.app import Service
+from services.kit.topics import declare
 
 
 def migrate_all() -> dict[str, str]:
@@ -20,10 +24,14 @@ def migrate_all() -> dict[str, str]:
 
 def _migrate(name: str) -> str:
     service: Service = import_module(f"services.{name}.main").SERVICE
+    url = os.environ[f"{name.upper()}_DATABASE_URL"]
     try:
-        return migrations.upgrade(service, os.environ[f"{name.upper()}_DATABASE_URL"])
+        version = migrations.upgrade(service, url)
     except migrations.ServerTooOld as error:
         raise StackProblem(str(error)) from error
+    with psycopg.connect(url) as connection:
+        declare(connection, {topic.name: topic.partitions for topic in topics.declared(topics.profile())})
+    return version
 
 
 def _main() -> None:

@@ -59,6 +59,11 @@ def connect(bootstrap_servers: str) -> TopicAdmin:
     return cast("TopicAdmin", client)
 
 
+def profile(environment: Mapping[str, str] = os.environ) -> Profile:
+    """Which of the declaration's profiles holds here."""
+    return "production" if environment.get("FOOTHOLD_ENVIRONMENT") == "production" else "laptop"
+
+
 def declared(
     profile: Profile, path: Path = DECLARATION, environment: Mapping[str, str] = os.environ
 ) -> tuple[Topic, ...]:

@@ -1,4 +1,4 @@
-"""Whether the databases stand at the migrations of this checkout, known without importing the services.
+"""Whether the databases stand at the migrations and topics of this checkout, known without importing the services.
 
 Asking Alembic means importing every service, seconds of processor time at each start. Instead the home keeps a
 digest of all migrations and the version each database had after they ran: while both are the same, nothing is due.
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 
+from deploy.local import topics
 from deploy.local.stack import ROOT, SERVICES, Stack
 
 
@@ -43,6 +44,7 @@ def _digest() -> str:
 def _sources() -> Iterator[Path]:
     for pattern in ("*/migrations/**/*.py", "*/migrations/**/*.sql", "kit/sql/**/*", "kit/migrations.py"):
         yield from (path for path in (ROOT / "services").glob(pattern) if path.is_file())
+    yield topics.DECLARATION
 
 
 def _version(url: str) -> str | None:

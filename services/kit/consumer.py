@@ -50,6 +50,7 @@ from services.kit.kafka import (
     reachable,
 )
 from services.kit.settings import Settings
+from services.kit.topics import WrongTopic, require_declared
 
 __all__ = ["Batch", "Consumer", "Counts", "Handler", "Lag", "lag"]
 
@@ -110,6 +111,7 @@ class Consumer:
         self._burial = Burial(name, settings.kafka_bootstrap_servers)
         self._thread: ThreadPoolExecutor | None = None
         self._assignment = _Assignment()
+        self._declared: Mapping[str, int] = {}
         self._trouble: str | None = "consuming has not started yet"
         self._broker: str | None = None
         self._looked = self._shown = self._settled = 0.0
@@ -143,6 +145,10 @@ class Consumer:
                 self._trouble = self._out_of_range(error)
                 log.error("offset_out_of_range", consumer=self._name, reason=self._trouble)
                 await stop.wait()
+            except WrongTopic as error:
+                self._trouble = f"consuming: {error}"
+                log.error("wrong_topic", consumer=self._name, reason=str(error))
+                await backoff.wait(stop)
             except (KafkaError, OSError) as error:
                 self._trouble = f"consuming: {type(error).__name__}: {error}"
                 log.warning("consuming_interrupted", consumer=self._name, error=type(error).__name__)
@@ -165,15 +171,21 @@ class Consumer:
         )
         try:
             self._assignment = _Assignment(kafka)
-            # Metadata first: an assignment made without it is empty.
-            for topic in self._topics:
-                await self._call(kafka.partitions_for_topic, topic)
+            await self._look_at_topics(kafka)
             kafka.subscribe(self._topics, listener=self._assignment)
             self._settled = monotonic()
             while not stop.is_set():
                 await self._step(kafka, stop, backoff)
         finally:
             await self._call(partial(kafka.close, autocommit=False, timeout_ms=3000))
+
+    async def _look_at_topics(self, kafka: GroupConsumer) -> None:
+        """Has the client know the topics: an assignment made without that is empty. Raises WrongTopic."""
+        self._declared = await self._delivery.topics()
+        for topic in self._topics:
+            partitions = await self._call(kafka.partitions_for_topic, topic)
+            if partitions:
+                require_declared(topic, len(partitions), self._declared)
 
     async def _step(self, kafka: GroupConsumer, stop: asyncio.Event, backoff: Backoff) -> None:
         polled = await self._call(kafka.poll, timeout_ms=_POLL_MS if kafka.settled else _JOIN_MS)
@@ -208,6 +220,7 @@ class Consumer:
         if wanted:
             places = await self._delivery.places(wanted)
             if fresh := wanted - places.keys():
+                self._refuse_more(fresh)
                 find = partial(kafka.beginning_offsets, timeout_ms=_CALL_TIMEOUT_MS)
                 await self._delivery.begin(await self._call(find, fresh))
                 places |= await self._delivery.places(fresh)
@@ -215,6 +228,11 @@ class Consumer:
         if self._assignment.joined:
             self._trouble = None
         await self._look_for_broker()
+
+    def _refuse_more(self, partitions: Collection[TopicPartition]) -> None:
+        for topic, number in partitions:
+            if number >= self._declared.get(topic, number + 1):
+                require_declared(topic, number + 1, self._declared)
 
     async def _handle(
         self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], stop: asyncio.Event

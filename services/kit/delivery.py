@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from services.kit.db import Database, Session
 from services.kit.events import Event, type_of
+from services.kit.topics import declared
 
 Handler: TypeAlias = Callable[[Session, Event], Awaitable[None]]
 BatchHandler: TypeAlias = Callable[[Session, Sequence[Event]], Awaitable[None]]
@@ -107,6 +108,11 @@ class Delivery:
             found = await session.execute(_PLACES, {"consumer": self._consumer})
             places = {TopicPartition(row[0], row[1]): Place(row[2], row[3]) async for row in found}
         return {partition: places[partition] for partition in partitions if partition in places}
+
+    async def topics(self) -> dict[str, int]:
+        """How many partitions each topic is declared to have."""
+        async with self._db.connect() as session:
+            return await declared(session)
 
     async def begin(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Makes a place at each partition's offset, unless there is one."""

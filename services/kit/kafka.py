@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, Self
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -19,6 +20,8 @@ from kafka.net.compat import KafkaNetClient
 from kafka.partitioner.default import murmur2
 from kafka.producer.future import FutureRecordMetadata
 from kafka.structs import MemberState
+
+from services.kit.topics import require_declared
 
 SESSION_TIMEOUT: Final = 10.0
 """Seconds after which a silent consumer loses its partitions. Waits for locks (2 s) and idle transactions
@@ -73,9 +76,18 @@ class RoundProducer:
     """
 
     def __init__(
-        self, bootstrap_servers: str, *, client_id: str, connect_seconds: float = _CONNECT_SECONDS
+        self,
+        bootstrap_servers: str,
+        *,
+        client_id: str,
+        declared: Mapping[str, int] = MappingProxyType({}),
+        connect_seconds: float = _CONNECT_SECONDS,
     ) -> None:
-        """Connects. Raises KafkaError when no broker answers within `connect_seconds`."""
+        """Connects. Raises KafkaError when no broker answers within `connect_seconds`.
+
+        `declared` are the numbers of partitions of topics; one that has another number is not written to.
+        """
+        self._declared = declared
         self._producer = _Producer(
             bootstrap_servers=bootstrap_servers.split(","),
             client_id=client_id,
@@ -97,7 +109,7 @@ class RoundProducer:
         """Sends one round and waits for its acknowledgement, `timeout` seconds a partition at the most.
 
         Raises NotAcknowledged; the producer is of no more use then: `abandon` it. Raises ValueError for a
-        round beyond ROUND_BYTES, of which nothing was sent.
+        round beyond ROUND_BYTES, and WrongTopic, of which nothing was sent.
         """
         if sum(record.size for record in records) > ROUND_BYTES and len(records) > 1:
             raise ValueError(f"a round of more than {ROUND_BYTES} bytes")
@@ -114,6 +126,8 @@ class RoundProducer:
         counts = {
             topic: len(self._producer.partitions_for(topic)) for topic in {one.topic for one in records}
         }
+        for topic, partitions in counts.items():
+            require_declared(topic, partitions, self._declared)
         return [
             self._producer.send(
                 one.topic,

@@ -16,7 +16,7 @@ transactional producer and none of its round trips.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +35,7 @@ from services.kit.events import Encoder, JournalRow, PublicAggregate, UnknownTyp
 from services.kit.kafka import ROUND_BYTES, NotAcknowledged, Record, RoundProducer, reachable
 from services.kit.numbering import POLL, Numberer, dedicated
 from services.kit.settings import Settings
+from services.kit.topics import WrongTopic, declared
 
 ROUND: Final = 1_000
 """Rows that one round takes at the most."""
@@ -81,6 +82,7 @@ class Publisher:
         self._grown = grown
         self._patience = patience
         self._producer: RoundProducer | None = None
+        self._declared: Mapping[str, int] = {}
         self._looked = 0.0
         self.published = 0
         self.leads = False
@@ -116,6 +118,7 @@ class Publisher:
             await self._look_for_broker()
             await pause(stop, _STANDBY)
         if not stop.is_set():
+            self._declared = await declared(session)
             self.leads = True
             log.info("relay_leads", topic=self._encoder.topic)
             await self._publish(session, stop, backoff)
@@ -178,7 +181,7 @@ class Publisher:
         try:
             producer = await self._connected()
             await self._acknowledged(producer, records, stop)
-        except (KafkaError, NotAcknowledged, OSError) as error:
+        except (KafkaError, NotAcknowledged, WrongTopic, OSError) as error:
             self.trouble = f"publishing: {error}"
             log.warning("round_not_acknowledged", error=str(error), records=len(records))
             await self._drop_producer()
@@ -190,7 +193,10 @@ class Publisher:
             if not await reachable(self._bootstrap_servers):
                 raise NotAcknowledged(f"no broker at {self._bootstrap_servers}")
             connect = partial(
-                RoundProducer, self._bootstrap_servers, client_id=f"{self._encoder.topic}-relay"
+                RoundProducer,
+                self._bootstrap_servers,
+                client_id=f"{self._encoder.topic}-relay",
+                declared=self._declared,
             )
             self._producer = await asyncio.to_thread(connect)
         return self._producer

@@ -19,7 +19,7 @@ from services.kit.db import Database, Session
 from services.kit.delivery import Batch, Handler
 from services.kit.events import Event, PublicAggregate
 from services.kit.kafka import connect_admin, connect_consumer, end_offsets
-from services.kit.migrations import kit_sql
+from services.kit.migrations import SQL
 from services.kit.relay import Relay
 from services.kit.settings import Settings
 
@@ -51,7 +51,8 @@ class StackSettings(Settings):
 def prepare(url: str) -> None:
     """Makes an empty database one with the kit's tables, and a table to fold into."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(kit_sql("0001_kit.sql").encode())
+        for file in sorted(SQL.glob("*.sql")):
+            connection.execute(file.read_bytes())
         connection.execute("CREATE TABLE copy (id uuid PRIMARY KEY, name text, version int, effects int)")
 
 

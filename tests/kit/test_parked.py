@@ -70,22 +70,18 @@ async def test_a_record_that_is_given_up_is_kept_with_the_reason(backbone: Backb
 async def test_a_constraint_that_waits_for_the_commit_stops_only_its_record(
     backbone: Backbone, db: Database
 ) -> None:
+    key = uuid4()
+    number = await parking(backbone, db, key, ["bad", "fine", "unknown", "last"])
     async with db.connect() as session:
         await session.execute("CREATE TABLE known (version integer PRIMARY KEY)")
-        await session.execute("INSERT INTO known VALUES (2), (3)")
+        await session.execute("INSERT INTO known VALUES (1), (2), (4)")
         await session.execute(
             "ALTER TABLE copy ADD CONSTRAINT known FOREIGN KEY (version) REFERENCES known"
             " DEFERRABLE INITIALLY DEFERRED"
         )
-    key = uuid4()
-    await publish(backbone, db, *(Change(id=key, name=f"{n}", version=n) for n in (1, 2, 4, 3)))
-    consumer = backbone.reader(db, FOLDING)
-    async with running(consumer):
-        await counted(consumer, 4)
-    (found,) = await parked.parked(db)
-    driven = await parked.discard(db, FOLDING, found.id, why="a test", by="somebody")
-    assert (driven.handled, driven.left) == (1, 2)
-    assert await copies(db) == {key: ("2", 2, 1)}
+    driven = await parked.drive(db, FOLDING, number)
+    assert (driven.handled, driven.left) == (2, 2)
+    assert await copies(db) == {key: ("fine", 2, 2)}
 
 
 async def test_many_records_are_driven_in_several_transactions(

@@ -15,3 +15,8 @@ CREATE TABLE parked_discarded (
   discarded_by text NOT NULL,
   discarded_at timestamptz NOT NULL DEFAULT now()
 );
+-- How many partitions each topic is declared to have: a key stays on its partition, so that number never changes.
+CREATE TABLE topic_declared (
+  topic text PRIMARY KEY,
+  partitions integer NOT NULL
+);

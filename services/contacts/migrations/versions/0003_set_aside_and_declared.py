@@ -1,4 +1,4 @@
-"""Parked keys have numbers, and what is given up of them stays."""
+"""Parked keys have numbers, what is given up of them stays, and topics are known as they were declared."""
 
 from alembic import op
 
