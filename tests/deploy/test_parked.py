@@ -85,6 +85,6 @@ def test_nothing_is_given_up_without_a_reason_or_by_a_wrong_name(addresses: park
 
 
 def test_a_database_that_is_not_there_is_told_in_a_sentence() -> None:
-    nowhere: parked.Addresses = {service: "postgresql://nobody@127.0.0.1:1/none" for service in SERVICES}
+    nowhere = dict.fromkeys(list[str](SERVICES), "postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(StackProblem, match="does not answer"):
         parked.retry(nowhere, "contacts-1")
