@@ -1,8 +1,10 @@
 """The schemas of events under `docs/events/`, made from what the services declare.
 
-`python -m deploy.local.schemas` writes them; a test fails while the committed ones differ.
+`python -m deploy.local.schemas` writes them; a test fails while the committed ones differ. With `--release`, the states
+are kept under `docs/events/released/` as what readers may rely on from then on; a test fails on what breaks them.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Final
@@ -15,6 +17,7 @@ from services.kit.events import PublicAggregate
 from services.opportunities.events import PUBLIC as OPPORTUNITIES
 
 DIRECTORY: Final = ROOT / "docs" / "events"
+RELEASED: Final = DIRECTORY / "released"
 
 PUBLIC: Final[Mapping[str, Sequence[PublicAggregate]]] = {
     "contacts": CONTACTS,
@@ -29,5 +32,15 @@ def declared() -> dict[str, bytes]:
     return schema_files(chain.from_iterable(PUBLIC.values()))
 
 
+def states() -> dict[str, bytes]:
+    """Those of the files that tell what the state of an aggregate is."""
+    names = {
+        f"{aggregate.name}.v{aggregate.version}.json" for aggregate in chain.from_iterable(PUBLIC.values())
+    }
+    return {name: text for name, text in declared().items() if name in names}
+
+
 if __name__ == "__main__":
     write_schemas(DIRECTORY, declared())
+    if "--release" in sys.argv[1:]:
+        write_schemas(RELEASED, states())
