@@ -29,6 +29,11 @@ from deploy.local.postgres import PostgresCluster, answers
 DESK = "FOOTHOLD_TEST_DESK"
 _PREFIX = "foothold-tests-"
 
+# Every test that wants a database gets one of its own, hundreds of small files: in memory that takes a tenth of the
+# time, where there is enough of it.
+_MEMORY = Path("/dev/shm")
+_ENOUGH = 4 << 30
+
 
 class Servers(Protocol):
     """Whoever can say where the servers of this run are, starting them if need be."""
@@ -47,7 +52,7 @@ class OwnServers:
 
     def __init__(self) -> None:
         _sweep()
-        self._directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self._directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_place()))
         self._directory.chmod(0o711)  # PostgreSQL's user passes through to a directory of its own.
         self._lock = _hold(self._directory)
         self._running: list[tuple[subprocess.Popen[bytes], Program]] = []
@@ -144,7 +149,7 @@ class ServersAtDesk:
 
 
 class Databases:
-    """Fresh databases on one server, in some 50 ms each; one prepared once is copied, not prepared again."""
+    """Fresh databases on one server, in some 15 ms each; one prepared once is copied, not prepared again."""
 
     def __init__(self, admin_url: str) -> None:
         self._admin_url = admin_url
@@ -179,7 +184,7 @@ class Databases:
     def _create(self, name: str, template: str) -> str:
         full_name = f"{name}_{secrets.token_hex(6)}"
         self._connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
                 sql.Identifier(full_name), sql.Identifier(template)
             )
         )
@@ -199,6 +204,12 @@ def _desk_handler(servers: Servers) -> type[socketserver.StreamRequestHandler]:
     return Clerk
 
 
+def _place() -> Path | None:
+    """Where the servers keep their state; None for where temporary files are."""
+    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH
+    return _MEMORY if roomy and os.access(_MEMORY, os.W_OK) else None
+
+
 def _hold(directory: Path) -> IO[bytes]:
     lock = (directory / "lock").open("wb")
     try:
@@ -211,7 +222,8 @@ def _hold(directory: Path) -> IO[bytes]:
 
 def _sweep() -> None:
     """Remove what runs that were killed hard left on the disk; a run that still lives holds its lock."""
-    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    places = (Path(tempfile.gettempdir()), _MEMORY)
+    for directory in (found for place in places for found in place.glob(f"{_PREFIX}*")):
         with suppress(OSError):
             if directory.stat().st_uid == os.geteuid():
                 with _hold(directory):

@@ -54,6 +54,7 @@ _WITHOUT_DURABILITY = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "shared_buffers": "128MB",
+    "max_wal_size": "512MB",
 }
 
 
