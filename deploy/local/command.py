@@ -164,7 +164,8 @@ def parked_(
         if retry and discard:
             raise StackProblem("--retry or --discard, one at a time.")
         if not retry and not discard:
-            _out.print(parked.shown(addresses))
+            table = parked.shown(addresses)
+            _out.print(table if table.row_count else "Nothing is parked.")
             return
         said = parked.discard(addresses, discard, why) if discard else parked.retry(addresses, retry or "")
         _out.print(said, markup=False, highlight=False, soft_wrap=True)
