@@ -167,9 +167,10 @@ def parked_(
             table = parked.shown(addresses)
             _out.print(table if table.row_count else "Nothing is parked.")
             return
-        said = parked.discard(addresses, discard, why) if discard else parked.retry(addresses, retry or "")
-        _out.print(said, markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(0 if said.endswith("is free.") else 1)
+        name = discard or retry or ""
+        driven = parked.discard(addresses, name, why) if discard else parked.retry(addresses, name)
+        _out.print(parked.said(name, driven), markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(0 if driven.reason is None else 1)
 
 
 @app.command()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
@@ -55,19 +55,19 @@ class _Line:
 
 def _main(lock: str) -> None:
     _run("uv", (*_PIP, "install", "--require-hashes", "-r", _INSTALLER))
-    here = ("--python", sys.executable)
-    _run("packages", (*_UV, "install", *here, "--require-hashes", "--compile-bytecode", "-r", lock))
-    _run("foothold", (*_UV, "install", *here, "--no-deps", "--no-build-isolation", "-e", "."))
+    install, told = (*_UV, "install", "--python", sys.executable), _told_to_pip()
+    _run("packages", (*install, "--require-hashes", "--compile-bytecode", "-r", lock), told)
+    _run("foothold", (*install, "--no-deps", "--no-build-isolation", "-e", "."), told)
 
 
-def _run(what: str, argv: Sequence[str]) -> None:
+def _run(what: str, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
     line, last = _Line(f"Installing {what}"), ""
     try:
         done = subprocess.run(
             argv,
             check=False,
             cwd=_ROOT,
-            env=_environment(),
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -81,7 +81,7 @@ def _run(what: str, argv: Sequence[str]) -> None:
         sys.exit(f"{said}\nInstalling {what} failed; is there a network? (It is needed once.)")
 
 
-def _environment() -> dict[str, str]:
+def _told_to_pip() -> dict[str, str]:
     """Ours, with what pip has been told of where packages are said to uv as well."""
     told = dict(os.environ)
     listed = subprocess.run((*_PIP, "config", "list"), check=False, capture_output=True, text=True)

@@ -5,32 +5,31 @@ The addresses come from the environment, as they do for every process of the sta
 
 import os
 import sys
-from importlib import import_module
+from collections.abc import Mapping
 
 import psycopg
 
 from deploy.local import topics
 from deploy.local.problems import StackProblem
-from deploy.local.stack import SERVICES
+from deploy.local.stack import SERVICES, service_of
 from services.kit import migrations
-from services.kit.app import Service
 from services.kit.topics import declare
 
 
 def migrate_all() -> dict[str, str]:
     """Migrate each service; returns its name and the version it is at."""
-    return {name: _migrate(name) for name in SERVICES}
+    partitions = {topic.name: topic.partitions for topic in topics.declared(topics.profile())}
+    return {name: _migrate(name, partitions) for name in SERVICES}
 
 
-def _migrate(name: str) -> str:
-    service: Service = import_module(f"services.{name}.main").SERVICE
+def _migrate(name: str, partitions: Mapping[str, int]) -> str:
     url = os.environ[f"{name.upper()}_DATABASE_URL"]
     try:
-        version = migrations.upgrade(service, url)
+        version = migrations.upgrade(service_of(name), url)
     except migrations.ServerTooOld as error:
         raise StackProblem(str(error)) from error
     with psycopg.connect(url) as connection:
-        declare(connection, {topic.name: topic.partitions for topic in topics.declared(topics.profile())})
+        declare(connection, partitions)
     return version
 
 

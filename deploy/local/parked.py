@@ -5,7 +5,6 @@ import getpass
 import re
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from importlib import import_module
 from typing import Any, TypeVar
 
 import psycopg
@@ -13,9 +12,8 @@ from psycopg_pool import PoolTimeout
 from rich.table import Table
 
 from deploy.local.problems import StackProblem
-from deploy.local.stack import SERVICES
+from deploy.local.stack import SERVICES, service_of
 from services.kit import parked
-from services.kit.app import Service
 from services.kit.db import Database
 from services.kit.parked import Driven, NotParked
 
@@ -37,29 +35,26 @@ def shown(addresses: Addresses) -> Table:
     return table
 
 
-def retry(addresses: Addresses, name: str) -> str:
-    """Drives the key that is parked under the name; says in a sentence what came of it."""
+def retry(addresses: Addresses, name: str) -> Driven:
+    """Drives the key that is parked under the name."""
     service, number = _found(name)
-    return _said(name, addresses[service], lambda db: parked.drive(db, service_of(service).handlers, number))
+    return _driven(
+        name, addresses[service], lambda db: parked.drive(db, service_of(service).handlers, number)
+    )
 
 
-def discard(addresses: Addresses, name: str, why: str) -> str:
-    """Gives up the key's first record and drives the rest; says in a sentence what came of it."""
+def discard(addresses: Addresses, name: str, why: str) -> Driven:
+    """Gives up the key's first record and drives the rest."""
     if not why.strip():
         raise StackProblem("--discard wants --why: what is given up is kept with the reason.")
     service, number = _found(name)
-    return _said(
+    return _driven(
         name,
         addresses[service],
         lambda db: parked.discard(
             db, service_of(service).handlers, number, why=why.strip(), by=getpass.getuser()
         ),
     )
-
-
-def service_of(name: str) -> Service:
-    """The descriptor of a service; its code is imported as it is wanted."""
-    return import_module(f"services.{name}.main").SERVICE
 
 
 def _found(name: str) -> tuple[str, int]:
@@ -69,11 +64,15 @@ def _found(name: str) -> tuple[str, int]:
     return match[1], int(match[2])
 
 
-def _said(name: str, url: str, drive: Callable[[Database], Coroutine[Any, Any, Driven]]) -> str:
+def _driven(name: str, url: str, drive: Callable[[Database], Coroutine[Any, Any, Driven]]) -> Driven:
     try:
-        driven = asyncio.run(_with(url, drive))
+        return asyncio.run(_with(url, drive))
     except NotParked:
         raise StackProblem(f"Nothing is parked as {name}; `foothold events parked` shows what is.") from None
+
+
+def said(name: str, driven: Driven) -> str:
+    """What came of the key, in a sentence."""
     handled = f"{name}: {driven.handled} {'record' if driven.handled == 1 else 'records'} handled"
     if driven.reason is None:
         return f"{handled}; the key is free."

@@ -9,7 +9,9 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -19,6 +21,9 @@ from deploy.local.launch import LOOPBACK, Program
 from deploy.local.postgres import PostgresCluster, state_directory
 from deploy.local.problems import StackProblem
 from deploy.local.supervisor import Charge
+
+if TYPE_CHECKING:
+    from services.kit.app import Service
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("contacts", "opportunities", "activities")
@@ -38,6 +43,11 @@ OFFSETS = {
 STORES, ISSUER, APIS, WORKERS, DOOR = range(5)
 # Seconds. A machine that is busy otherwise may need a minute for what takes an idle one a few seconds.
 _PATIENCE = 180.0
+
+
+def service_of(name: str) -> "Service":
+    """The descriptor of a service; its code, seconds of processor time, is imported as it is wanted."""
+    return import_module(f"services.{name}.main").SERVICE
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def _read_service(url: str) -> tuple[dict[str, int | None], dict[tuple[str, int]
         with psycopg.connect(url, connect_timeout=2) as connection:
             return _backlog(connection), _next_offsets(connection)
     except psycopg.Error:
-        return dict.fromkeys(("unnumbered", "unpublished", "parked")), {}
+        return dict.fromkeys(_COUNTED), {}
 
 
 def _backlog(connection: psycopg.Connection[TupleRow]) -> dict[str, int | None]:

@@ -111,7 +111,6 @@ class Consumer:
         self._burial = Burial(name, settings.kafka_bootstrap_servers)
         self._thread: ThreadPoolExecutor | None = None
         self._assignment = _Assignment()
-        self._declared: Mapping[str, int] = {}
         self._trouble: str | None = "consuming has not started yet"
         self._broker: str | None = None
         self._looked = self._shown = self._settled = 0.0
@@ -171,21 +170,15 @@ class Consumer:
         )
         try:
             self._assignment = _Assignment(kafka)
-            await self._look_at_topics(kafka)
+            # Metadata first: an assignment made without it is empty.
+            for topic in self._topics:
+                await self._call(kafka.partitions_for_topic, topic)
             kafka.subscribe(self._topics, listener=self._assignment)
             self._settled = monotonic()
             while not stop.is_set():
                 await self._step(kafka, stop, backoff)
         finally:
             await self._call(partial(kafka.close, autocommit=False, timeout_ms=3000))
-
-    async def _look_at_topics(self, kafka: GroupConsumer) -> None:
-        """Has the client know the topics: an assignment made without that is empty. Raises WrongTopic."""
-        self._declared = await self._delivery.topics()
-        for topic in self._topics:
-            partitions = await self._call(kafka.partitions_for_topic, topic)
-            if partitions:
-                require_declared(topic, len(partitions), self._declared)
 
     async def _step(self, kafka: GroupConsumer, stop: asyncio.Event, backoff: Backoff) -> None:
         polled = await self._call(kafka.poll, timeout_ms=_POLL_MS if kafka.settled else _JOIN_MS)
@@ -215,12 +208,15 @@ class Consumer:
             raise KafkaTimeoutError(f"the group {self._name} does not settle")
 
     async def _place(self, kafka: GroupConsumer) -> None:
-        """Takes up each newly assigned partition where this service stands in it, or at its beginning."""
+        """Takes up each newly assigned partition where this service stands in it, or at its beginning.
+
+        Raises WrongTopic.
+        """
         wanted = self._assignment.unplaced
         if wanted:
+            await self._require_declared(kafka)
             places = await self._delivery.places(wanted)
             if fresh := wanted - places.keys():
-                self._refuse_more(fresh)
                 find = partial(kafka.beginning_offsets, timeout_ms=_CALL_TIMEOUT_MS)
                 await self._delivery.begin(await self._call(find, fresh))
                 places |= await self._delivery.places(fresh)
@@ -229,10 +225,11 @@ class Consumer:
             self._trouble = None
         await self._look_for_broker()
 
-    def _refuse_more(self, partitions: Collection[TopicPartition]) -> None:
-        for topic, number in partitions:
-            if number >= self._declared.get(topic, number + 1):
-                require_declared(topic, number + 1, self._declared)
+    async def _require_declared(self, kafka: GroupConsumer) -> None:
+        declared = await self._delivery.topics()
+        for topic in self._topics:
+            if partitions := await self._call(kafka.partitions_for_topic, topic):
+                require_declared(topic, len(partitions), declared)
 
     async def _handle(
         self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], stop: asyncio.Event

@@ -170,21 +170,15 @@ class Delivery:
             if parking.holds(one):
                 await parking.follow(one)
         for handler, events in grouped(free):
-            await apply(tx, handler, events)
+            await _handle(tx, handler, events)
 
     async def _each(self, tx: Session, received: Sequence[Received], parking: "_Parking") -> None:
-        # Deferred constraints would speak up at the commit, when nobody knows any more whose fault it was.
-        await tx.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        await blame_at_once(tx)
         for one in received:
             if parking.holds(one):
                 await parking.follow(one)
                 continue
-            try:
-                async with tx.transaction():
-                    await apply(tx, one.handler, [one.event])
-            except Exception as error:
-                if is_outage(error):
-                    raise
+            if error := await tried(tx, one.handler, one.event):
                 await parking.park(one, error)
 
 
@@ -263,8 +257,24 @@ def grouped(received: Iterable[Received]) -> list[tuple[Handler | Batch, list[Ev
     return groups
 
 
-async def apply(tx: Session, handler: Handler | Batch, events: Sequence[Event]) -> None:
-    """Has the handler handle the events, in the transaction."""
+async def blame_at_once(tx: Session) -> None:
+    """Deferred constraints would speak up at the commit, when nobody knows any more whose fault it was."""
+    await tx.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+async def tried(tx: Session, handler: Handler | Batch, event: Event) -> Exception | None:
+    """Has the handler handle the event, all of it or nothing; gives its own error. Raises what `is_outage` knows."""
+    try:
+        async with tx.transaction():
+            await _handle(tx, handler, [event])
+    except Exception as error:
+        if is_outage(error):
+            raise
+        return error
+    return None
+
+
+async def _handle(tx: Session, handler: Handler | Batch, events: Sequence[Event]) -> None:
     if isinstance(handler, Batch):
         await handler.handle(tx, events)
         return

@@ -13,8 +13,8 @@ from typing import Any, Final, LiteralString
 import structlog
 
 from services.kit.db import Database, Session
-from services.kit.delivery import Batch, Handler, Handlers, apply, is_outage
-from services.kit.events import decode, wire_type
+from services.kit.delivery import Batch, Handler, Handlers, blame_at_once, tried
+from services.kit.events import Undecodable, decode, wire_type
 
 ROUND: Final = 200
 """Records that one transaction drives at the most: as long as it lasts, the consumer waits."""
@@ -111,23 +111,22 @@ async def _in_order(
     tx: Session, handlers: Handlers, key: str, records: Sequence[_Record]
 ) -> tuple[int, Exception | None]:
     """How many were handled, and what stopped the next. Raises what is no handler's own error."""
+    await blame_at_once(tx)
     for number, record in enumerate(records):
-        try:
-            async with tx.transaction():
-                await _handle(tx, handlers, key, record)
-        except Exception as error:
-            if is_outage(error):
-                raise
+        if error := await _stopped(tx, handlers, key, record):
             return number, error
     return len(records), None
 
 
-async def _handle(tx: Session, handlers: Handlers, key: str, record: _Record) -> None:
-    handler = handlers.find(wire_type(record.headers))
-    if handler is not None:
-        await apply(tx, handler, [decode(key.encode(), record.headers, record.value)])
-        # Else a deferred constraint would speak up at the commit, and take with it what was handled before.
-        await tx.execute("SET CONSTRAINTS ALL IMMEDIATE")
+async def _stopped(tx: Session, handlers: Handlers, key: str, record: _Record) -> Exception | None:
+    try:
+        handler = handlers.find(wire_type(record.headers))
+        if handler is None:
+            return None
+        event = decode(key.encode(), record.headers, record.value)
+    except Undecodable as error:
+        return error
+    return await tried(tx, handler, event)
 
 
 async def _parked_again(tx: Session, id: int, error: Exception) -> tuple[int, str]:

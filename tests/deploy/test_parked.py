@@ -60,13 +60,13 @@ def shown(addresses: parked.Addresses) -> str:
 def test_what_is_parked_is_shown_and_what_fails_again_stays(addresses: parked.Addresses) -> None:
     assert "contacts-1" in shown(addresses)
     assert "ValueError: planted" in shown(addresses)
-    said = parked.retry(addresses, "contacts-1")
+    said = parked.said("contacts-1", parked.retry(addresses, "contacts-1"))
     assert said.startswith("contacts-1: 0 records handled, 2 still parked: ValidationError")
     assert "ValidationError" in shown(addresses)
 
 
 def test_giving_up_the_first_lets_the_rest_go_on(addresses: parked.Addresses) -> None:
-    said = parked.discard(addresses, "contacts-1", "it was never a deal")
+    said = parked.said("contacts-1", parked.discard(addresses, "contacts-1", "it was never a deal"))
     assert said == "contacts-1: 1 record handled; the key is free."
     assert "contacts-1" not in shown(addresses)
     with pytest.raises(StackProblem, match="Nothing is parked as contacts-1"):
