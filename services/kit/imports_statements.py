@@ -11,7 +11,7 @@ from typing import LiteralString
 from psycopg import sql
 
 from services.kit.db import literal
-from services.kit.journal import Aggregate
+from services.kit.journal import Aggregate, entry
 from services.kit.sets import record_of
 
 
@@ -24,11 +24,7 @@ _ENTERED = sql.SQL("""shown AS (
          (SELECT to_jsonb(s) FROM (SELECT {state}) s) AS state, {changed} AS changed
   FROM {source} r
 ), entry AS (
-  INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent, imported,
-                       changed, state, state_version)
-  SELECT {name} || '.' || fact, {name}, id, version, partition_key, %(actor)s::text, %(request_id)s::text,
-         %(traceparent)s::text, true, changed, state, {state_version} FROM shown
-  RETURNING id, recorded_at
+  {entry}
 ), queued AS (
   INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry
 )""")
@@ -42,8 +38,7 @@ def _entered(
         changed=changed,
         source=sql.SQL(source),
         fact=sql.SQL(fact),
-        name=sql.Literal(aggregate.name),
-        state_version=sql.Literal(aggregate.state_version),
+        entry=entry(aggregate, "shown", fact="fact", state="state"),
     )
 
 
@@ -87,7 +82,7 @@ _INSERT = sql.SQL("""WITH given AS MATERIALIZED (
 ), born AS (
   INSERT INTO {relation} AS r (id, version, partition_key, created_at, created_by, updated_at, updated_by,
                                external_ids, {names})
-  SELECT g.id, 1, {partition_key}, now(), %(actor)s::text, now(), %(actor)s::text,
+  SELECT g.id, 1, {partition_key}, now(), %(_actor)s::text, now(), %(_actor)s::text,
          jsonb_build_object(%(source)s::text, g.external_id), {values}
   FROM given g{born}
   RETURNING r.*
@@ -126,7 +121,7 @@ _UPDATE = sql.SQL("""WITH given AS MATERIALIZED (
 ), hit AS (
   UPDATE {relation} AS r
   SET ({names}) = (SELECT {values} FROM jsonb_populate_record(r, g.patch) n),
-      version = r.version + 1, updated_at = now(), updated_by = %(actor)s::text
+      version = r.version + 1, updated_at = now(), updated_by = %(_actor)s::text
   FROM given g
   WHERE r.id = g.id AND r.deleted_at IS NULL AND jsonb_populate_record(r, g.patch) IS DISTINCT FROM r
   RETURNING g.fact, r.*{was}

@@ -12,6 +12,7 @@ import orjson
 import psycopg
 
 from services.kit import imports_statements as statements
+from services.kit import journal
 from services.kit.db import Session, violated
 from services.kit.ids import new_id
 from services.kit.imports_reading import Finding, Record
@@ -128,12 +129,7 @@ class Writer:
         self._aggregate, self._noun = importing.aggregate, importing.table
         self._walk = walk
         self._cause, self._settings = cause, settings
-        self._told: dict[str, Any] = {
-            "source": profile.name,
-            "actor": cause.actor,
-            "request_id": cause.request_id,
-            "traceparent": cause.traceparent,
-        }
+        self._told = journal.told(cause) | {"source": profile.name}
 
     async def write(self, tx: Session, changes: Sequence[Change]) -> Effect:
         """Writes them in the transaction, in savepoints."""

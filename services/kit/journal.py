@@ -200,15 +200,42 @@ def _sent(value: Any, *, json: bool) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
+_ENTRY = sql.SQL("""INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id,
+                       traceparent, imported, changed, state, state_version)
+  SELECT {type}, {name}, id, version, partition_key, %(_actor)s::text, %(_request_id)s::text, %(_traceparent)s::text,
+         %(_imported)s::boolean, {changed}, {state}, {state_version}
+  FROM {source}
+  RETURNING id, recorded_at""")
+
+
+def entry(
+    aggregate: Aggregate,
+    source: LiteralString,
+    *,
+    fact: LiteralString,
+    state: LiteralString,
+    changed: LiteralString = "changed",
+) -> sql.Composed:
+    """What enters rows of a step of a statement into the journal; gives their `id` and `recorded_at`.
+
+    `fact`, `state` and `changed` are SQL over `source`, whose rows have `id`, `version` and `partition_key`. The
+    parameters are those of `told`.
+    """
+    return _ENTRY.format(
+        type=sql.SQL("{} || " + fact).format(sql.Literal(f"{aggregate.name}.")),
+        name=sql.Literal(aggregate.name),
+        changed=sql.SQL(changed),
+        state=sql.SQL(state),
+        state_version=sql.Literal(aggregate.state_version),
+        source=sql.SQL(source),
+    )
+
+
 _RECORDED = sql.SQL("""
 shown AS (
   SELECT r.id, r.version, r.partition_key, {json} AS answer, {beside} AS beside, {changed} AS changed FROM {source} r
 ), entry AS (
-  INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent, imported,
-                       changed, state, state_version)
-  SELECT %(_type)s::text, {name}, id, version, partition_key, %(_actor)s::text, %(_request_id)s::text,
-         %(_traceparent)s::text, %(_imported)s::boolean, changed, answer::jsonb || beside, {state_version} FROM shown
-  RETURNING id, recorded_at
+  {entry}
 ), queued AS (
   INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry
 ), keyed AS (
@@ -232,8 +259,7 @@ def _recorded(
         beside=aggregate.beside(),
         changed=changed,
         source=sql.SQL(source),
-        name=sql.Literal(aggregate.name),
-        state_version=sql.Literal(aggregate.state_version),
+        entry=entry(aggregate, "shown", fact="%(_fact)s::text", state="answer::jsonb || beside"),
         answer=sql.SQL("version, answer::text") if answered else sql.SQL("NULL, NULL"),
         along=sql.SQL(along),
     )
@@ -300,18 +326,20 @@ def _update_statement(
     return literal(text)
 
 
-def _told(cause: Cause, type_: str, status: int) -> dict[str, Any]:
-    """What goes with every change, apart from the columns: an activity has a type and a status of its own."""
-    told = {
-        "type": type_,
-        "actor": cause.actor,
-        "request_id": cause.request_id,
-        "traceparent": cause.traceparent,
-        "imported": cause.imported,
-        "status": status,
-        **parameters(cause.key),
+def told(cause: Cause) -> dict[str, Any]:
+    """The parameters of every entry in the journal: who, and on what occasion."""
+    return {
+        "_actor": cause.actor,
+        "_request_id": cause.request_id,
+        "_traceparent": cause.traceparent,
+        "_imported": cause.imported,
     }
-    return {f"_{name}": value for name, value in told.items()} | {"viewer": cause.member_id}
+
+
+def _occasion(cause: Cause, fact: str, status: int) -> dict[str, Any]:
+    """What goes with every change, apart from the columns: an activity has a type and a status of its own."""
+    kept = {f"_{name}": value for name, value in parameters(cause.key).items()}
+    return told(cause) | kept | {"_fact": fact, "_status": status, "viewer": cause.member_id}
 
 
 async def create(
@@ -336,10 +364,9 @@ async def create(
     like where the table's constraints do.
     """
     statement = _create_statement(aggregate, tuple(values), tuple(filled.items()), guard, along.text)
-    told = _told(cause, f"{aggregate.name}.{fact}", status)
     parameters_ = (
         sent(aggregate, values)
-        | told
+        | _occasion(cause, fact, status)
         | {"id": id or new_id(), "partition_key": partition_key, **along.values, **(given or {})}
     )
     row = await one(session, statement, parameters_)
@@ -369,9 +396,8 @@ async def update(
     if not values:
         return None
     statement = _update_statement(aggregate, tuple(values), allowed, status != 204, along.text)
-    told = _told(cause, f"{aggregate.name}.{fact}", status)
     meant = {"id": id, "expected": expected, **along.values, **(given or {})}
-    row = await one(session, statement, sent(aggregate, values) | told | meant)
+    row = await one(session, statement, sent(aggregate, values) | _occasion(cause, fact, status) | meant)
     return None if row is None else Shown(row[0], row[1], row[2])
 
 

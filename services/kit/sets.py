@@ -14,8 +14,9 @@ import orjson
 from psycopg import sql
 from sqlalchemy.dialects import postgresql
 
+from services.kit import journal
 from services.kit.db import Session, execute, literal
-from services.kit.journal import ALONE, Aggregate, Along, Cause, Shown
+from services.kit.journal import ALONE, Aggregate, Along, Cause, Shown, entry
 
 _WRITTEN = sql.SQL("""{given} AS (
   SELECT * FROM jsonb_to_recordset(%({rows})s::jsonb) AS g(id uuid, partition_key uuid, fact text, {record})
@@ -30,12 +31,7 @@ _WRITTEN = sql.SQL("""{given} AS (
          CASE WHEN r.known THEN {changed} END AS changed
   FROM {done} r JOIN {given} g ON g.id = r.id
 ), {entry} AS (
-  INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent, imported,
-                       changed, state, state_version)
-  SELECT {name} || '.' || fact, {name}, id, version, partition_key, %(_actor)s::text, %(_request_id)s::text,
-         %(_traceparent)s::text, %(_imported)s::boolean, changed, answer::jsonb || beside, {state_version}
-  FROM {shown}{after} ORDER BY id
-  RETURNING id, recorded_at
+  {entered}
 ), {queued} AS (
   INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM {entry}
 )""")
@@ -48,13 +44,10 @@ _BORN = sql.SQL("""WITH born AS (
   FROM jsonb_to_recordset(%(births)s::jsonb) AS g(id uuid, partition_key uuid, kind integer)
   JOIN jsonb_to_recordset(%(kinds)s::jsonb) AS k(kind integer, {record}) ON k.kind = g.kind
   RETURNING r.*
+), shown AS (
+  SELECT r.id, r.version, r.partition_key, (SELECT to_jsonb(s) FROM (SELECT {state}) s) AS state FROM born r
 ), entry AS (
-  INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent, imported,
-                       state, state_version)
-  SELECT {name} || '.created', {name}, r.id, r.version, r.partition_key, %(_actor)s::text, %(_request_id)s::text,
-         %(_traceparent)s::text, %(_imported)s::boolean, (SELECT to_jsonb(s) FROM (SELECT {state}) s), {state_version}
-  FROM born r
-  RETURNING id, recorded_at
+  {entry}
 )
 INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry""")
 
@@ -78,14 +71,7 @@ async def put(
     """
     if not rows:
         return []
-    told: dict[str, Any] = {
-        "_actor": cause.actor,
-        "_request_id": cause.request_id,
-        "_traceparent": cause.traceparent,
-        "_imported": cause.imported,
-        "_rows": _sent(rows),
-        **along.values,
-    }
+    told = journal.told(cause) | {"_rows": _sent(rows), **along.values}
     statement = _put_statement(aggregate, tuple(rows[0].values), along.text)
     cursor = await execute(session, statement, told)
     return [Shown(*row) for row in await cursor.fetchall()]
@@ -118,15 +104,8 @@ async def bear(
     if not births:
         return
     numbered = [{"kind": number, **values} for number, values in enumerate(kinds)]
-    told: dict[str, Any] = {
-        "_actor": cause.actor,
-        "_request_id": cause.request_id,
-        "_traceparent": cause.traceparent,
-        "_imported": cause.imported,
-        "births": orjson.dumps(births).decode(),
-        "kinds": orjson.dumps(numbered).decode(),
-    }
-    await session.execute(_born_statement(aggregate, tuple(kinds[0])), told)
+    given = {"births": orjson.dumps(births).decode(), "kinds": orjson.dumps(numbered).decode()}
+    await session.execute(_born_statement(aggregate, tuple(kinds[0])), journal.told(cause) | given)
 
 
 def _sent(rows: Sequence[Put]) -> str:
@@ -138,7 +117,7 @@ def _sent(rows: Sequence[Put]) -> str:
 
 @lru_cache(maxsize=64)
 def _put_statement(aggregate: Aggregate, names: tuple[str, ...], along: LiteralString) -> LiteralString:
-    written = _written(aggregate, names, prefix="", guard="true", after="")
+    written = _written(aggregate, names, prefix="", guard="true", source="shown ORDER BY id")
     text = sql.SQL("WITH {}{} SELECT id, version, answer::text FROM shown ORDER BY id").format(
         written, sql.SQL(along)
     )
@@ -154,8 +133,7 @@ def _born_statement(aggregate: Aggregate, names: tuple[str, ...]) -> LiteralStri
         values=_joined(sql.SQL("k.{}").format(column) for column in columns),
         record=record_of(aggregate, names),
         state=aggregate.projection(kept=True),
-        name=sql.Literal(aggregate.name),
-        state_version=sql.Literal(aggregate.state_version),
+        entry=entry(aggregate, "shown", fact="'created'", state="state", changed="NULL::jsonb"),
     )
     return literal(text)
 
@@ -168,7 +146,7 @@ def _along_text(aggregate: Aggregate, names: tuple[str, ...]) -> LiteralString:
         names,
         prefix="also_",
         guard="EXISTS (SELECT FROM shown)",
-        after=", (SELECT count(*) FROM entry) told",
+        source="also_shown, (SELECT count(*) FROM entry) told ORDER BY id",
     )
     return literal(sql.SQL(", {}").format(written))
 
@@ -179,7 +157,7 @@ def _written(
     *,
     prefix: LiteralString,
     guard: LiteralString,
-    after: LiteralString,
+    source: LiteralString,
 ) -> sql.Composed:
     columns = [sql.Identifier(name) for name in names]
     return _WRITTEN.format(
@@ -195,9 +173,7 @@ def _written(
         beside=aggregate.beside(),
         was=aggregate.was(names),
         changed=aggregate.changed(names),
-        name=sql.Literal(aggregate.name),
-        state_version=sql.Literal(aggregate.state_version),
-        after=sql.SQL(after),
+        entered=entry(aggregate, source, fact="fact", state="answer::jsonb || beside"),
     )
 
 
