@@ -14,10 +14,11 @@ no event at all goes to the service's dead letters. Types that are not listed ar
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 from typing import ParamSpec, TypeVar
@@ -39,7 +40,9 @@ from services.kit.delivery import (
     Place,
     Received,
     Slice,
+    Took,
     is_outage,
+    untimed,
 )
 from services.kit.events import Undecodable, decode, topic_of, wire_type
 from services.kit.kafka import (
@@ -61,6 +64,7 @@ _UNSETTLED = 30.0
 _SHOW_OFFSETS = 5.0
 _LOOK_FOR_BROKER = 2.0
 _CALL_TIMEOUT_MS = 10_000
+_IGNORED_TYPES = 50
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -72,10 +76,21 @@ class Counts:
     """What became of the records since the start; `repeated` were handled before."""
 
     handled: int = 0
-    ignored: int = 0
     repeated: int = 0
     parked: int = 0
     dead: int = 0
+    ignored_types: Counter[str] = field(default_factory=Counter[str])
+
+    @property
+    def ignored(self) -> int:
+        """Records of all types that nobody listens to."""
+        return self.ignored_types.total()
+
+    def ignore(self, types: Counter[str]) -> None:
+        """Counts what was ignored by type. Whoever writes to a topic makes up types: beyond 50 they are `other`."""
+        for type_, records in types.items():
+            known = type_ in self.ignored_types or len(self.ignored_types) < _IGNORED_TYPES
+            self.ignored_types[type_ if known else "other"] += records
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +99,15 @@ class _Sorted:
 
     slices: list[Slice]
     dead: list[Dead]
-    ignored: int
+    ignored: Counter[str]
     repeated: int
 
 
 class Consumer:
     """The consumer of a service: one member of the group that has its name, for all topics it reads.
 
-    `handlers` are found by full type (`account.updated`), else by aggregate (`account`).
+    `handlers` are found by full type (`account.updated`), else by aggregate (`account`). `took` is told how long each
+    call of one took.
     """
 
     def __init__(
@@ -101,13 +117,15 @@ class Consumer:
         db: Database,
         consumes: Collection[str],
         handlers: Mapping[str, Handler | Batch],
+        *,
+        took: Took = untimed,
     ) -> None:
         self.counts = Counts()
         self._name = name
         self._bootstrap_servers = settings.kafka_bootstrap_servers
         self._topics = [topic_of(service) for service in consumes]
         self._handlers = Handlers(handlers)
-        self._delivery = Delivery(name, db)
+        self._delivery = Delivery(name, db, took=took)
         self._burial = Burial(name, settings.kafka_bootstrap_servers)
         self._thread: ThreadPoolExecutor | None = None
         self._assignment = _Assignment()
@@ -247,7 +265,7 @@ class Consumer:
         self.counts.handled += outcome.handled
         self.counts.parked += outcome.parked
         self.counts.dead += len(sorted_.dead)
-        self.counts.ignored += sorted_.ignored
+        self.counts.ignore(sorted_.ignored)
         self.counts.repeated += sorted_.repeated
         if few:
             await breathe(stop, monotonic() - begun)
@@ -293,7 +311,7 @@ class _Sorter:
         self._handlers = handlers
         self._slices: list[Slice] = []
         self._dead: list[Dead] = []
-        self._ignored = 0
+        self._ignored = Counter[str]()
         self._repeated = 0
 
     def add(self, partition: TopicPartition, records: Sequence[ConsumerRecord], place: Place) -> None:
@@ -313,9 +331,10 @@ class _Sorter:
 
     def _read(self, record: ConsumerRecord) -> Received | None:
         try:
-            handler = self._handlers.find(wire_type(record.headers))
+            type_ = wire_type(record.headers)
+            handler = self._handlers.find(type_)
             if handler is None:
-                self._ignored += 1
+                self._ignored[type_] += 1
                 return None
             return Received(decode(record.key, record.headers, record.value), record, handler)
         except Undecodable as error:

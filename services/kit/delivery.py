@@ -4,8 +4,10 @@ The transaction begins by moving the place, `WHERE next_offset = <the batch's fi
 moved is not the owner of the partition any more and rolls back.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from time import perf_counter
 from typing import LiteralString, TypeAlias
 
 import psycopg
@@ -20,6 +22,7 @@ from services.kit.topics import declared
 
 Handler: TypeAlias = Callable[[Session, Event], Awaitable[None]]
 BatchHandler: TypeAlias = Callable[[Session, Sequence[Event]], Awaitable[None]]
+Took: TypeAlias = Callable[[str, float], None]
 
 log = structlog.get_logger()
 
@@ -94,13 +97,21 @@ class Outcome:
     parked: int
 
 
+def untimed(_aggregate: str, _seconds: float) -> None:
+    """For whom nobody measures."""
+
+
 class Delivery:
     """Delivers batches for one consumer. Every method may raise what `is_outage` knows; then nothing
-    changed."""
+    changed.
 
-    def __init__(self, consumer: str, db: Database) -> None:
+    `took` is told the aggregate and the seconds of each call of a handler, be it for one event or for many.
+    """
+
+    def __init__(self, consumer: str, db: Database, *, took: Took = untimed) -> None:
         self._consumer = consumer
         self._db = db
+        self._took = took
 
     async def places(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Place]:
         """Where the consumer stands in those partitions in which it has begun."""
@@ -170,7 +181,8 @@ class Delivery:
             if parking.holds(one):
                 await parking.follow(one)
         for handler, events in grouped(free):
-            await _handle(tx, handler, events)
+            with self._timed(events[0]):
+                await _handle(tx, handler, events)
 
     async def _each(self, tx: Session, received: Sequence[Received], parking: "_Parking") -> None:
         await blame_at_once(tx)
@@ -178,8 +190,18 @@ class Delivery:
             if parking.holds(one):
                 await parking.follow(one)
                 continue
-            if error := await tried(tx, one.handler, one.event):
+            with self._timed(one.event):
+                error = await tried(tx, one.handler, one.event)
+            if error:
                 await parking.park(one, error)
+
+    @contextmanager
+    def _timed(self, event: Event) -> Generator[None]:
+        begun = perf_counter()
+        try:
+            yield
+        finally:
+            self._took(event.aggregate, perf_counter() - begun)
 
 
 class _Parking:
