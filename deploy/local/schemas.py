@@ -13,7 +13,7 @@ from deploy.local.stack import ROOT
 from services.activities.events import PUBLIC as ACTIVITIES
 from services.contacts.events import PUBLIC as CONTACTS
 from services.kit.contract import schema_files, write_schemas
-from services.kit.events import PublicAggregate
+from services.kit.events import MARKS, PublicAggregate
 from services.opportunities.events import PUBLIC as OPPORTUNITIES
 
 DIRECTORY: Final = ROOT / "docs" / "events"
@@ -24,20 +24,22 @@ PUBLIC: Final[Mapping[str, Sequence[PublicAggregate]]] = {
     "opportunities": OPPORTUNITIES,
     "activities": ACTIVITIES,
 }
-"""What each service tells, by the service's name."""
+"""What each service tells, by the service's name; the marks of a republish come on top."""
 
 
 def declared() -> dict[str, bytes]:
     """The files that `docs/events/` should hold: name and text of each."""
-    return schema_files(chain.from_iterable(PUBLIC.values()))
+    return schema_files(_aggregates())
 
 
 def states() -> dict[str, bytes]:
     """Those of the files that tell what the state of an aggregate is."""
-    names = {
-        f"{aggregate.name}.v{aggregate.version}.json" for aggregate in chain.from_iterable(PUBLIC.values())
-    }
+    names = {f"{aggregate.name}.v{aggregate.version}.json" for aggregate in _aggregates()}
     return {name: text for name, text in declared().items() if name in names}
+
+
+def _aggregates() -> list[PublicAggregate]:
+    return [*chain.from_iterable(PUBLIC.values()), MARKS]
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from services.activities.copies import ACCOUNTS, CONTACTS, MEMBERS, OPPORTUNITIE
 from services.kit.delivery import Batch, Handler
 
 HANDLERS: Mapping[str, Handler | Batch] = {
-    "member": Batch(MEMBERS.fold),
-    "account": Batch(ACCOUNTS.fold),
-    "contact": Batch(CONTACTS.fold),
-    "opportunity": Batch(OPPORTUNITIES.fold),
+    "member": Batch(MEMBERS.fold, MEMBERS),
+    "account": Batch(ACCOUNTS.fold, ACCOUNTS),
+    "contact": Batch(CONTACTS.fold, CONTACTS),
+    "opportunity": Batch(OPPORTUNITIES.fold, OPPORTUNITIES),
 }

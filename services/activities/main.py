@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from services.activities.engagements.imports import IMPORT as ACTIVITIES
+from services.activities.engagements.queries import ACTIVITY
 from services.activities.engagements.routes import routes as engagements
 from services.activities.events import PUBLIC
 from services.activities.handlers import HANDLERS
 from services.activities.overview.routes import routes as overview
 from services.activities.tables import Base
+from services.activities.timelogs.queries import TIME_LOG
 from services.activities.timelogs.routes import routes as timelogs
 from services.kit.app import Service
 from services.kit.run import run
@@ -19,6 +21,7 @@ SERVICE = Service(
     routers=(engagements, timelogs, overview),
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations",
+    aggregates=(ACTIVITY, TIME_LOG),
     public=PUBLIC,
     handlers=HANDLERS,
     consumes=("contacts", "opportunities"),

@@ -35,4 +35,4 @@ async def fold_deals(session: Session, events: Sequence[Event]) -> None:
     await standings.derive(session, before | {account for account in after if account is not None})
 
 
-HANDLERS: Mapping[str, Handler | Batch] = {"opportunity": Batch(fold_deals)}
+HANDLERS: Mapping[str, Handler | Batch] = {"opportunity": Batch(fold_deals, DEALS)}

@@ -3,13 +3,17 @@
 from pathlib import Path
 
 from services.contacts.accounts.imports import IMPORT as ACCOUNTS
+from services.contacts.accounts.queries import ACCOUNT
 from services.contacts.accounts.routes import routes as accounts
 from services.contacts.events import PUBLIC
 from services.contacts.handlers import HANDLERS
 from services.contacts.members.imports import IMPORT as MEMBERS
+from services.contacts.members.queries import MEMBER
 from services.contacts.members.routes import routes as members
 from services.contacts.overview.routes import routes as overview
+from services.contacts.people.queries import CONTACT, LINK
 from services.contacts.people.routes import routes as people
+from services.contacts.standings.queries import STANDING
 from services.contacts.tables import Base
 from services.kit.app import Service
 from services.kit.run import run
@@ -21,6 +25,7 @@ SERVICE = Service(
     routers=(members, accounts, people, overview),
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations",
+    aggregates=(MEMBER, ACCOUNT, STANDING, CONTACT, LINK),
     public=PUBLIC,
     handlers=HANDLERS,
     consumes=("opportunities",),

@@ -26,7 +26,8 @@ from services.kit.db import Database, OnStatement, Session
 from services.kit.delivery import Batch, Handler
 from services.kit.events import PublicAggregate
 from services.kit.identity import Verifier, Viewer, member_lookup
-from services.kit.journal import Cause, Shown
+from services.kit.journal import Aggregate, Cause, Shown
+from services.kit.metrics import Metrics, install_metrics, of_an_api
 from services.kit.numbering import Bell
 from services.kit.problems import (
     PROBLEM_RESPONSE,
@@ -57,7 +58,10 @@ class Part(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Service:
-    """What a service is made of; `main.py` of each service holds exactly one."""
+    """What a service is made of; `main.py` of each service holds exactly one.
+
+    `aggregates` are those that it tells of, what others need to know first coming first.
+    """
 
     name: str
     title: str
@@ -65,6 +69,7 @@ class Service:
     routers: tuple[APIRouter, ...]
     metadata: MetaData
     migrations: Path
+    aggregates: tuple[Aggregate, ...]
     public: tuple[PublicAggregate, ...]
     handlers: Mapping[str, Handler | Batch] = field(default_factory=dict[str, Handler | Batch])
     consumes: tuple[str, ...] = ()
@@ -285,6 +290,7 @@ def create_api(
         # As they are: a router that is included is asked twice for each request, a tenth of a list's time.
         app.router.routes.extend(routes.routes)
     _install_health(app, service, db)
+    install_metrics(app, Metrics(of_an_api(service.name, db)))
     _describe_problems(app)
     install_problems(app, service.routers)
     app.add_middleware(BodyLimit)

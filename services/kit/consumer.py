@@ -15,7 +15,7 @@ no event at all goes to the service's dead letters. Types that are not listed ar
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,12 +25,11 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 from kafka import ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
-from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, KafkaTimeoutError, LogTruncationError, OffsetOutOfRangeError
 
 from services.kit.backoff import Backoff, breathe, pause
 from services.kit.db import Database
-from services.kit.deadletters import Burial, Dead
+from services.kit.deadletters import Burial
 from services.kit.delivery import (
     Batch,
     Delivery,
@@ -38,13 +37,11 @@ from services.kit.delivery import (
     Handler,
     Handlers,
     Place,
-    Received,
-    Slice,
     Took,
     is_outage,
     untimed,
 )
-from services.kit.events import Undecodable, decode, topic_of, wire_type
+from services.kit.events import topic_of
 from services.kit.kafka import (
     GroupConsumer,
     NotAcknowledged,
@@ -52,7 +49,9 @@ from services.kit.kafka import (
     end_offsets,
     reachable,
 )
+from services.kit.rebuilding import Rebuilds
 from services.kit.settings import Settings
+from services.kit.sorting import Polled, Sorted, sort
 from services.kit.topics import WrongTopic, require_declared
 
 __all__ = ["Batch", "Consumer", "Counts", "Handler", "Lag", "lag"]
@@ -61,6 +60,7 @@ _POLL_MS = 400
 _FEW = 50  # Records that are decoded sooner than a thread is told to, and among which others may still come.
 _JOIN_MS = 500
 _UNSETTLED = 30.0
+_OUT_OF_RANGE = 5.0
 _SHOW_OFFSETS = 5.0
 _LOOK_FOR_BROKER = 2.0
 _CALL_TIMEOUT_MS = 10_000
@@ -93,16 +93,6 @@ class Counts:
             self.ignored_types[type_ if known else "other"] += records
 
 
-@dataclass(frozen=True, slots=True)
-class _Sorted:
-    """What a poll gave, before anything is done about it."""
-
-    slices: list[Slice]
-    dead: list[Dead]
-    ignored: Counter[str]
-    repeated: int
-
-
 class Consumer:
     """The consumer of a service: one member of the group that has its name, for all topics it reads.
 
@@ -125,7 +115,8 @@ class Consumer:
         self._bootstrap_servers = settings.kafka_bootstrap_servers
         self._topics = [topic_of(service) for service in consumes]
         self._handlers = Handlers(handlers)
-        self._delivery = Delivery(name, db, took=took)
+        self._rebuilds = Rebuilds(name, handlers)
+        self._delivery = Delivery(name, db, met=self._rebuilds.meet, took=took)
         self._burial = Burial(name, settings.kafka_bootstrap_servers)
         self._thread: ThreadPoolExecutor | None = None
         self._assignment = _Assignment()
@@ -141,7 +132,7 @@ class Consumer:
         """Consumes until `stop` is set, then finishes the batch in hand, leaves the group and returns.
 
         Outages of database and broker do not end it. Where a topic no longer holds what comes next, it does
-        nothing any more but say so (`ready`) until `stop`.
+        nothing any more but say so (`ready`), until a rebuild has given it another place.
         """
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{self._name}-consumer")
         try:
@@ -161,7 +152,7 @@ class Consumer:
             except (OffsetOutOfRangeError, LogTruncationError) as error:
                 self._trouble = self._out_of_range(error)
                 log.error("offset_out_of_range", consumer=self._name, reason=self._trouble)
-                await stop.wait()
+                await pause(stop, _OUT_OF_RANGE)
             except WrongTopic as error:
                 self._trouble = f"consuming: {error}"
                 log.error("wrong_topic", consumer=self._name, reason=str(error))
@@ -248,13 +239,20 @@ class Consumer:
         for topic in self._topics:
             if partitions := await self._call(kafka.partitions_for_topic, topic):
                 require_declared(topic, len(partitions), declared)
+                self._rebuilds.partitions[topic] = len(partitions)
 
-    async def _handle(
-        self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], stop: asyncio.Event
-    ) -> None:
+    async def _handle(self, polled: Polled, stop: asyncio.Event) -> None:
         begun = monotonic()
         few = sum(map(len, polled.values())) < _FEW
-        sorted_ = self._sort(polled) if few else await self._call(self._sort, polled)
+        while polled:
+            sorting = partial(sort, polled, self._assignment.places, self._handlers)
+            sorted_ = sorting() if few else await self._call(sorting)
+            await self._deliver(sorted_)
+            polled = sorted_.rest
+        if few:
+            await breathe(stop, monotonic() - begun)
+
+    async def _deliver(self, sorted_: Sorted) -> None:
         if not sorted_.slices:
             return
         await self._burial.bury(sorted_.dead)
@@ -267,16 +265,6 @@ class Consumer:
         self.counts.dead += len(sorted_.dead)
         self.counts.ignore(sorted_.ignored)
         self.counts.repeated += sorted_.repeated
-        if few:
-            await breathe(stop, monotonic() - begun)
-
-    def _sort(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> _Sorted:
-        sorted_ = _Sorter(self._handlers)
-        for partition, records in polled.items():
-            # Records of a partition that was just given to us come again once it has its place.
-            if place := self._assignment.places.get(partition):
-                sorted_.add(partition, records, place)
-        return sorted_.result()
 
     async def _show_offsets(self, kafka: GroupConsumer) -> None:
         if monotonic() - self._shown < _SHOW_OFFSETS:
@@ -301,48 +289,6 @@ class Consumer:
         return await asyncio.get_running_loop().run_in_executor(
             self._thread, partial(function, *args, **kwargs)
         )
-
-
-class _Sorter:
-    """Tells apart what is to handle, what was handled before, what nobody listens to, and what is no
-    event."""
-
-    def __init__(self, handlers: Handlers) -> None:
-        self._handlers = handlers
-        self._slices: list[Slice] = []
-        self._dead: list[Dead] = []
-        self._ignored = Counter[str]()
-        self._repeated = 0
-
-    def add(self, partition: TopicPartition, records: Sequence[ConsumerRecord], place: Place) -> None:
-        last = place.last_position
-        received: list[Received] = []
-        for record in records:
-            one = self._read(record)
-            if one is None:
-                continue
-            if one.event.position <= last:
-                self._repeated += 1
-                continue
-            last = one.event.position
-            received.append(one)
-        after = Place(records[-1].offset + 1, last)
-        self._slices.append(Slice(partition, place, after, tuple(received)))
-
-    def _read(self, record: ConsumerRecord) -> Received | None:
-        try:
-            type_ = wire_type(record.headers)
-            handler = self._handlers.find(type_)
-            if handler is None:
-                self._ignored[type_] += 1
-                return None
-            return Received(decode(record.key, record.headers, record.value), record, handler)
-        except Undecodable as error:
-            self._dead.append(Dead(record, str(error)))
-            return None
-
-    def result(self) -> _Sorted:
-        return _Sorted(self._slices, self._dead, self._ignored, self._repeated)
 
 
 class _Assignment(ConsumerRebalanceListener):

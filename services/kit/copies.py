@@ -1,50 +1,63 @@
 """Copies of what other services own: narrow tables that folds keep, read beside the service's own rows.
 
-A copy's table has `id, version, deleted_at` and the columns that its service wants. Folding sets a copy to a newer
-state, never adds to it, so that it can be repeated; a deleted row stays as a tombstone and keeps its version.
+A copy's table has `id, version, deleted_at, erased` and the columns that its service wants. Folding sets a copy to a
+newer state, never adds to it, so that it can be repeated; a deleted row stays as a tombstone and keeps its version, and
+one that was erased stays as it is for ever.
+
+To be made anew, copies forget their versions, so that whatever is told next holds; those that have none at the end were
+not told of (`services.kit.rebuilding`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, LiteralString
+from uuid import UUID
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel
 
 from services.kit.db import Session
-from services.kit.events import Event
+from services.kit.events import SWEPT, Event
 
-GONE = ("deleted", "erased")
+ERASED = "erased"
+GONE = ("deleted", ERASED, SWEPT)
 
 
 @dataclass(frozen=True, eq=False)
 class Copy:
     """One kind of copy. `reader` is the service's own tolerant model of the owner's public state: its fields are the
-    columns, and `types` their SQL types (text unless named)."""
+    columns, and `types` their SQL types (text unless named). `told` makes of a copy what its owner would have told,
+    where that is something else."""
 
     table: LiteralString
     reader: type[BaseModel]
     types: Mapping[str, LiteralString]
+    told: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
+
+    @property
+    def _names(self) -> list[str]:
+        return [name for name in self.reader.model_fields if name != "id"]
 
     @cached_property
     def _statement(self) -> sql.Composed:
-        names = [name for name in self.reader.model_fields if name != "id"]
-        columns = sql.SQL(", ").join(sql.Identifier(name) for name in names)
+        columns = sql.SQL(", ").join(map(sql.Identifier, self._names))
         record = sql.SQL(", ").join(
-            sql.SQL("{} " + self.types.get(name, "text")).format(sql.Identifier(name)) for name in names
+            sql.SQL("{} " + self.types.get(name, "text")).format(sql.Identifier(name)) for name in self._names
         )
         sets = sql.SQL(", ").join(
-            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in names
+            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in self._names
         )
         return sql.SQL("""
-INSERT INTO {table} AS c (id, version, deleted_at, {columns})
-SELECT DISTINCT ON (id) id, version, deleted_at, {columns}
-FROM jsonb_to_recordset(%(rows)s) AS told(id uuid, version integer, deleted_at timestamptz, {record})
+INSERT INTO {table} AS c (id, version, deleted_at, erased, {columns})
+SELECT DISTINCT ON (id) id, version, deleted_at, erased, {columns}
+FROM jsonb_to_recordset(%(rows)s)
+  AS told(id uuid, version integer, deleted_at timestamptz, erased boolean, {record})
 ORDER BY id, version DESC
-ON CONFLICT (id) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at, {sets}
-WHERE c.version <= excluded.version
+ON CONFLICT (id) DO UPDATE
+SET version = excluded.version, deleted_at = excluded.deleted_at, erased = excluded.erased, {sets}
+WHERE c.version <= excluded.version AND NOT c.erased
 """).format(table=sql.Identifier(self.table), columns=columns, record=record, sets=sets)
 
     async def fold(self, session: Session, events: Sequence[Event]) -> None:
@@ -53,18 +66,36 @@ WHERE c.version <= excluded.version
         Raises ValidationError for a state that lacks a field.
         """
         rows = [
-            self._row(e.data, e.version, e.time.isoformat() if e.type.partition(".")[2] in GONE else None)
+            self._row(e.data, e.version, e.time.isoformat() if e.fact in GONE else None, e.fact == ERASED)
             for e in events
         ]
         await self._write(session, rows)
 
     async def keep(self, session: Session, items: Sequence[Mapping[str, Any]]) -> None:
         """Sets the copies to rows that their owner showed; each holds `id` and `version` beside its fields."""
-        await self._write(session, [self._row(item, item["version"], None) for item in items])
+        await self._write(session, [self._row(item, item["version"], None, False) for item in items])
 
-    def _row(self, data: Mapping[str, Any], version: int, deleted_at: str | None) -> dict[str, Any]:
+    async def forget_versions(self, session: Session) -> None:
+        """Lets whatever is told of them next hold, older or newer."""
+        text = sql.SQL("UPDATE {} SET version = 0 WHERE version <> 0 AND NOT erased")
+        await session.execute(text.format(sql.Identifier(self.table)))
+
+    async def untold(self, session: Session, limit: int) -> list[tuple[UUID, dict[str, Any]]]:
+        """At most so many copies that nothing was told of since they forgot their versions: id, and what was told."""
+        text = sql.SQL("""SELECT r.id, to_jsonb(r) FROM {} r
+WHERE r.version = 0 AND r.deleted_at IS NULL ORDER BY r.id LIMIT %(limit)s /* sight */""")
+        found = await session.execute(text.format(sql.Identifier(self.table)), {"limit": limit})
+        return [(row[0], self.told(row[1])) async for row in found]
+
+    def _row(
+        self, data: Mapping[str, Any], version: int, deleted_at: str | None, erased: bool
+    ) -> dict[str, Any]:
         read = self.reader.model_validate(data)
-        return read.model_dump(mode="json") | {"version": version, "deleted_at": deleted_at}
+        return read.model_dump(mode="json") | {
+            "version": version,
+            "deleted_at": deleted_at,
+            "erased": erased,
+        }
 
     async def _write(self, session: Session, rows: list[dict[str, Any]]) -> None:
         if rows:

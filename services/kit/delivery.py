@@ -16,12 +16,14 @@ from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from psycopg.types.json import Jsonb
 
+from services.kit.copies import Copy
 from services.kit.db import Database, Session
 from services.kit.events import Event, type_of
 from services.kit.topics import declared
 
 Handler: TypeAlias = Callable[[Session, Event], Awaitable[None]]
 BatchHandler: TypeAlias = Callable[[Session, Sequence[Event]], Awaitable[None]]
+Met: TypeAlias = Callable[[Session, TopicPartition, Event], Awaitable[None]]
 Took: TypeAlias = Callable[[str, float], None]
 
 log = structlog.get_logger()
@@ -31,10 +33,11 @@ log = structlog.get_logger()
 class Batch:
     """Marks a handler that takes events by the list, so as to fold them in a few statements.
 
-    The list may hold several events of one subject. Those of one key are in order.
+    The list may hold several events of one subject. Those of one key are in order. `copy` is what it folds into.
     """
 
     handle: BatchHandler
+    copy: Copy | None = None
 
 
 class Handlers:
@@ -81,12 +84,13 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What a batch holds of one partition, from one place to the next."""
+    """What a batch holds of one partition, from one place to the next; where it ends with one, a republish's mark."""
 
     partition: TopicPartition
     before: Place
     after: Place
     received: tuple[Received, ...]
+    mark: Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,10 @@ class Outcome:
     parked: int
 
 
+async def passed(_tx: Session, _partition: TopicPartition, _mark: Event) -> None:
+    """For whom the marks of a republish mean nothing."""
+
+
 def untimed(_aggregate: str, _seconds: float) -> None:
     """For whom nobody measures."""
 
@@ -105,12 +113,14 @@ class Delivery:
     """Delivers batches for one consumer. Every method may raise what `is_outage` knows; then nothing
     changed.
 
-    `took` is told the aggregate and the seconds of each call of a handler, be it for one event or for many.
+    `met` is told of each mark, in the transaction that handles all before it. `took` is told the aggregate and the
+    seconds of each call of a handler, be it for one event or for many.
     """
 
-    def __init__(self, consumer: str, db: Database, *, took: Took = untimed) -> None:
+    def __init__(self, consumer: str, db: Database, *, met: Met = passed, took: Took = untimed) -> None:
         self._consumer = consumer
         self._db = db
+        self._met = met
         self._took = took
 
     async def places(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Place]:
@@ -158,6 +168,9 @@ class Delivery:
             parking = _Parking(self._consumer, tx)
             await parking.look_up(received)
             await handle(tx, received, parking)
+            for slice_ in slices:
+                if slice_.mark is not None:
+                    await self._met(tx, slice_.partition, slice_.mark)
         return Outcome(len(received) - parking.parked, parking.parked)
 
     async def _move(self, tx: Session, slices: Sequence[Slice]) -> None:

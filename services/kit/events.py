@@ -22,6 +22,10 @@ from services.kit.kafka import Record
 STANDARD = ("created", "updated", "deleted")
 """What can happen to every aggregate; facts come on top."""
 
+SNAPSHOT = "snapshot"
+SWEPT = "swept"
+"""What a consumer tells itself of a copy that a republish did not tell of: it is gone."""
+
 Fields = Mapping[str, Any]
 _T = TypeVar("_T")
 
@@ -43,7 +47,8 @@ class PublicAggregate:
     """One aggregate as others see it.
 
     `state` holds the public fields, nested models included: what they do not name never leaves the service.
-    `facts` are past-tense names beyond `standard`, without the aggregate's name (`stage_changed`).
+    `facts` are past-tense names beyond `standard`, without the aggregate's name (`stage_changed`). A republish tells of
+    its rows by snapshots, unless they are no more than `marks`.
     """
 
     name: str
@@ -52,11 +57,29 @@ class PublicAggregate:
     facts: tuple[str, ...] = ()
     standard: tuple[str, ...] = STANDARD
     version: int = 1
+    marks: bool = False
 
     @property
     def types(self) -> tuple[str, ...]:
         """The types of its events as the journal names them, without the version."""
-        return tuple(f"{self.name}.{fact}" for fact in (*self.standard, *self.facts))
+        snapshots = () if self.marks else (SNAPSHOT,)
+        return tuple(f"{self.name}.{fact}" for fact in (*self.standard, *self.facts, *snapshots))
+
+
+class RepublishState(BaseModel):
+    """A republish: what it tells of, all of it or a part, and in which epoch of its service's journal."""
+
+    id: UUID
+    epoch: int
+    aggregates: list[str]
+    complete: bool
+
+
+MARKS = PublicAggregate(
+    "republish", "republishes", RepublishState, facts=("started", "finished"), standard=(), marks=True
+)
+"""Where a republish begins and ends, told on every partition of the service's topic."""
+STARTED, FINISHED = MARKS.types
 
 
 class JournalRow(NamedTuple):
@@ -105,7 +128,12 @@ class Event:
     @property
     def is_news(self) -> bool:
         """False for what a reaction ignores: snapshots and imported rows tell what has long been so."""
-        return not self.imported and not self.type.endswith(".snapshot")
+        return not self.imported and self.fact not in (SNAPSHOT, SWEPT)
+
+    @property
+    def fact(self) -> str:
+        """What has happened, without the aggregate's name."""
+        return self.type.partition(".")[2]
 
 
 # From the journal to Kafka
@@ -130,7 +158,9 @@ class Encoder:
         self.topic = topic_of(service)
         self._private = frozenset(private)
         self._told = {
-            type_: _told(service, aggregate, type_) for aggregate in public for type_ in aggregate.types
+            type_: _told(service, aggregate, type_)
+            for aggregate in (*public, MARKS)
+            for type_ in aggregate.types
         }
 
     def encode(self, row: JournalRow) -> Record | None:
@@ -146,6 +176,7 @@ class Encoder:
             key=str(row.partition_key).encode(),
             value=orjson.dumps(value),
             headers=_headers(row, told),
+            everywhere=row.aggregate == MARKS.name,
         )
 
 

@@ -42,12 +42,13 @@ _CONNECT_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is sent to a topic: `key` decides the partition, and with it the order."""
+    """What is sent to a topic: `key` decides the partition, and with it the order; or it goes to every partition."""
 
     topic: str
     key: bytes
     value: bytes | None
     headers: Sequence[tuple[str, bytes]]
+    everywhere: bool = False
 
     @property
     def size(self) -> int:
@@ -134,9 +135,10 @@ class RoundProducer:
                 one.value,
                 key=one.key,
                 headers=list(one.headers),
-                partition=partition_of(one.key, counts[one.topic]),
+                partition=partition,
             )
             for one in records
+            for partition in _partitions(one, counts[one.topic])
         ]
 
     def abandon(self) -> None:
@@ -194,6 +196,10 @@ class _Producer(KafkaProducer):
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition of a key among `partitions`: as every Kafka client decides by default."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def _partitions(record: Record, count: int) -> Iterable[int]:
+    return range(count) if record.everywhere else (partition_of(record.key, count),)
 
 
 class GroupConsumer(KafkaConsumer):

@@ -29,6 +29,7 @@ import structlog
 from kafka.errors import KafkaError
 from psycopg.types.json import set_json_loads
 
+from services.kit import epochs
 from services.kit.backoff import Backoff, breathe, pause
 from services.kit.db import Database, Session
 from services.kit.events import Encoder, JournalRow, PublicAggregate, UnknownType
@@ -258,9 +259,11 @@ async def _read(session: Session, cursor: int) -> list[JournalRow]:
     """The next rows after the cursor. Raises _RowMissing rather than leave one out."""
     found = await (await session.execute(_READ, {"cursor": cursor, "limit": ROUND})).fetchall()
     rows = [JournalRow(*row) for row in found]
-    for expected, row in enumerate(rows, start=cursor + 1):
-        if row.position != expected:
-            raise _RowMissing(f"publishing: the journal has no row at position {expected}")
+    last = cursor
+    for row in rows:
+        if row.position != last + 1 and not await epochs.joins(session, last, row.position):
+            raise _RowMissing(f"publishing: the journal has no row at position {last + 1}")
+        last = row.position
     return rows
 
 
@@ -366,9 +369,14 @@ async def backlog(session: Session) -> Backlog:
 
 
 _BACKLOG: LiteralString = """
-SELECT q.rows, h.position - c.published,
+SELECT q.rows, h.position - c.published - e.skipped,
        coalesce(extract(epoch FROM now() - least(q.oldest, o.recorded_at)), 0)::float8
-FROM journal_head h, journal_cursor c
-LEFT JOIN journal_order o ON o.position = c.published + 1,
-     (SELECT count(*) AS rows, min(recorded_at) AS oldest FROM journal_queue) q
+FROM journal_head h CROSS JOIN journal_cursor c
+CROSS JOIN (SELECT count(*) AS rows, min(recorded_at) AS oldest FROM journal_queue) q
+CROSS JOIN LATERAL (
+  SELECT coalesce(sum(skipped), 0)::bigint AS skipped FROM journal_epoch WHERE first_position > c.published + 1
+) e
+LEFT JOIN LATERAL (
+  SELECT recorded_at FROM journal_order WHERE position > c.published ORDER BY position LIMIT 1
+) o ON true
 """

@@ -8,18 +8,24 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import FastAPI, Response
 
-from services.kit import imports_work
+from services.kit import imports_work, republish
 from services.kit.app import Part, Service, create_api, json_text, require_migrated
+from services.kit.backoff import pause
 from services.kit.consumer import Consumer
 from services.kit.db import Database
+from services.kit.delivery import Took, untimed
 from services.kit.jobs import Worker
+from services.kit.metrics import Metrics, install_metrics
 from services.kit.problems import Unavailable
+from services.kit.rebuilding import Sweeping
 from services.kit.refusals import install_problems
 from services.kit.relay import Relay
+from services.kit.republish import Schedule
 from services.kit.serving import DRAIN_SECONDS, serve
 from services.kit.settings import Settings
 from services.kit.sweeper import Sweeper
 from services.kit.telemetry import Telemetry, configure_logging
+from services.kit.worker_metrics import WorkerFigures, timer
 
 SWITCH_SECONDS = 0.0005
 """For which a thread may keep the interpreter to itself, while the event loop has something to answer."""
@@ -35,48 +41,65 @@ def run(service: Service) -> None:
         sys.exit(f"usage: python -m services.{service.name}.main api|worker")
     configure_logging(settings.log_level, process=f"{service.name}-{role}")
     sys.setswitchinterval(SWITCH_SECONDS)
-    app = create_api(service, settings) if role == "api" else create_worker(service, settings)
-    serve(app, host=settings.host, port=settings.port)
+    if role == "api":
+        serve(create_api(service, settings), host=settings.host, port=settings.port)
+    else:
+        serve_worker(create_worker(service, settings), settings)
+
+
+def serve_worker(app: FastAPI, settings: Settings) -> None:
+    """Runs a worker until SIGTERM or SIGINT, upon which its parts are told to end before anything else is done."""
+    serve(app, host=settings.host, port=settings.port, ending=app.state.stop.set)
 
 
 def create_worker(service: Service, settings: Settings) -> FastAPI:
-    """The worker: its parts in one event loop, with health over HTTP."""
+    """The worker: its parts in one event loop, with health and metrics over HTTP. Setting `app.state.stop` ends them.
+
+    A part that has not ended `DRAIN_SECONDS` later is cancelled: its transaction is rolled back.
+    """
     db = Database(
         settings.database_url(service.name), name=f"{service.name}-worker", size=settings.database_pool_size
     )
-    parts = parts_of(service, settings, db)
+    metrics, stop = Metrics(), asyncio.Event()
+    parts = parts_of(service, settings, db, took=timer(service.name, metrics.registry))
+    figures = WorkerFigures(service.name, db, parts, settings.kafka_bootstrap_servers, service.consumes)
+    metrics.read = figures.read
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         await db.open()
-        stop = asyncio.Event()
         running = [
             asyncio.create_task(_until_stopped(part, stop), name=type(part).__name__) for part in parts
         ]
         yield
         stop.set()
-        await asyncio.wait(running, timeout=DRAIN_SECONDS)
+        await _ended(running)
+        figures.close()
         await db.close()
 
     app = FastAPI(
         title=f"{service.title} worker", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
+    app.state.stop = stop
     _install_health(app, service, db, parts)
+    install_metrics(app, metrics)
     install_problems(app)
     app.add_middleware(Telemetry, service=service.name)
     return app
 
 
-def parts_of(service: Service, settings: Settings, db: Database) -> list[Part]:
-    """What a worker of the service runs."""
+def parts_of(service: Service, settings: Settings, db: Database, *, took: Took = untimed) -> list[Part]:
+    """What a worker of the service runs. `took` is told how long the consumer's handlers take."""
     worker = Worker(db, [imports_work.kind(service.imports, settings)])
     relay = Relay(service.name, settings, db, service.public, busy=lambda: worker.busy)
     parts: list[Part] = [relay]
     if service.consumes:
-        parts.append(Consumer(service.name, settings, db, service.consumes, service.handlers))
+        parts.append(Consumer(service.name, settings, db, service.consumes, service.handlers, took=took))
+        parts.append(Sweeping(service.name, db, service.handlers))
     if service.imports:
         parts.append(worker)
-    parts.append(Sweeper(db))
+    parts += [Worker(db, [republish.kind(service.aggregates)]), Schedule(db, settings.republish_days)]
+    parts.append(Sweeper(db, retention_days=settings.journal_retention_days))
     return parts + [make(settings, db) for make in service.parts]
 
 
@@ -87,7 +110,14 @@ async def _until_stopped(part: Part, stop: asyncio.Event) -> None:
             await part.run(stop)
         except Exception:
             log.exception("part_failed", part=type(part).__name__)
-            await asyncio.sleep(1)
+            await pause(stop, 1)
+
+
+async def _ended(running: Sequence[asyncio.Task[None]]) -> None:
+    _, late = await asyncio.wait(running, timeout=DRAIN_SECONDS)
+    for part in late:
+        log.warning("part_cancelled", part=part.get_name())
+        part.cancel()
 
 
 def _install_health(app: FastAPI, service: Service, db: Database, parts: Sequence[Part]) -> None:

@@ -10,7 +10,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 class Settings(BaseSettings):
     """Every setting that a process of the platform reads; each is named as in the environment, in upper case.
 
-    Databases are secret because their addresses carry passwords.
+    Databases are secret because their addresses carry passwords. Of `republish_days` and `journal_retention_days` 0
+    means never and for ever.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
@@ -37,6 +38,9 @@ class Settings(BaseSettings):
     organisation_timezone: str = "UTC"
     organisation_currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
     policy_file: str | None = None
+
+    republish_days: int = Field(default=7, ge=0, le=3650)
+    journal_retention_days: int = Field(default=0, ge=0, le=36500)
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -1,7 +1,8 @@
 """The sweeper: what a service's database needs now and then, whatever else goes on.
 
-It deletes the answers of idempotent requests that have been kept long enough, and makes the journal's partitions of the
-months to come, so that no entry ever waits for one.
+It deletes the answers of idempotent requests that have been kept long enough, makes the journal's partitions of the
+months to come, so that no entry ever waits for one, and drops those that are past its retention: whole months, and
+never one of which anything is unpublished.
 """
 
 import asyncio
@@ -9,10 +10,11 @@ from typing import Final, LiteralString
 
 import psycopg
 import structlog
+from psycopg import sql
 
 from services.kit import idempotency
 from services.kit.backoff import Backoff, pause
-from services.kit.db import Database
+from services.kit.db import Database, one
 
 EVERY: Final = 600.0
 """Seconds between two sweeps."""
@@ -26,9 +28,10 @@ SELECT journal_month(now()), journal_month(now() + interval '1 month'), journal_
 class Sweeper:
     """Sweeps until it is told to stop. Any number of workers may do so at once."""
 
-    def __init__(self, db: Database, *, every: float = EVERY) -> None:
+    def __init__(self, db: Database, *, every: float = EVERY, retention_days: int = 0) -> None:
         self._db = db
         self._every = every
+        self._retention_days = retention_days
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sweeps at once, then every so often; sooner where the database did not let it."""
@@ -49,7 +52,45 @@ class Sweeper:
             await session.execute(_MONTHS)
         if swept := await idempotency.sweep(self._db):
             log.info("swept", answers=swept)
+        if self._retention_days:
+            await forget(self._db, self._retention_days)
 
     def ready(self) -> str | None:
         """Nothing waits for a sweep."""
         return None
+
+
+async def forget(db: Database, retention_days: int) -> list[str]:
+    """Drops the journal's months that ended so many days ago and are published; gives their names.
+
+    Raises psycopg.Error, also where somebody reads there for longer than a lock is waited for; what was dropped until
+    then is.
+    """
+    dropped: list[str] = []
+    while True:
+        async with db.transaction() as tx:
+            row = await one(tx, _FORGOTTEN, {"days": retention_days})
+            if row is None:
+                return dropped
+            name, end = row
+            await tx.execute(_FORGET_ORDER, {"end": end})
+            await tx.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+        log.info("journal_month_dropped", partition=name)
+        dropped.append(name)
+
+
+# The oldest month, if it is past retention and all of it is published.
+_FORGOTTEN: LiteralString = """
+SELECT m.name, m.after FROM (
+  SELECT c.relname AS name, to_date(right(c.relname, 7), 'YYYY"m"MM') + interval '1 month' AS after
+  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+  WHERE i.inhparent = 'journal'::regclass AND c.relname ~ '^journal_y[0-9]{4}m[0-9]{2}$'
+  ORDER BY 2 LIMIT 1
+) m
+WHERE m.after < now() - make_interval(days => %(days)s::integer)
+  AND NOT EXISTS (SELECT FROM journal_queue q WHERE q.recorded_at < m.after)
+  AND NOT EXISTS (
+    SELECT FROM journal_order o, journal_cursor c WHERE o.position > c.published AND o.recorded_at < m.after)
+"""
+_FORGET_ORDER: LiteralString = """
+DELETE FROM journal_order o USING journal_cursor c WHERE o.position <= c.published AND o.recorded_at < %(end)s"""

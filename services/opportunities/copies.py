@@ -5,9 +5,10 @@ owner shows is kept as a copy and holds for this request: the owner's word on wh
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -91,8 +92,18 @@ MEMBERS = Copy("member", Member, {"manager_id": "uuid", "active": "boolean", "ex
 ACCOUNTS = Copy("account", Account, {"owner_id": "uuid", "team": "jsonb", "external_ids": "jsonb"})
 CONTACTS = Copy("contact", Contact, {"account_id": "uuid"})
 CONTACT_LINKS = Copy("contact_link", ContactLink, {"from_contact_id": "uuid", "to_contact_id": "uuid"})
+
+
+def _as_activity(meeting: Mapping[str, Any]) -> dict[str, Any]:
+    """What activities told of a meeting, as far as it was kept."""
+    return {**meeting, "status": "DONE", "started_at": meeting["happened_at"]}
+
+
 JOINT_ACTIVITIES = Copy(
-    "joint_activity", JointActivity, {"contact_ids": "uuid[]", "happened_at": "timestamptz"}
+    "joint_activity",
+    JointActivity,
+    {"contact_ids": "uuid[]", "happened_at": "timestamptz"},
+    told=_as_activity,
 )
 
 

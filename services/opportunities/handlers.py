@@ -70,7 +70,7 @@ async def fold_activities(session: Session, events: Sequence[Event]) -> None:
 def _met(event: Event) -> Activity | None:
     """The activity, if it brought people of the customer together."""
     told = Activity.model_validate(event.data)
-    gone = event.type.partition(".")[2] in GONE
+    gone = event.fact in GONE
     joint = told.status == "DONE" and told.started_at is not None and len(set(told.contact_ids)) > 1
     return told if joint and not gone else None
 
@@ -93,9 +93,9 @@ def _rules() -> tuple[Policy, ZoneInfo]:
 
 
 HANDLERS: Mapping[str, Handler | Batch] = {
-    "member": Batch(MEMBERS.fold),
-    "account": Batch(ACCOUNTS.fold),
-    "contact": Batch(CONTACTS.fold),
-    "contact_link": Batch(fold_links),
-    "activity": Batch(fold_activities),
+    "member": Batch(MEMBERS.fold, MEMBERS),
+    "account": Batch(ACCOUNTS.fold, ACCOUNTS),
+    "contact": Batch(CONTACTS.fold, CONTACTS),
+    "contact_link": Batch(fold_links, CONTACT_LINKS),
+    "activity": Batch(fold_activities, JOINT_ACTIVITIES),
 }

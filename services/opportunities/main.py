@@ -10,11 +10,14 @@ from services.opportunities.events import PUBLIC
 from services.opportunities.handlers import HANDLERS
 from services.opportunities.overview.routes import routes as overview
 from services.opportunities.pipeline.imports import IMPORT as OPPORTUNITIES
+from services.opportunities.pipeline.queries import OPPORTUNITY
 from services.opportunities.pipeline.routes import routes as pipeline
 from services.opportunities.policy import PolicyError, policy_of
 from services.opportunities.products.imports import IMPORT as PRODUCTS
+from services.opportunities.products.queries import PRODUCT
 from services.opportunities.products.routes import routes as products
 from services.opportunities.stakeholders.due import DueStandings
+from services.opportunities.stakeholders.queries import STAKEHOLDER, STANDING
 from services.opportunities.stakeholders.routes import routes as stakeholders
 from services.opportunities.tables import Base
 
@@ -25,6 +28,7 @@ SERVICE = Service(
     routers=(pipeline, stakeholders, products, overview),
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations",
+    aggregates=(PRODUCT, OPPORTUNITY, STAKEHOLDER, STANDING),
     public=PUBLIC,
     handlers=HANDLERS,
     consumes=("contacts", "activities"),

@@ -27,11 +27,12 @@ class Base(SQLModel, registry=registry()):
 
 
 class Kept(SQLModel):
-    """The columns of every copy: what it is a copy of, at which version, and whether that is gone."""
+    """The columns of every copy: what it is a copy of, at which version, and whether that is gone, or for ever."""
 
     id: UUID = Field(primary_key=True)
     version: int
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
+    erased: bool = Field(default=False, sa_type=Boolean, sa_column_kwargs={"server_default": text("false")})
 
 
 class Member(Base, Kept, table=True):

@@ -8,6 +8,7 @@ from typing import Any, Final
 import jsonschema_rs
 
 from deploy.local.schemas import DIRECTORY, PUBLIC
+from services.kit.events import MARKS
 
 Example = dict[str, Any]
 
@@ -23,12 +24,14 @@ def types_of(service: str) -> list[str]:
     return [type_ for aggregate in PUBLIC[service] for type_ in aggregate.types]
 
 
-ALL_TYPES: Final = [type_ for service in PUBLIC for type_ in types_of(service)]
+ALL_TYPES: Final = [*(type_ for service in PUBLIC for type_ in types_of(service)), *MARKS.types]
+"""Every type that is told; all services tell the marks of a republish."""
 
 
 def service_of(type_: str) -> str:
-    """The service that declares the type."""
-    return next(service for service in PUBLIC if type_ in types_of(service))
+    """The service that declares the type, or whose example there is of a mark."""
+    declaring = (service for service in PUBLIC if type_ in types_of(service))
+    return next(declaring, "contacts")
 
 
 def refusals(type_: str, values: Iterable[Any]) -> Iterator[str]:

@@ -14,14 +14,15 @@ from deploy.local.schemas import PUBLIC
 from services.activities.main import SERVICE as ACTIVITIES
 from services.contacts.handlers import HANDLERS
 from services.contacts.main import SERVICE as CONTACTS
-from services.kit import imports_work
+from services.kit import imports_work, republish
 from services.kit.app import Service
 from services.kit.clients import ASGITransport, AsyncClient
 from services.kit.contract import event_of
 from services.kit.db import Database
 from services.kit.delivery import Batch
 from services.kit.events import Encoder, JournalRow
-from services.kit.jobs import Worker
+from services.kit.jobs import Kind, Worker
+from services.kit.journal import Cause
 from services.kit.kafka import Record
 from services.kit.settings import Settings
 from services.kit.testing import api_of, as_, callers, prepared
@@ -114,7 +115,9 @@ async def contacts_tells(databases: Databases) -> list[JournalRow]:
                 house, "seller", "POST", path, {"to_contact_id": engineer, "kind": "ALLY", "note": note}
             )
             await _done(house, "seller", "DELETE", f"{path}/{link}")
+            await _done(house, "seller", "POST", path, {"to_contact_id": engineer, "kind": "REPORTS_TO"})
         await _hear_of_a_deal(url, {"account_id": account, "owner_id": seller})
+        await _republish(CONTACTS, url)
         return await journaled(url)
 
 
@@ -149,6 +152,7 @@ async def opportunities_tells(databases: Databases) -> list[JournalRow]:
         told = {"shortlisted_at": "2026-04-01T08:00:00Z", "shortlist_evidence": evidence}
         await _done(house, "seller", "PATCH", path, told)
         assert (await house.move("seller", deal, "LOST", reason_code="PRICE", note=note)).status_code == 200
+        await _republish(OPPORTUNITIES, url)
         return await journaled(url)
 
 
@@ -185,6 +189,7 @@ async def activities_tells(databases: Databases) -> list[JournalRow]:
         file = "activity_id,sales_agent,account,type,started_at,minutes,two_way,subject\n"
         file += f"V-1,A-1,,VISIT,2026-03-01T09:10:00Z,90,true,{subject}\n"
         await _import(house, ACTIVITIES, "activities", file)
+        await _republish(ACTIVITIES, url)
         return await journaled(url)
 
 
@@ -229,10 +234,21 @@ async def _import(
         headers=as_("admin"),
     )
     assert answer.status_code == 202, answer.text
-    db = Database(house.url, name="tests")
+    await _work_off(house.url, imports_work.kind(service.imports, Settings()))
+
+
+async def _republish(service: Service, url: str) -> None:
+    """Has the service tell all that it has once more."""
+    async with await psycopg.AsyncConnection.connect(url) as session:
+        await republish.submit(session, Cause(actor="sub:scene"))
+    await _work_off(url, republish.kind(service.aggregates))
+
+
+async def _work_off(url: str, kind: Kind) -> None:
+    db = Database(url, name="tests")
     await db.open()
     try:
-        await Worker(db, [imports_work.kind(service.imports, Settings())]).work_off()
+        await Worker(db, [kind]).work_off()
     finally:
         await db.close()
 

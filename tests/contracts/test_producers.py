@@ -10,7 +10,7 @@ from pydantic import create_model
 
 from deploy.local.schemas import PUBLIC
 from services.kit.contract import differences, event_of, example_of
-from services.kit.events import Encoder, JournalRow
+from services.kit.events import MARKS, Encoder, JournalRow
 from services.kit.kafka import Record
 from tests.contracts.examples import ALL_TYPES, EXAMPLES, Example, refusals, service_of, types_of
 from tests.contracts.telling import PRIVATE, TELLING, encoded
@@ -56,7 +56,7 @@ def test_no_two_services_tell_the_same_type() -> None:
 
 @pytest.mark.parametrize("service", PUBLIC)
 def test_the_scenes_bring_about_every_type(service: str, told: Mapping[str, Told]) -> None:
-    assert {row.type for row in told[service].rows} == set(types_of(service))
+    assert {row.type for row in told[service].rows} == {*types_of(service), *MARKS.types}
 
 
 @pytest.mark.parametrize("type_", ALL_TYPES)

@@ -93,6 +93,7 @@ class Opportunity(Base, table=True):
     owner_id: UUID | None = None
     status: str = Field(sa_type=Text)
     deleted_at: datetime | None = Field(default=None, sa_type=InstantType)
+    erased: bool = Field(default=False, sa_type=Boolean)
 
 
 class Genre(StrEnum):
@@ -285,6 +286,7 @@ SERVICE = Service(
     routers=(routes,),
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "library_migrations",
+    aggregates=(BOOK,),
     public=(),
 )
 

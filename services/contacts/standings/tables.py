@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, Text, text
+from sqlalchemy import Boolean, Index, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -33,3 +33,4 @@ class Opportunity(Base, table=True):
     owner_id: UUID | None = None
     status: str = Field(sa_type=Text)
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
+    erased: bool = Field(default=False, sa_type=Boolean, sa_column_kwargs={"server_default": text("false")})

@@ -1,0 +1,209 @@
+"""Rebuilding: a consumer makes its copies anew out of what a republish tells, while they are read.
+
+It does so when somebody asks for it, and when a topic enters a new epoch because its service was restored from a
+backup. At the first start mark the copies forget their versions, so that whatever is told next holds. Once the end mark
+has come on every partition, what still has no version was not told of, and is gone: the copies are swept, by telling
+the handlers that keep them. While a key of the topic is parked, nobody knows what it would tell; sweeping waits.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, LiteralString
+from uuid import UUID
+
+import structlog
+from kafka import TopicPartition
+
+from services.kit.backoff import Backoff, pause
+from services.kit.clock import now
+from services.kit.copies import Copy
+from services.kit.db import Database, Session, one
+from services.kit.delivery import Batch, Handler, is_outage
+from services.kit.events import STARTED, SWEPT, Event
+from services.kit.ids import new_id
+
+BATCH: Final = 1_000
+"""Copies that one transaction sweeps at the most."""
+
+_EVERY = 1.0
+
+Listed = Mapping[str, Handler | Batch]
+
+log = structlog.get_logger()
+
+
+async def ask(tx: Session, consumer: str, topic: str, republish: UUID) -> None:
+    """Has the consumer rebuild what it keeps of the topic out of this republish, which has not begun yet."""
+    await tx.execute(_ASK, {"consumer": consumer, "topic": topic, "republish": republish})
+
+
+async def swept(session: Session, consumer: str, topic: str, republish: UUID) -> int | None:
+    """How many copies the rebuild has swept; None as long as it is not at its end."""
+    row = await one(session, _SWEPT, {"consumer": consumer, "topic": topic, "republish": republish})
+    return row[0] if row else None
+
+
+class Rebuilds:
+    """What a consumer does at the marks of a republish, in the transaction that moves it past them.
+
+    `partitions` is how many the topics have; the consumer finds out.
+    """
+
+    def __init__(self, consumer: str, handlers: Listed) -> None:
+        self._consumer = consumer
+        self._copies = copies_of(handlers)
+        self.partitions: dict[str, int] = {}
+
+    async def meet(self, tx: Session, partition: TopicPartition, mark: Event) -> None:
+        """Begins a rebuild at a start mark, where there is to be one; notes the partition's end mark."""
+        given: dict[str, Any] = {
+            "consumer": self._consumer,
+            "topic": partition.topic,
+            "republish": mark.subject_id,
+            "partition": partition.partition,
+        }
+        if mark.type == STARTED:
+            await self._begin(tx, given, mark.data)
+        else:
+            await tx.execute(_END, given)
+
+    async def _begin(self, tx: Session, given: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+        aggregates = [name for name in told["aggregates"] if name in self._copies]
+        meant = {
+            "epoch": told["epoch"],
+            "complete": told["complete"],
+            "aggregates": aggregates,
+            "partitions": self.partitions[given["topic"]],
+        }
+        if await one(tx, _BEGIN, {**given, **meant}) is None:
+            return
+        await tx.execute(_SUPERSEDE, given)
+        for name in aggregates:
+            await self._copies[name].forget_versions(tx)
+        log.warning("rebuild_begins", consumer=self._consumer, topic=given["topic"], epoch=told["epoch"])
+
+
+def copies_of(handlers: Listed) -> dict[str, Copy]:
+    """The copies that handlers keep, by the aggregate that they are of."""
+    return {
+        name: handler.copy
+        for name, handler in handlers.items()
+        if isinstance(handler, Batch) and handler.copy
+    }
+
+
+class Sweeping:
+    """Sweeps the copies of rebuilds whose end marks have all come. Any number of workers may."""
+
+    def __init__(self, consumer: str, db: Database, handlers: Listed) -> None:
+        self._consumer = consumer
+        self._db = db
+        self._handlers = handlers
+        self._copies = copies_of(handlers)
+        self._trouble: str | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Looks every second until `stop`. What fails is tried again, for ever."""
+        backoff = Backoff(first=1, most=60)
+        while not stop.is_set():
+            try:
+                while not stop.is_set() and await self.sweep():
+                    pass
+            except Exception as error:
+                if not is_outage(error):
+                    self._trouble = f"sweeping copies after a rebuild: {type(error).__name__}"
+                    log.exception("sweeping_failed", consumer=self._consumer)
+                await backoff.wait(stop)
+                continue
+            self._trouble = None
+            backoff.reset()
+            await pause(stop, _EVERY)
+
+    def ready(self) -> str | None:
+        """Why a rebuild does not come to its end; None while nothing is in its way."""
+        return self._trouble
+
+    async def sweep(self) -> bool:
+        """Sweeps a batch of one rebuild, in a transaction; False when there is nothing to sweep."""
+        async with self._db.transaction() as tx:
+            row = await one(tx, _ENDED, {"consumer": self._consumer})
+            if row is None:
+                return False
+            topic, republish, aggregates = row
+            gone = await self._sweep_some(tx, topic, aggregates)
+            given = {"consumer": self._consumer, "topic": topic, "republish": republish, "gone": gone}
+            await tx.execute(_COUNT if gone else _DONE, given)
+        if not gone:
+            log.warning("rebuild_ends", consumer=self._consumer, topic=topic)
+        return True
+
+    async def _sweep_some(self, tx: Session, topic: str, aggregates: Sequence[str]) -> int:
+        """Tells the handler of the first aggregate that has any of copies that are gone, and gives how many."""
+        for name in aggregates:
+            if untold := await self._copies[name].untold(tx, BATCH):
+                handler = self._handlers[name]
+                assert isinstance(handler, Batch)
+                await handler.handle(tx, [_gone(topic, name, id, state) for id, state in untold])
+                return len(untold)
+        return 0
+
+
+def _gone(topic: str, aggregate: str, id: UUID, state: Mapping[str, Any]) -> Event:
+    return Event(
+        id=str(new_id()),
+        source=topic.removesuffix(".events"),
+        type=f"{aggregate}.{SWEPT}",
+        schema_version=1,
+        aggregate=aggregate,
+        subject_id=id,
+        version=0,
+        position=0,
+        time=now(),
+        actor="",
+        imported=False,
+        data=dict(state),
+        changed=None,
+        key=str(id),
+    )
+
+
+_ASK: LiteralString = """
+INSERT INTO rebuild (consumer, topic, republish_id)
+VALUES (%(consumer)s, %(topic)s, %(republish)s)"""
+_SWEPT: LiteralString = """
+SELECT swept FROM rebuild
+WHERE consumer = %(consumer)s::text AND topic = %(topic)s::text AND republish_id = %(republish)s::uuid
+  AND swept_at IS NOT NULL"""
+# A row when this is the first start mark of a republish that was asked for, or that tells all of a newer epoch.
+_BEGIN: LiteralString = """
+INSERT INTO rebuild AS b (consumer, topic, republish_id, epoch, aggregates, partitions, begun_at)
+SELECT %(consumer)s::text, %(topic)s::text, %(republish)s::uuid, %(epoch)s::integer, %(aggregates)s::text[],
+       %(partitions)s::integer, now()
+WHERE EXISTS (SELECT FROM rebuild WHERE consumer = %(consumer)s::text AND topic = %(topic)s::text
+                AND republish_id = %(republish)s::uuid)
+  OR %(complete)s::boolean AND %(epoch)s::integer > coalesce(
+    (SELECT max(epoch) FROM rebuild
+     WHERE consumer = %(consumer)s::text AND topic = %(topic)s::text AND swept_at IS NOT NULL), 1)
+ON CONFLICT (consumer, topic, republish_id) DO UPDATE
+SET epoch = excluded.epoch, aggregates = excluded.aggregates, partitions = excluded.partitions, begun_at = now()
+WHERE b.begun_at IS NULL
+RETURNING b.republish_id"""
+_SUPERSEDE: LiteralString = """
+DELETE FROM rebuild
+WHERE consumer = %(consumer)s AND topic = %(topic)s AND republish_id <> %(republish)s
+  AND begun_at IS NOT NULL AND swept_at IS NULL"""
+_END: LiteralString = """
+UPDATE rebuild SET ended = array_append(ended, %(partition)s)
+WHERE consumer = %(consumer)s AND topic = %(topic)s AND republish_id = %(republish)s
+  AND begun_at IS NOT NULL AND swept_at IS NULL AND %(partition)s <> ALL (ended)"""
+_ENDED: LiteralString = """
+SELECT topic, republish_id, aggregates FROM rebuild r
+WHERE consumer = %(consumer)s::text AND begun_at IS NOT NULL AND swept_at IS NULL AND cardinality(ended) >= partitions
+  AND NOT EXISTS (SELECT FROM parked_key k WHERE k.consumer = r.consumer AND k.topic = r.topic)
+LIMIT 1 FOR UPDATE SKIP LOCKED"""
+_COUNT: LiteralString = """
+UPDATE rebuild SET swept = swept + %(gone)s
+WHERE consumer = %(consumer)s AND topic = %(topic)s AND republish_id = %(republish)s"""
+_DONE: LiteralString = """
+UPDATE rebuild SET swept_at = now()
+WHERE consumer = %(consumer)s AND topic = %(topic)s AND republish_id = %(republish)s"""

@@ -1,0 +1,26 @@
+-- After a restore positions go on above all that was ever published: an epoch begins at a position of its own, and
+-- those between the last one before it and that are nobody's.
+CREATE TABLE journal_epoch (
+  epoch integer PRIMARY KEY,
+  first_position bigint NOT NULL UNIQUE,
+  skipped bigint NOT NULL,
+  begun_at timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO journal_epoch (epoch, first_position, skipped) VALUES (1, 1, 0);
+
+-- A consumer's copies made anew by a republish: asked for, begun at its start mark, ended in a partition at its end
+-- mark there, and swept of what the republish did not tell of.
+CREATE TABLE rebuild (
+  consumer text NOT NULL,
+  topic text NOT NULL,
+  republish_id uuid NOT NULL,
+  epoch integer NOT NULL DEFAULT 1,
+  aggregates text[] NOT NULL DEFAULT '{}',
+  partitions integer NOT NULL DEFAULT 0,
+  ended integer[] NOT NULL DEFAULT '{}',
+  swept bigint NOT NULL DEFAULT 0,
+  asked_at timestamptz NOT NULL DEFAULT now(),
+  begun_at timestamptz,
+  swept_at timestamptz,
+  PRIMARY KEY (consumer, topic, republish_id)
+);
