@@ -27,7 +27,6 @@ from deploy.local.launch import Program
 from deploy.local.postgres import PostgresCluster, answers
 
 DESK = "FOOTHOLD_TEST_DESK"
-_PREFIX = "foothold-tests-"
 
 # Every test that wants a database gets one of its own, hundreds of small files: in memory that takes a tenth of the
 # time, where there is enough of it.
@@ -47,14 +46,30 @@ class Servers(Protocol):
         ...
 
 
+class Scratch:
+    """A directory for the state of servers, in memory where there is enough of it.
+
+    `close` removes it. What a holder leaves that was killed hard, the next one with the same `prefix` removes.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        _sweep(prefix)
+        self.directory = Path(tempfile.mkdtemp(prefix=prefix, dir=_place()))
+        self.directory.chmod(0o711)  # PostgreSQL's user passes through to a directory of its own.
+        self._lock = _hold(self.directory)
+
+    def close(self) -> None:
+        """Remove the directory with all that is in it."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self._lock.close()
+
+
 class OwnServers:
     """Servers that this very process starts and ends."""
 
     def __init__(self) -> None:
-        _sweep()
-        self._directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_place()))
-        self._directory.chmod(0o711)  # PostgreSQL's user passes through to a directory of its own.
-        self._lock = _hold(self._directory)
+        self._scratch = Scratch("foothold-tests-")
+        self._directory = self._scratch.directory
         self._running: list[tuple[subprocess.Popen[bytes], Program]] = []
         self._postgres: str | None = None
         self._kafka: str | None = None
@@ -74,8 +89,7 @@ class OwnServers:
         for child, program in reversed(self._running):
             launch.stop(child, program)
         self._running.clear()
-        shutil.rmtree(self._directory, ignore_errors=True)
-        self._lock.close()
+        self._scratch.close()
 
     def _start_postgres(self) -> str:
         (port,) = launch.free_ports(1)
@@ -220,10 +234,10 @@ def _hold(directory: Path) -> IO[bytes]:
     return lock
 
 
-def _sweep() -> None:
+def _sweep(prefix: str) -> None:
     """Remove what runs that were killed hard left on the disk; a run that still lives holds its lock."""
     places = (Path(tempfile.gettempdir()), _MEMORY)
-    for directory in (found for place in places for found in place.glob(f"{_PREFIX}*")):
+    for directory in (found for place in places for found in place.glob(f"{prefix}*")):
         with suppress(OSError):
             if directory.stat().st_uid == os.geteuid():
                 with _hold(directory):

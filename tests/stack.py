@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 on_the_stack = pytest.mark.timeout(600)
 
-ON_ONE_WORKER = ("tests/system/", "tests/docs/", "tests/deploy/test_stack.py")
+ON_ONE_WORKER = ("tests/system/", "tests/docs/", "tests/deploy/test_stack.py", "tests/chaos/")
 
 _UP_SECONDS = 400.0
 _PORTS = 20

@@ -38,11 +38,15 @@ _JVM = (
 
 @dataclass(frozen=True, kw_only=True)
 class KafkaBroker:
-    """A node that keeps its log under `directory` and listens on two loopback ports."""
+    """A node that keeps its log under `directory` and listens on two loopback ports.
+
+    Clients are sent to `advertised_port`, should something stand in front of the node.
+    """
 
     directory: Path
     port: int
     controller_port: int
+    advertised_port: int | None = None
 
     @property
     def bootstrap_servers(self) -> str:
@@ -81,7 +85,7 @@ class KafkaBroker:
             "node.id": 1,
             "controller.quorum.voters": f"1@{LOOPBACK}:{self.controller_port}",
             "listeners": f"PLAINTEXT://{LOOPBACK}:{self.port},CONTROLLER://{LOOPBACK}:{self.controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{self.port}",
+            "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{self.advertised_port or self.port}",
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "log.dirs": self._storage,

@@ -56,7 +56,7 @@ def start(program: Program, output: IO[bytes] | None) -> subprocess.Popen[bytes]
         user=account.uid if account else None,
         group=account.gid if account else None,
         extra_groups=() if account else None,
-        preexec_fn=_leash(program.stop_signal),  # noqa: PLW1509 - one system call, no Python locks taken
+        preexec_fn=leash(program.stop_signal),  # noqa: PLW1509 - one system call, no Python locks taken
     )
 
 
@@ -117,7 +117,8 @@ def bindable(port: int) -> bool:
         return True
 
 
-def _leash(stop_signal: signal.Signals) -> Callable[[], object] | None:
+def leash(stop_signal: signal.Signals) -> Callable[[], object] | None:
+    """What a child calls so as to be sent the signal when its parent dies; None where the kernel cannot."""
     if not sys.platform.startswith("linux"):
         return None
     prctl = ctypes.CDLL(None).prctl

@@ -1,0 +1,1 @@
+"""The proof: a stack of its own under load and under fire, and whoever looks afterwards whether anything is wrong."""

@@ -1,0 +1,16 @@
+"""The checkers: each looks at the evidence for one kind of damage and says what it found."""
+
+from collections.abc import Mapping
+
+from tests.chaos.checks import versions, writes
+from tests.chaos.checks.versions import Paged
+from tests.chaos.evidence import Evidence
+from tests.chaos.finding import Finding
+from tests.chaos.history import Operation
+
+
+def all_of(
+    operations: Mapping[str, Operation], evidence: Mapping[str, Evidence], paged: Mapping[str, Paged]
+) -> list[Finding]:
+    """What each of them finds, in their order."""
+    return [*writes.check(operations, evidence), *versions.check(evidence, paged)]

@@ -1,0 +1,165 @@
+"""One run: a stack comes up, clients fill it, the nemesis rages, all heals, checkers look."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.local.stack import SERVICES
+from tests.chaos import checks, evidence, history, plan, story
+from tests.chaos.clients import Clients, Places
+from tests.chaos.evidence import Evidence
+from tests.chaos.finding import Finding
+from tests.chaos.history import Operation
+from tests.chaos.nemesis import Nemesis, edges
+from tests.chaos.pager import Pagers
+from tests.chaos.plan import KINDS, Fault, Weights
+from tests.chaos.poison import Poisoner
+from tests.chaos.quiet import Quiet
+from tests.chaos.stack import PROCESSES, Stack
+from tests.chaos.zygote import Zygote
+
+Say = Callable[[str], None]
+
+_WARM_UP = 3.0
+_SEEING_THROUGH = 45.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What kind of run: how many faults, by which seed, what mistake is planted, and where its papers go."""
+
+    kills: int
+    seed: int
+    results: Path
+    mistake: str | None = None
+    weights: Weights = field(default_factory=lambda: KINDS)
+    pace: float = plan.PACE
+
+    @property
+    def name(self) -> str:
+        """The beginning of every key and request id of the run."""
+        return f"chaos-{self.seed}"
+
+
+@dataclass
+class Verdict:
+    """What came of a run: what was found, what was counted, and what is worth a look though nothing is wrong."""
+
+    findings: list[Finding]
+    counts: dict[str, int]
+    notes: list[str]
+    story: list[str]
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+
+class Run:
+    """One run, to be conducted once. `say` is told what goes on, a line at a time."""
+
+    def __init__(self, zygote: Zygote, asked: Asked, say: Say) -> None:
+        self._asked, self._say = asked, say
+        asked.results.mkdir(parents=True, exist_ok=True)
+        self._stack = Stack(zygote, asked.results / "logs", mistake=asked.mistake)
+        self._urls = {service: self._stack.database_url(service) for service in SERVICES}
+        ports = self._stack.ports
+        places = Places(ports.url("door"), ports.url("issuer"))
+        self._clients = Clients(places, asked.name, asked.seed, asked.results)
+        self._poisoner = Poisoner(self._urls, self._stack.bootstrap_servers, self._accounts, asked.seed)
+        self._nemesis = Nemesis(self._stack, self._poisoner, asked.results, say)
+        self._pagers = Pagers(self._urls)
+        self._left: list[str] = []
+
+    async def conduct(self) -> Verdict:
+        """From nothing to the verdict, and back to nothing."""
+        began = time.monotonic()
+        try:
+            await self._stack.up()
+            self._say(f"      {time.monotonic() - began:7.1f} s  {len(PROCESSES)} processes are ready")
+            async with self._clients:
+                await self._rage(
+                    plan.plan(self._asked.seed, self._asked.kills, self._asked.weights, self._asked.pace)
+                )
+                return await self._judge(time.monotonic() - began)
+        finally:
+            self._stack.close()
+
+    def _accounts(self) -> Sequence[str]:
+        return [row["id"] for row in self._clients.world.of("account")]
+
+    async def _rage(self, faults: Sequence[Fault]) -> None:
+        """Load and faults, then none of either."""
+        await self._clients.settle()
+        paging = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pagers.run(paging))
+            working = group.create_task(self._clients.work())
+            await asyncio.sleep(_WARM_UP)
+            await self._nemesis.run(faults)
+            await self._heal()
+            self._clients.stop.set()
+            await asyncio.wait({working}, timeout=_SEEING_THROUGH)
+            self._clients.giving_up.set()
+            await working
+            quiet = Quiet(self._urls, self._stack.bootstrap_servers, self._poisoner)
+            self._left = await quiet.come()
+            paging.set()
+
+    async def _heal(self) -> None:
+        """Everything runs and every edge is open, whatever was in the way of a fault's own healing."""
+        for edge in edges():
+            await self._stack.switchboard.tell(edge, "open")
+        for process in self._stack.processes.values():
+            if not process.alive():
+                process.start()
+        await asyncio.gather(*(self._stack.ready(name) for name in PROCESSES))
+
+    async def _judge(self, seconds: float) -> Verdict:
+        operations = history.read(self._asked.results)
+        held = await asyncio.to_thread(evidence.gather, self._urls, self._stack.bootstrap_servers)
+        findings = [Finding("rest", said, ()) for said in self._left]
+        findings += checks.all_of(operations, held, self._pagers.seen())
+        told = story.tell(findings[0], operations, held, self._asked.results) if findings else []
+        verdict = Verdict(
+            findings, _counts(self._asked, operations, held, seconds), self._notes(operations), told
+        )
+        (self._asked.results / "verdict.json").write_text(_written(verdict))
+        return verdict
+
+    def _notes(self, operations: Mapping[str, Operation]) -> list[str]:
+        crashed = sum(answer.status == 500 for each in operations.values() for answer in each.answers)
+        notes = [f"{name} did not drain within its time" for name in self._nemesis.undrained]
+        notes += [f"{name} ended by itself" for name in self._nemesis.fallen]
+        return notes + ([f"{crashed} answers were crashes (500)"] if crashed else [])
+
+
+def _counts(
+    asked: Asked, operations: Mapping[str, Operation], held: Mapping[str, Evidence], seconds: float
+) -> dict[str, int]:
+    records = sum(len(each.records) for each in held.values())
+    return {
+        "faults": asked.kills,
+        "operations": len(operations),
+        "attempts": sum(len(each.attempts) for each in operations.values()),
+        "acknowledged": sum(each.acknowledged is not None for each in operations.values()),
+        "refused": sum(each.refused for each in operations.values()),
+        "journal rows": sum(len(each.entries) for each in held.values()),
+        "records": records,
+        "effects": sum(len(each.ledger) for each in held.values()),
+        "seconds": round(seconds),
+    }
+
+
+def _written(verdict: Verdict) -> str:
+    told = {
+        "findings": [str(each) for each in verdict.findings],
+        "counts": verdict.counts,
+        "notes": verdict.notes,
+        "story": verdict.story,
+    }
+    return json.dumps(told, indent=1, ensure_ascii=False)

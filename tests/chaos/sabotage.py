@@ -1,0 +1,5 @@
+"""Sabotage."""
+
+
+def plant(mistake: str) -> None:
+    raise ValueError(mistake)
