@@ -53,8 +53,8 @@ Trouble: TypeAlias = Literal["unreachable", "timeout", "error"]
 Waits: TypeAlias = aiohttp.ClientTimeout
 
 
-class Interrupted(aiohttp.ClientError):
-    """The connection broke under a write: whether it took effect is unknown."""
+class Interrupted(aiohttp.ClientPayloadError):
+    """The connection broke under a write: whether it took effect is unknown. To httpx it is a ReadError."""
 
 
 def open_client(*, seconds: float = 5.0, transport: AsyncBaseTransport | None = None) -> AsyncClient:
