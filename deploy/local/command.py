@@ -5,21 +5,20 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import httpx
 import typer
-from rich.console import Console
 
-from deploy.local import asking, importing, logs, parked, status, tail, topics, up
+from deploy.local import asking, importing, logs, status, topics, up
 from deploy.local import down as ending
+from deploy.local.console import address, out, plainly, this_stack
 from deploy.local.detached import start_detached
+from deploy.local.event_commands import events
 from deploy.local.postgres import state_directory
-from deploy.local.problems import StackProblem, one_sentence
-from deploy.local.stack import ROOT, SERVICES, Stack
+from deploy.local.stack import ROOT, SERVICES
 from deploy.local.tokens import ADMIN, FreshToken, fetch_token
 
 app = typer.Typer(
@@ -29,11 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-events = typer.Typer(help="The events that services tell each other.", no_args_is_help=True)
 app.add_typer(events, name="events")
-
-_out = Console()
-_err = Console(stderr=True)
 
 
 @app.command("up")
@@ -44,29 +39,29 @@ def up_(
     empty: Annotated[bool, typer.Option("--empty", help="Without the demo data.")] = False,
 ) -> None:
     """Bring everything up: databases, broker, migrations, services, gateway, issuer, demo data."""
-    with _plainly():
+    with plainly():
         if detach:
-            start_detached(_stack(), _out, demo=not empty)
+            start_detached(this_stack(), out, demo=not empty)
         else:
-            up.run(_stack(), _out, demo=not empty)
+            up.run(this_stack(), out, demo=not empty)
 
 
 @app.command()
 def down() -> None:
     """End the stack, however it was started."""
-    with _plainly():
-        ending.end(_stack(), _out)
+    with plainly():
+        ending.end(this_stack(), out)
 
 
 @app.command("status")
 def status_(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Each process with its health, the addresses, and how far behind the events are. Fails when nothing runs."""
-    with _plainly():
-        told = status.gather(_stack())
+    with plainly():
+        told = status.gather(this_stack())
         if as_json:
             sys.stdout.write(json.dumps(told, indent=2) + "\n")
         else:
-            _out.print(status.shown(told))
+            out.print(status.shown(told))
         if told["phase"] == "down":
             raise typer.Exit(3)
 
@@ -78,8 +73,8 @@ def logs_(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written.")] = False,
 ) -> None:
     """The end of what the processes wrote."""
-    with _plainly():
-        logs.show(_stack().home, process, lines=lines, follow=follow)
+    with plainly():
+        logs.show(this_stack().home, process, lines=lines, follow=follow)
 
 
 @app.command()
@@ -87,7 +82,7 @@ def token(
     email: Annotated[str, typer.Argument(help="A member's mail address, or admin@example.com.")],
 ) -> None:
     """A bearer token of the development issuer on standard output."""
-    with _plainly():
+    with plainly():
         sys.stdout.write(fetch_token(_running_issuer(), email) + "\n")
 
 
@@ -107,7 +102,7 @@ def api(
     ] = None,
 ) -> None:
     """Ask the API for something at the gateway, and print its answer. Fails where the API refuses."""
-    with _plainly():
+    with plainly():
         token = fetch_token(_running_issuer(), as_) if as_ else _admin_token()
         client = _gateway(FreshToken(lambda: token))
         answer = asking.ask(client, path, method=method, data=data, headers=header or ())
@@ -124,78 +119,35 @@ def import_(
     ] = False,
 ) -> None:
     """Import a folder of files through the API, as an admin (or with the token in FOOTHOLD_TOKEN)."""
-    with _plainly():
+    with plainly():
         client = _gateway(FreshToken(_admin_token))
-        importer = importing.Importer(client, _out)
+        importer = importing.Importer(client, out)
         importer.tell_reports(importer.import_folder(folder, profile, dry_run=dry_run))
-
-
-@events.command("tail")
-def tail_(
-    topic: Annotated[str, typer.Argument(help="For example contacts.events.")],
-    beginning: Annotated[bool, typer.Option("--beginning", help="From the oldest record on.")] = False,
-    count: Annotated[
-        int | None, typer.Option("--count", "-n", min=1, help="End after so many records.")
-    ] = None,
-    subject: Annotated[
-        str | None, typer.Option("--subject", help="Only what is told of this one, as in accounts/ID.")
-    ] = None,
-) -> None:
-    """Print records of a topic as they come, one JSON object a line."""
-    with _plainly():
-        tail.follow(
-            _address("KAFKA_BOOTSTRAP_SERVERS"), topic, beginning=beginning, count=count, subject=subject
-        )
-
-
-@events.command("parked")
-def parked_(
-    retry: Annotated[
-        str | None, typer.Option("--retry", metavar="ID", help="Handle its records again.")
-    ] = None,
-    discard: Annotated[
-        str | None, typer.Option("--discard", metavar="ID", help="Give up its first record, then go on.")
-    ] = None,
-    why: Annotated[str, typer.Option("--why", help="The reason, kept beside what is given up.")] = "",
-) -> None:
-    """What handlers failed on, with all that follows of the key. Fails while something is left of what it drives."""
-    with _plainly():
-        addresses = {service: _address(f"{service.upper()}_DATABASE_URL") for service in SERVICES}
-        if retry and discard:
-            raise StackProblem("--retry or --discard, one at a time.")
-        if not retry and not discard:
-            table = parked.shown(addresses)
-            _out.print(table if table.row_count else "Nothing is parked.")
-            return
-        name = discard or retry or ""
-        driven = parked.discard(addresses, name, why) if discard else parked.retry(addresses, name)
-        _out.print(parked.said(name, driven), markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(0 if driven.reason is None else 1)
 
 
 @app.command()
 def migrate() -> None:
     """Bring every database to its newest version, and the topics to their declaration."""
-    with _plainly():
+    with plainly():
         settings = [f"{service.upper()}_DATABASE_URL" for service in SERVICES]
-        addresses = {setting: _address(setting) for setting in settings}
+        addresses = {setting: address(setting) for setting in settings}
         _run_module("deploy.local.migrating", environment=addresses)
-        touched = topics.apply(_address("KAFKA_BOOTSTRAP_SERVERS"), topics.declared(topics.profile()))
-        _out.print(f"topics: {', '.join(touched) or 'as declared'}")
+        touched = topics.apply(address("KAFKA_BOOTSTRAP_SERVERS"), topics.declared(topics.profile()))
+        out.print(f"topics: {', '.join(touched) or 'as declared'}")
 
 
 @app.command()
 def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """End the stack and delete everything it keeps. Databases and brokers of yours are not touched."""
-    with _plainly():
-        stack = _stack()
+    with plainly():
+        stack = this_stack()
         home = stack.home.directory
         if not yes:
             typer.confirm(f"Delete all of {home}?", abort=True)
-        ending.end(stack, _out)
+        ending.end(stack, out)
         shutil.rmtree(state_directory(home), ignore_errors=True)
         shutil.rmtree(home, ignore_errors=True)
-        _out.print(f"{home} is gone; `foothold up` starts from nothing.")
+        out.print(f"{home} is gone; `foothold up` starts from nothing.")
 
 
 @app.command(
@@ -203,20 +155,8 @@ def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fals
 )
 def bench(context: typer.Context) -> None:
     """Measure a stack of its own under load; the benchmark takes the options (`foothold bench --help`)."""
-    with _plainly():
+    with plainly():
         _run_module("tests.bench", *context.args)
-
-
-@contextmanager
-def _plainly() -> Generator[None]:
-    """Say what is the machine's or the reader's trouble in one sentence; ours keeps its trace."""
-    try:
-        yield
-    except (StackProblem, OSError) as error:
-        _err.print(one_sentence(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt as error:
-        raise typer.Exit(130) from error
 
 
 def _run_module(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
@@ -227,32 +167,15 @@ def _run_module(module: str, *arguments: str, environment: Mapping[str, str] | N
         raise typer.Exit(ran.returncode)
 
 
-def _stack() -> Stack:
-    return Stack.from_environment()
-
-
-def _address(setting: str) -> str:
-    """An address of the running stack, else the one in the environment."""
-    stack = _stack()
-    running = stack.home.running()
-    if running and setting in running.addresses:
-        return running.addresses[setting]
-    if setting in stack.environment:
-        return stack.environment[setting]
-    raise StackProblem(
-        f"No stack runs in {stack.home.directory} and {setting} is not set; `foothold up` starts one."
-    )
-
-
 def _running_issuer() -> str:
-    running = _stack().home.running()
-    return running.addresses["OIDC_ISSUER"] if running else _stack().issuer
+    running = this_stack().home.running()
+    return running.addresses["OIDC_ISSUER"] if running else this_stack().issuer
 
 
 def _gateway(auth: httpx.Auth | None = None) -> httpx.Client:
-    running = _stack().home.running()
-    address = running.addresses["gateway"] if running else _stack().url("gateway")
-    return httpx.Client(base_url=address, auth=auth, timeout=120, trust_env=False)
+    running = this_stack().home.running()
+    gateway = running.addresses["gateway"] if running else this_stack().url("gateway")
+    return httpx.Client(base_url=gateway, auth=auth, timeout=120, trust_env=False)
 
 
 def _admin_token() -> str:

@@ -1,26 +1,18 @@
 """`foothold events parked`: what consumers have set aside, driven again or given up record by record."""
 
-import asyncio
 import getpass
 import re
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-import psycopg
-from psycopg_pool import PoolTimeout
 from rich.table import Table
 
+from deploy.local.databases import Addresses, using
 from deploy.local.problems import StackProblem
 from deploy.local.stack import SERVICES, service_of
 from services.kit import parked
 from services.kit.db import Database
 from services.kit.parked import Driven, NotParked
-
-Addresses = Mapping[str, str]
-"""The address of each service's database, by the service's name."""
-
-T = TypeVar("T")
 
 
 def shown(addresses: Addresses) -> Table:
@@ -29,7 +21,7 @@ def shown(addresses: Addresses) -> Table:
     for column in ("id", "topic", "key", "since", "records", "reason"):
         table.add_column(column, overflow="fold")
     for service in SERVICES:
-        for key in asyncio.run(_with(addresses[service], parked.parked)):
+        for key in using(addresses[service], parked.parked):
             since = key.parked_at.strftime("%Y-%m-%d %H:%M:%S")
             table.add_row(f"{service}-{key.id}", key.topic, key.key, since, str(key.records), key.reason)
     return table
@@ -66,7 +58,7 @@ def _found(name: str) -> tuple[str, int]:
 
 def _driven(name: str, url: str, drive: Callable[[Database], Coroutine[Any, Any, Driven]]) -> Driven:
     try:
-        return asyncio.run(_with(url, drive))
+        return using(url, drive)
     except NotParked:
         raise StackProblem(f"Nothing is parked as {name}; `foothold events parked` shows what is.") from None
 
@@ -77,14 +69,3 @@ def said(name: str, driven: Driven) -> str:
     if driven.reason is None:
         return f"{handled}; the key is free."
     return f"{handled}, {driven.left} still parked: {driven.reason}"
-
-
-async def _with(url: str, use: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
-    async with AsyncExitStack() as stack:
-        db = Database(url, name="foothold", size=1)
-        await db.open()
-        stack.push_async_callback(db.close)
-        try:
-            return await use(db)
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            raise StackProblem(f"The database does not answer: {type(error).__name__}.") from error

@@ -30,6 +30,13 @@ async def begin(tx: Session, *, above: int) -> Epoch:
     return Epoch(row[0], row[1])
 
 
+async def consumed(session: Session, topic: str) -> int:
+    """The highest position of the topic that a consumer here has handled."""
+    row = await one(session, _CONSUMED, {"topic": topic})
+    assert row is not None
+    return row[0]
+
+
 async def joins(session: Session, last: int, first: int) -> bool:
     """Whether an epoch begins at `first`, the one before it having ended at `last`."""
     return await one(session, _JOINS, {"last": last, "first": first}) is not None
@@ -43,5 +50,7 @@ WITH moved AS (
 INSERT INTO journal_epoch (epoch, first_position, skipped)
 SELECT (SELECT max(epoch) + 1 FROM journal_epoch), first, first - 1 - last FROM moved
 RETURNING epoch, first_position"""
+_CONSUMED: LiteralString = """
+SELECT coalesce(max(last_position), 0)::bigint FROM consumer_position WHERE topic = %(topic)s::text"""
 _JOINS: LiteralString = """
 SELECT FROM journal_epoch WHERE first_position = %(first)s AND first_position - skipped - 1 = %(last)s"""

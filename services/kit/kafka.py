@@ -278,11 +278,20 @@ def end_offsets(bootstrap_servers: str, topics: Iterable[str]) -> Mapping[TopicP
 
     Topics that do not exist are left out. Blocks; raises KafkaError when no broker answers within 10 s.
     """
+    return _offsets(bootstrap_servers, topics, OffsetSpec.LATEST)
+
+
+def beginning_offsets(bootstrap_servers: str, topics: Iterable[str]) -> Mapping[TopicPartition, int]:
+    """Where each partition of the topics begins: the offset of its oldest record; else as `end_offsets`."""
+    return _offsets(bootstrap_servers, topics, OffsetSpec.EARLIEST)
+
+
+def _offsets(bootstrap_servers: str, topics: Iterable[str], spec: OffsetSpec) -> Mapping[TopicPartition, int]:
     admin = connect_admin(bootstrap_servers, client_id="offsets")
     try:
         described = admin.describe_topics(sorted(set(topics) & set(admin.list_topics())))
         wanted = {
-            TopicPartition(topic["name"], partition["partition_index"]): OffsetSpec.LATEST
+            TopicPartition(topic["name"], partition["partition_index"]): spec
             for topic in described
             for partition in topic["partitions"]
         }
@@ -291,6 +300,26 @@ def end_offsets(bootstrap_servers: str, topics: Iterable[str]) -> Mapping[TopicP
         )
     finally:
         admin.close()
+
+
+def last_records(bootstrap_servers: str, topic: str, count: int) -> list[ConsumerRecord]:
+    """The last records of each partition of the topic, at most so many; else as `end_offsets`."""
+    ends = end_offsets(bootstrap_servers, [topic])
+    starts = beginning_offsets(bootstrap_servers, [topic])
+    wanted = {tp: max(starts[tp], end - count) for tp, end in ends.items() if end > starts[tp]}
+    if not wanted:
+        return []
+    kafka = connect_consumer(bootstrap_servers, group=None, client_id="last-records")
+    try:
+        kafka.assign(list(wanted))
+        for partition, offset in wanted.items():
+            kafka.seek(partition, offset)
+        found: list[ConsumerRecord] = []
+        while any((kafka.position(partition) or 0) < ends[partition] for partition in wanted):
+            found += [record for records in kafka.poll(timeout_ms=500).values() for record in records]
+        return found
+    finally:
+        kafka.close(autocommit=False)
 
 
 async def reachable(bootstrap_servers: str, *, seconds: float = 2.0) -> bool:

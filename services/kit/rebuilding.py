@@ -43,6 +43,26 @@ async def swept(session: Session, consumer: str, topic: str, republish: UUID) ->
     return row[0] if row else None
 
 
+async def find_places(
+    tx: Session, consumer: str, offsets: Mapping[TopicPartition, tuple[int, int]]
+) -> list[TopicPartition]:
+    """Lets the consumer go on at the beginning where a partition no longer holds what comes next for it.
+
+    `offsets` are where partitions begin and end; gives those in which it had lost its place.
+    """
+    lost = await tx.execute(
+        _FIND_PLACES,
+        {
+            "consumer": consumer,
+            "topics": [partition.topic for partition in offsets],
+            "partitions": [partition.partition for partition in offsets],
+            "begins": [begin for begin, _ in offsets.values()],
+            "ends": [end for _, end in offsets.values()],
+        },
+    )
+    return [TopicPartition(row[0], row[1]) async for row in lost]
+
+
 class Rebuilds:
     """What a consumer does at the marks of a republish, in the transaction that moves it past them.
 
@@ -167,6 +187,13 @@ def _gone(topic: str, aggregate: str, id: UUID, state: Mapping[str, Any]) -> Eve
     )
 
 
+_FIND_PLACES: LiteralString = """
+UPDATE consumer_position p SET next_offset = o.begins
+FROM unnest(%(topics)s::text[], %(partitions)s::int[], %(begins)s::bigint[], %(ends)s::bigint[])
+  AS o(topic, partition, begins, ends)
+WHERE p.consumer = %(consumer)s AND p.topic = o.topic AND p.partition = o.partition
+  AND p.next_offset NOT BETWEEN o.begins AND o.ends
+RETURNING p.topic, p.partition"""
 _ASK: LiteralString = """
 INSERT INTO rebuild (consumer, topic, republish_id)
 VALUES (%(consumer)s, %(topic)s, %(republish)s)"""

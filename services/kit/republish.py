@@ -74,6 +74,25 @@ async def submit(
     return await jobs.submit(tx, JOB, cause, lane=JOB, argument={"aggregates": list(aggregates)}, id=id)
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a republish has come: aggregates told of, of how many, and rows; `state` and `error` are the job's."""
+
+    state: str
+    done: int
+    total: int
+    told: int
+    error: str | None
+
+
+async def progress(session: Session, id: UUID) -> Progress:
+    """How far the republish has come. Raises LookupError where there is none of that id."""
+    row = await one(session, _PROGRESS, {"id": id})
+    if row is None:
+        raise LookupError(f"no republish {id}")
+    return Progress(*row)
+
+
 def kind(aggregates: Sequence[Aggregate]) -> Kind:
     """Republishing of a service that has these aggregates."""
 
@@ -159,6 +178,8 @@ class _Republish:
         self._point = point
 
 
+_PROGRESS: LiteralString = """
+SELECT state, done, total, coalesce((counts ->> 'told')::bigint, 0), error FROM job WHERE id = %(id)s::uuid"""
 _MARK: LiteralString = """
 WITH shown AS (
   SELECT %(id)s::uuid AS id, %(version)s::integer AS version,

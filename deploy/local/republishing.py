@@ -1,0 +1,148 @@
+"""`foothold events republish`, `rebuild` and `new-epoch`: asking for them, and waiting until they have come about.
+
+The workers do the work; whoever stops waiting stops nothing.
+"""
+
+import getpass
+import time
+from collections.abc import Callable, Collection
+from uuid import UUID
+
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+
+from deploy.local.databases import Addresses, using
+from deploy.local.problems import StackProblem
+from deploy.local.stack import SERVICES, service_of
+from services.kit import epochs, rebuilding
+from services.kit import republish as republishing
+from services.kit.db import Database
+from services.kit.epochs import Epoch
+from services.kit.events import topic_of
+from services.kit.ids import new_id
+from services.kit.journal import Cause
+from services.kit.kafka import beginning_offsets, end_offsets, last_records
+from services.kit.republish import Progress
+
+Say = Callable[[str], None]
+
+_LOOK_SECONDS = 0.5
+_LAST = 200  # Records of a partition among which one is an event of ours.
+
+
+def republish(addresses: Addresses, service: str, aggregate: str | None, say: Say) -> None:
+    """Has the service tell all that it has once more, or the rows of one aggregate, and waits for the end of it."""
+    _require(service, SERVICES, "There is no service")
+    aggregates = [each.name for each in service_of(service).aggregates]
+    if aggregate is not None:
+        _require(aggregate, aggregates, f"{service} has no")
+    _follow(addresses[service], _ask(addresses, service, [aggregate] if aggregate else []), say)
+
+
+def rebuild(addresses: Addresses, bootstrap_servers: str, service: str, producer: str, say: Say) -> None:
+    """Has the service make its copies of the producer's rows anew, and waits until what is gone was swept."""
+    _require(service, SERVICES, "There is no service")
+    _require(producer, service_of(service).consumes, f"{service} keeps no copies of")
+    topic, id = topic_of(producer), new_id()
+    offsets = _offsets(bootstrap_servers, topic)
+
+    async def ask(db: Database) -> int:
+        async with db.transaction() as tx:
+            lost = await rebuilding.find_places(tx, service, offsets)
+            await rebuilding.ask(tx, service, topic, id)
+        return len(lost)
+
+    if lost := using(addresses[service], ask):
+        say(
+            f"{service} had lost its place in {lost} partitions of {topic}, and goes on at what they still hold."
+        )
+    _follow(addresses[producer], _ask(addresses, producer, id=id), say)
+    say(f"Copies that were not told of: {_wait_for_sweep(addresses[service], service, topic, id)}.")
+
+
+def new_epoch(addresses: Addresses, bootstrap_servers: str, service: str, say: Say) -> None:
+    """Lets the service's positions go on above all that were ever told, and has it republish."""
+    _require(service, SERVICES, "There is no service")
+    above = _highest(addresses, bootstrap_servers, service)
+
+    async def begin(db: Database) -> Epoch:
+        async with db.transaction() as tx:
+            epoch = await epochs.begin(tx, above=above)
+            await republishing.submit(tx, _cause())
+            return epoch
+
+    epoch = using(addresses[service], begin)
+    say(
+        f"Epoch {epoch.number} of {service} begins at position {epoch.first_position}; its worker republishes now."
+    )
+
+
+def _require(name: str, known: Collection[str], problem: str) -> None:
+    if name not in known:
+        raise StackProblem(f"{problem} {name[:100]}; there is: {', '.join(known) or 'none'}.")
+
+
+def _cause() -> Cause:
+    return Cause(actor=f"operator:{getpass.getuser()}")
+
+
+def _ask(
+    addresses: Addresses, service: str, aggregates: Collection[str] = (), *, id: UUID | None = None
+) -> UUID:
+    async def ask(db: Database) -> UUID:
+        async with db.transaction() as tx:
+            return await republishing.submit(tx, _cause(), list(aggregates), id=id)
+
+    return using(addresses[service], ask)
+
+
+def _follow(url: str, id: UUID, say: Say) -> None:
+    """Waits until the republish has ended, telling how it comes on."""
+
+    async def look(db: Database) -> Progress:
+        async with db.connect() as session:
+            return await republishing.progress(session, id)
+
+    told = -1
+    while (found := using(url, look)).state in ("QUEUED", "RUNNING"):
+        if found.told != told:
+            told = found.told
+            say(f"{found.state.lower()}: {found.done} of {found.total} kinds, {told} rows told")
+        time.sleep(_LOOK_SECONDS)
+    if found.state != "DONE":
+        raise StackProblem(f"The republish failed: {found.error}")
+    say(f"Republished {found.told} rows.")
+
+
+def _wait_for_sweep(url: str, service: str, topic: str, id: UUID) -> int:
+    async def look(db: Database) -> int | None:
+        async with db.connect() as session:
+            return await rebuilding.swept(session, service, topic, id)
+
+    while (swept := using(url, look)) is None:
+        time.sleep(_LOOK_SECONDS)
+    return swept
+
+
+def _offsets(bootstrap_servers: str, topic: str) -> dict[TopicPartition, tuple[int, int]]:
+    try:
+        begins, ends = (find(bootstrap_servers, [topic]) for find in (beginning_offsets, end_offsets))
+    except KafkaError as error:
+        raise StackProblem(f"No Kafka broker answers at {bootstrap_servers}.") from error
+    return {partition: (begins[partition], end) for partition, end in ends.items()}
+
+
+def _highest(addresses: Addresses, bootstrap_servers: str, service: str) -> int:
+    """The highest position of the service that anybody may know: on its topic, or handled by a consumer of ours."""
+    topic = topic_of(service)
+
+    async def consumed(db: Database) -> int:
+        async with db.connect() as session:
+            return await epochs.consumed(session, topic)
+
+    try:
+        records = last_records(bootstrap_servers, topic, _LAST)
+    except KafkaError as error:
+        raise StackProblem(f"No Kafka broker answers at {bootstrap_servers}.") from error
+    told = [int(raw) for record in records for name, raw in record.headers if name == "ce_position" and raw]
+    return max([*told, *(using(url, consumed) for url in addresses.values())])
