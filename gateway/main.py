@@ -19,6 +19,7 @@ from gateway.routes.door import METHODS, Door
 from gateway.routes.forward import ANSWER_SECONDS, Forward
 from gateway.upstreams import Upstreams
 from services.kit.identity import Verifier
+from services.kit.metrics import Metrics, install_metrics
 from services.kit.problems import BadRequest, MethodNotAllowed, NotFound, Problem, problem_response
 from services.kit.serving import serve
 from services.kit.settings import Settings
@@ -93,6 +94,7 @@ def _pages(upstreams: Upstreams, verifier: Verifier) -> FastAPI:
     app.state.verifier = verifier
     app.include_router(pages.router)
     app.include_router(health.router)
+    install_metrics(app, Metrics())
     install_documents(app, upstreams)
     app.add_exception_handler(Problem, _refused)
     app.add_exception_handler(HTTPException, _refused)

@@ -33,7 +33,14 @@ LINGER: Final = 0.3
 """Seconds from the closing of the listener to that of connections on which nothing is being answered."""
 
 
-def serve(app: ASGIApp, *, host: str, port: int, ending: Callable[[], object] = lambda: None) -> None:
+def serve(
+    app: ASGIApp,
+    *,
+    host: str,
+    port: int,
+    ending: Callable[[], object] = lambda: None,
+    linger: float = LINGER,
+) -> None:
     """Serves until SIGTERM or SIGINT, and ends as this module says. `ending` is called in the loop as that begins."""
     # What was imported stays for good: looking through it again costs some 40 ms of silence each time.
     gc.collect()
@@ -56,7 +63,7 @@ def serve(app: ASGIApp, *, host: str, port: int, ending: Callable[[], object] = 
         timeout_keep_alive=SERVER_KEEP_ALIVE,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    server = _Server(config, drain, ending)
+    server = _Server(config, drain, ending, linger)
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:
@@ -89,10 +96,13 @@ class _Drain:
 class _Server(uvicorn.Server):
     """uvicorn's server, with an end that begins at once, is polite to connections, and can be insisted on."""
 
-    def __init__(self, config: uvicorn.Config, drain: _Drain, ending: Callable[[], object]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, drain: _Drain, ending: Callable[[], object], linger: float
+    ) -> None:
         super().__init__(config)
         self._drain = drain
         self._ending = ending
+        self._linger = linger
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal; the next finds the system's own answer to it."""
@@ -106,5 +116,5 @@ class _Server(uvicorn.Server):
         self._ending()
         for server in self.servers:
             server.close()
-        await asyncio.sleep(LINGER)
+        await asyncio.sleep(self._linger)
         await super().shutdown(sockets)
