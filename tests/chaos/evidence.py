@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import Any, LiteralString
 from uuid import UUID
@@ -22,7 +21,7 @@ from services.contacts.accounts.queries import ACCOUNT
 from services.contacts.members.queries import MEMBER
 from services.contacts.people.queries import CONTACT, LINK
 from services.contacts.standings.queries import STANDING as ACCOUNT_STANDING
-from services.kit.events import JournalRow, topic_of
+from services.kit.events import MARKS, SNAPSHOT, JournalRow, topic_of
 from services.kit.journal import Aggregate
 from services.kit.kafka import connect_consumer, end_offsets
 from services.opportunities.pipeline.queries import OPPORTUNITY
@@ -64,7 +63,7 @@ class Entry:
     @property
     def repeats(self) -> bool:
         """Whether it tells a version once more, or is a mark: neither is a version of its own."""
-        return self.row.type.endswith(".snapshot") or self.row.aggregate == "republish"
+        return self.row.type.endswith(f".{SNAPSHOT}") or self.row.aggregate == MARKS.name
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class Evidence:
     head: int
     published: int
     order: list[tuple[int, int]]
-    epochs: list[int]
+    epochs: frozenset[int]
     owned: Mapping[str, Mapping[UUID, Standing]]
     copied: Mapping[str, Mapping[UUID, Columns]]
     keys: Mapping[str, Key]
@@ -140,7 +139,7 @@ def _of(service: str, url: str, bootstrap_servers: str) -> Evidence:
             head=head,
             published=published,
             order=[(row[0], row[1]) for row in session.execute(_ORDER)],
-            epochs=_epochs(session),
+            epochs=frozenset(row[0] for row in session.execute(_EPOCHS)),
             owned={each.name: _owned(session, each) for each in OWNED[service]},
             copied={name: _copied(session, name) for name in COPIED[service]},
             keys={row[0]: Key(row[1], row[2], _parsed(row[3])) for row in session.execute(_KEYS)},
@@ -173,14 +172,6 @@ def _sight(session: psycopg.Connection[TupleRow]) -> dict[str, frozenset[tuple[s
     }
 
 
-def _epochs(session: psycopg.Connection[TupleRow]) -> list[int]:
-    """After which positions the next may lie further on."""
-    ((known,),) = session.execute("SELECT to_regclass('journal_epoch') IS NOT NULL").fetchall()
-    if not known:
-        return []
-    return [row[0] for row in session.execute("SELECT position FROM journal_epoch ORDER BY 1")]
-
-
 def read_topic(bootstrap_servers: str, topic: str) -> list[ConsumerRecord]:
     """Every record of a topic, each partition's in order. Blocks."""
     wanted = {tp: end for tp, end in end_offsets(bootstrap_servers, [topic]).items() if end}
@@ -197,11 +188,6 @@ def read_topic(bootstrap_servers: str, topic: str) -> list[ConsumerRecord]:
     return sorted(found, key=lambda record: (record.partition, record.offset))
 
 
-def moment(entry: Entry) -> datetime:
-    """When it was journaled."""
-    return entry.row.recorded_at
-
-
 _JOURNAL: LiteralString = """
 SELECT j.id, coalesce(o.position, 0), j.recorded_at, j.event_id, j.type, j.aggregate, j.aggregate_id, j.version,
        j.partition_key, j.actor, j.request_id, j.traceparent, j.imported, j.changed, j.state
@@ -209,6 +195,7 @@ FROM journal j
 LEFT JOIN (SELECT journal_id, max(position) AS position FROM journal_order GROUP BY journal_id) o ON o.journal_id = j.id
 ORDER BY j.id"""
 _ORDER: LiteralString = "SELECT position, journal_id FROM journal_order ORDER BY position"
+_EPOCHS: LiteralString = "SELECT first_position FROM journal_epoch"
 _KEYS: LiteralString = "SELECT key, status, version, answer FROM idempotency_key"
 _LEDGER: LiteralString = "SELECT source, position, event_id FROM chaos_ledger ORDER BY id"
 _SIGHT: Mapping[str, LiteralString] = {

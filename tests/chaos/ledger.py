@@ -43,7 +43,7 @@ def _counted(handler: Handler | Batch) -> Batch:
             },
         )
 
-    return Batch(handle)
+    return Batch(handle, handler.copy if isinstance(handler, Batch) else None)
 
 
 _TABLE: LiteralString = """

@@ -27,7 +27,7 @@ from tests.chaos.ledger import counted
 MARK: Final = "chaos"
 """The header that tells whoever looks afterwards that a record was planted."""
 
-_PARTITIONS = 6
+PARTITIONS: Final = 6
 _TYPES: Final[Mapping[str, str]] = {
     "contacts.events": "contact.updated.v1",
     "opportunities.events": "opportunity.updated.v1",
@@ -141,7 +141,7 @@ def _event(topic: str, key: str, position: int) -> Record:
 
 
 def _partition(key: str) -> int:
-    return partition_of(key.encode(), _PARTITIONS)
+    return partition_of(key.encode(), PARTITIONS)
 
 
 async def _is_planted(db: Database, id: int) -> bool:

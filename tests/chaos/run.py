@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local.stack import SERVICES
+from deploy.local.tokens import fetch_token
 from tests.chaos import checks, evidence, history, plan, story
-from tests.chaos.clients import Clients, Places
+from tests.chaos.checks import views
+from tests.chaos.clients import SPEAKERS, Clients, Places
 from tests.chaos.evidence import Evidence
 from tests.chaos.finding import Finding
 from tests.chaos.history import Operation
@@ -123,13 +125,23 @@ class Run:
         operations = history.read(self._asked.results)
         held = await asyncio.to_thread(evidence.gather, self._urls, self._stack.bootstrap_servers)
         findings = [Finding("rest", said, ()) for said in self._left]
-        findings += checks.all_of(operations, held, self._pagers.seen())
+        findings += await asyncio.to_thread(self._found, operations, held)
         told = story.tell(findings[0], operations, held, self._asked.results) if findings else []
         verdict = Verdict(
             findings, _counts(self._asked, operations, held, seconds), self._notes(operations), told
         )
         (self._asked.results / "verdict.json").write_text(_written(verdict))
         return verdict
+
+    def _found(self, operations: Mapping[str, Operation], held: Mapping[str, Evidence]) -> list[Finding]:
+        ports = self._stack.ports
+        bases = {name: ports.url(name) for name in ("door", *SERVICES)}
+        tokens = [fetch_token(ports.url("issuer"), email) for email in SPEAKERS]
+        accounts = [str(id) for id in held["contacts"].owned["account"]]
+        return [
+            *checks.all_of(operations, held, self._pagers.seen()),
+            *views.check(bases, tokens, accounts),
+        ]
 
     def _notes(self, operations: Mapping[str, Operation]) -> list[str]:
         crashed = sum(answer.status == 500 for each in operations.values() for answer in each.answers)

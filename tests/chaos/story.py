@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from kafka.consumer.fetcher import ConsumerRecord
-
 from tests.chaos.evidence import Evidence
 from tests.chaos.finding import Finding
 from tests.chaos.history import Answer, Operation
@@ -108,8 +106,3 @@ def _faults(histories: Path, lines: Iterable[_Line]) -> Iterator[_Line]:
 
 def _clock(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S.%f}"[:-3]
-
-
-def first_appearance(record: ConsumerRecord) -> float:
-    """When it was appended, in seconds since 1970."""
-    return record.timestamp / 1000

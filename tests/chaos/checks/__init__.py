@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tests.chaos.checks import versions, writes
+from tests.chaos.checks import copies, topics, versions, writes
 from tests.chaos.checks.versions import Paged
 from tests.chaos.evidence import Evidence
 from tests.chaos.finding import Finding
@@ -12,5 +12,10 @@ from tests.chaos.history import Operation
 def all_of(
     operations: Mapping[str, Operation], evidence: Mapping[str, Evidence], paged: Mapping[str, Paged]
 ) -> list[Finding]:
-    """What each of them finds, in their order."""
-    return [*writes.check(operations, evidence), *versions.check(evidence, paged)]
+    """What each of them finds in the evidence, in their order."""
+    return [
+        *writes.check(operations, evidence),
+        *topics.check(evidence),
+        *copies.check(evidence),
+        *versions.check(evidence, paged),
+    ]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from services.kit.events import MARKS
 from tests.chaos.evidence import Entry, Evidence, Named
 from tests.chaos.finding import Finding
 
@@ -17,7 +18,7 @@ def check(evidence: Mapping[str, Evidence], paged: Mapping[str, Paged]) -> Itera
         histories = {
             named: [entry for entry in entries if not entry.repeats]
             for named, entries in held.by_row.items()
-            if named[0] != "republish"
+            if named[0] != MARKS.name
         }
         for named, entries in histories.items():
             yield from _history(named, entries)
@@ -65,7 +66,7 @@ def _rows(held: Evidence, histories: Mapping[Named, Sequence[Entry]]) -> Iterato
 def _order(held: Evidence) -> Iterator[Finding]:
     positions = [position for position, _ in held.order]
     for before, position in pairwise([0, *positions]):
-        if position != before + 1 and before not in held.epochs:
+        if position != before + 1 and position not in held.epochs:
             yield _finding(f"{held.service} has no position {before + 1}, but {position}")
     numbered = Counter(id for _, id in held.order)
     for entry in held.entries:
