@@ -12,7 +12,7 @@ BIN := .venv/bin
 PARALLEL ?= 2
 ARGS ?=
 
-.PHONY: help run down test check fmt bench schemas lock clean
+.PHONY: help run down test check fmt report bench schemas lock clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ fmt: .venv/installed-dev ## Format every file and mend what the linter can mend
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
 	@$(BIN)/ruff format --quiet .
 
+report: .venv/installed-dev ## Four reports by a consumer of the events, from the running stack (see examples/reporting)
+	@servers="$${KAFKA_BOOTSTRAP_SERVERS:-$$($(BIN)/foothold status --json | $(BIN)/python -c \
+		'import json, sys; print(json.load(sys.stdin).get("kafka_bootstrap_servers") or "")')}"; \
+	test -n "$$servers" || { echo "No stack runs here to report on: start one with make run." >&2; exit 1; }; \
+	$(BIN)/python -m examples.reporting --once --servers "$$servers" --file "$${FOOTHOLD_HOME:-.local}/report.duckdb"
+
 bench: .venv/installed-dev ## Measure a stack of its own under load (takes minutes; see docs/performance.md)
 	@$(BIN)/foothold bench $(ARGS)
 
@@ -53,7 +59,7 @@ lock: .venv/installed-dev ## Resolve all dependencies anew and write the locks w
 
 clean: ## Delete what tools leave behind; .venv and the state in .local stay
 	@rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
-	@find services gateway deploy tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find services gateway deploy examples tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/installed: requirements-installer.txt requirements.txt pyproject.toml
 	@$(MAKE) .venv/python

@@ -1,0 +1,1 @@
+"""Programs that stand beside the platform and know it by its contract alone."""
