@@ -93,11 +93,11 @@ async def progress(session: Session, id: UUID) -> Progress:
     return Progress(*row)
 
 
-def kind(aggregates: Sequence[Aggregate]) -> Kind:
+def kind(aggregates: Sequence[Aggregate], *, batch: int = BATCH) -> Kind:
     """Republishing of a service that has these aggregates."""
 
     async def work(claim: Claim, db: Database, stop: asyncio.Event) -> bool:
-        return await _Republish(claim, db, aggregates).run(stop)
+        return await _Republish(claim, db, aggregates, batch).run(stop)
 
     async def clear(_: Session, __: Job) -> None:
         """A republish keeps nothing beside its job."""
@@ -108,10 +108,11 @@ def kind(aggregates: Sequence[Aggregate]) -> Kind:
 class _Republish:
     """One republish, from its point on. Each step of it is a transaction that moves the point."""
 
-    def __init__(self, claim: Claim, db: Database, aggregates: Sequence[Aggregate]) -> None:
+    def __init__(self, claim: Claim, db: Database, aggregates: Sequence[Aggregate], batch: int) -> None:
         wanted: Sequence[str] = claim.job.argument["aggregates"]
         self._claim = claim
         self._db = db
+        self._batch = batch
         self._complete = not wanted
         self._aggregates = [each for each in aggregates if not wanted or each.name in wanted]
         self._point = _Point.of(claim.job.point)
@@ -160,7 +161,7 @@ class _Republish:
             rows, _ = await number(self._db)
 
     async def _tell(self, aggregate: Aggregate) -> None:
-        meant = {"after": self._point.after or UUID(int=0), "limit": BATCH}
+        meant = {"after": self._point.after or UUID(int=0), "limit": self._batch}
         async with self._db.transaction() as tx:
             await self._claim.hold(tx)
             statement = _snapshot_statement(aggregate)

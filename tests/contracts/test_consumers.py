@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Final, LiteralString
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -25,10 +25,12 @@ from services.kit.contract import event_of
 from services.kit.delivery import Batch, Handlers
 from services.kit.events import Event
 from services.kit.journal import Cause
+from services.kit.rebuilding import Sweeping, copies_of
 from services.kit.testing import api_of, callers, prepared
 from services.opportunities.main import SERVICE as OPPORTUNITIES
 from tests.conftest import DatabaseUrl
 from tests.contracts.examples import EXAMPLES, service_of
+from tests.kit.library import database
 from tests.services.elsewhere import Owners
 from tests.services.opportunities.conftest import House, person
 
@@ -41,6 +43,16 @@ PEOPLE: Final[list[str]] = EXAMPLES["activity.completed"]["value"]["data"]["cont
 
 NO_NEWS: Final = frozenset({"activity.missed", "activity.cancelled"})
 """What opportunities hears and keeps nothing of: nobody has met."""
+
+SHOWN: Final = {
+    "member": "member.created",
+    "account": "account.created",
+    "contact": "contact.created",
+    "contact_link": "contact_link.created",
+    "activity": "activity.completed",
+    "opportunity": "opportunity.created",
+}
+"""Of each aggregate that somebody keeps copies of, the example that makes one."""
 
 _TABLES: LiteralString = """
 SELECT relname FROM pg_class
@@ -167,6 +179,37 @@ async def test_a_reaction_is_told_once(
     for _ in range(2):
         await handle(consumer.service, url, told(type_))
     assert (await journaled(url))[len(before) :] == [reaction]
+
+
+@pytest.mark.parametrize(
+    ("name", "aggregate"),
+    [(name, aggregate) for name in CONSUMERS for aggregate in copies_of(CONSUMERS[name].service.handlers)],
+)
+async def test_a_copy_that_a_republish_does_not_tell_of_is_gone(
+    name: str, aggregate: str, database_url: DatabaseUrl
+) -> None:
+    consumer = CONSUMERS[name]
+    url = database_url(name, consumer.prepare)
+    await handle(consumer.service, url, told(SHOWN[aggregate]))
+    handlers = consumer.service.handlers
+    copy = copies_of(handlers)[aggregate]
+    topic = f"{service_of(SHOWN[aggregate])}.events"
+    async with await psycopg.AsyncConnection.connect(url, options="-c timezone=UTC") as session:
+        await copy.forget_versions(session)
+        living = len(await copy.untold(session, 100))
+        await session.execute(
+            """INSERT INTO rebuild (consumer, topic, republish_id, aggregates, partitions, ended, begun_at)
+            VALUES (%s, %s, %s, %s, 1, '{0}', now())""",
+            [name, topic, uuid4(), [aggregate]],
+        )
+    async with database(url) as db:
+        sweeping = Sweeping(name, db, handlers)
+        assert [await sweeping.sweep() for _ in range(3)] == [True, True, False]
+        async with db.connect() as session:
+            found = await session.execute("SELECT swept, swept_at IS NOT NULL FROM rebuild")
+            assert await found.fetchall() == [(living, True)]
+            assert await copy.untold(session, 1) == []
+    assert living
 
 
 async def test_a_planted_second_effect_is_seen(database_url: DatabaseUrl) -> None:
