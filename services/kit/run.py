@@ -14,6 +14,7 @@ from services.kit.backoff import pause
 from services.kit.consumer import Consumer
 from services.kit.db import Database
 from services.kit.delivery import Took, untimed
+from services.kit.events import dead_letter_topic_of, topic_of
 from services.kit.jobs import Worker
 from services.kit.metrics import Metrics, install_metrics
 from services.kit.problems import Unavailable
@@ -25,7 +26,7 @@ from services.kit.serving import DRAIN_SECONDS, serve
 from services.kit.settings import Settings
 from services.kit.sweeper import Sweeper
 from services.kit.telemetry import Telemetry, configure_logging
-from services.kit.worker_metrics import WorkerFigures, timer
+from services.kit.worker_metrics import Ends, WorkerFigures, timer
 
 SWITCH_SECONDS = 0.0005
 """For which a thread may keep the interpreter to itself, while the event loop has something to answer."""
@@ -62,8 +63,9 @@ def create_worker(service: Service, settings: Settings) -> FastAPI:
     )
     metrics, stop = Metrics(), asyncio.Event()
     parts = parts_of(service, settings, db, took=timer(service.name, metrics.registry))
-    figures = WorkerFigures(service.name, db, parts, settings.kafka_bootstrap_servers, service.consumes)
-    metrics.read = figures.read
+    topics = [*map(topic_of, service.consumes), dead_letter_topic_of(service.name)]
+    ends = Ends(settings.kafka_bootstrap_servers, topics)
+    metrics.read = WorkerFigures(service.name, db, parts, ends).read
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -74,7 +76,7 @@ def create_worker(service: Service, settings: Settings) -> FastAPI:
         yield
         stop.set()
         await _ended(running)
-        figures.close()
+        ends.close()
         await db.close()
 
     app = FastAPI(

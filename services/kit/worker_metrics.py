@@ -5,7 +5,7 @@ every ten seconds at the most, and until it is told again what was told last is 
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Final
@@ -20,7 +20,7 @@ from services.kit.app import Part
 from services.kit.consumer import Consumer
 from services.kit.db import Database
 from services.kit.delivery import Took
-from services.kit.events import dead_letter_topic_of, topic_of
+from services.kit.events import dead_letter_topic_of
 from services.kit.figures import Figures, figures
 from services.kit.kafka import end_offsets, reachable
 from services.kit.metrics import PATIENCE, counter, database_up, gauge
@@ -46,13 +46,22 @@ def timer(service: str, registry: CollectorRegistry) -> Took:
 
 
 class Ends:
-    """Where topics end, as the broker said last. Not to be waited for."""
+    """Where topics end, as the broker said last. Nobody waits for it. Tests `ask` by other means, and more often."""
 
-    def __init__(self, bootstrap_servers: str, topics: Iterable[str]) -> None:
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        topics: Iterable[str],
+        *,
+        ask: Callable[[str, Sequence[str]], Mapping[TopicPartition, int]] = end_offsets,
+        every: float = EVERY,
+    ) -> None:
+        self._ask_broker = ask
         self._bootstrap_servers = bootstrap_servers
         self._topics = tuple(topics)
         self._asking: asyncio.Task[None] | None = None
-        self._asked = self._told = -EVERY
+        self._every = every
+        self._asked = self._told = -every
         self.offsets: Mapping[TopicPartition, int] = {}
 
     @property
@@ -62,7 +71,7 @@ class Ends:
 
     def refresh(self) -> None:
         """Asks anew in the background, unless that was done lately or is being done."""
-        if monotonic() - self._asked >= EVERY and (self._asking is None or self._asking.done()):
+        if monotonic() - self._asked >= self._every and (self._asking is None or self._asking.done()):
             self._asked = monotonic()
             self._asking = asyncio.create_task(self._ask(), name="ends")
 
@@ -74,26 +83,20 @@ class Ends:
     async def _ask(self) -> None:
         with suppress(KafkaError, OSError):
             if await reachable(self._bootstrap_servers):
-                self.offsets = await asyncio.to_thread(end_offsets, self._bootstrap_servers, self._topics)
+                self.offsets = await asyncio.to_thread(
+                    self._ask_broker, self._bootstrap_servers, self._topics
+                )
                 self._told = monotonic()
 
 
 class WorkerFigures:
-    """What a worker of `service` shows: its `parts`, its database, the topics of the services that it `consumes`."""
+    """What a worker of `service` shows: of its `parts`, its database, and of topics by where they end."""
 
-    def __init__(
-        self,
-        service: str,
-        db: Database,
-        parts: Sequence[Part],
-        bootstrap_servers: str,
-        consumes: Iterable[str],
-    ) -> None:
+    def __init__(self, service: str, db: Database, parts: Sequence[Part], ends: Ends) -> None:
         self._service = service
         self._db = db
         self._parts = parts
-        self._dead_letters = dead_letter_topic_of(service)
-        self._ends = Ends(bootstrap_servers, [*map(topic_of, consumes), self._dead_letters])
+        self._ends = ends
 
     async def read(self) -> list[Metric]:
         """All of it. What is not known is left out; where the database does not answer, `foothold_database_up` is 0."""
@@ -101,10 +104,6 @@ class WorkerFigures:
         held = await self._held()
         told = [database_up(self._service, up=held is not None), *self._of_parts(), *self._of_topics()]
         return told if held is None else [*told, *self._of_database(held)]
-
-    def close(self) -> None:
-        """Ends what goes on behind the scrapes."""
-        self._ends.close()
 
     async def _held(self) -> Figures | None:
         try:
@@ -130,7 +129,9 @@ class WorkerFigures:
         age = self._ends.age
         if age is not None:
             letters = sum(
-                end for place, end in self._ends.offsets.items() if place.topic == self._dead_letters
+                end
+                for place, end in self._ends.offsets.items()
+                if place.topic == dead_letter_topic_of(self._service)
             )
             yield gauge("topic_ends_age_seconds", "How old lag and dead letters are.", self._service, age)
             yield gauge("dead_letter_records", "Dead letters ever on the topic.", self._service, letters)
