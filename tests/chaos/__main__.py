@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 
 from deploy.local.stack import ROOT
+from tests.chaos.plan import KINDS
 from tests.chaos.run import Asked, Run, Verdict
+from tests.chaos.sabotage import MISTAKES
 from tests.chaos.zygote import Zygote
 
 
@@ -55,12 +57,13 @@ def _asked() -> Asked:
     parser = argparse.ArgumentParser(prog="make chaos")
     parser.add_argument("--kills", type=int, default=25, help="how many faults")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="decides which, when and to whom")
-    parser.add_argument("--sabotage", default=None, help="a mistake to plant")
+    parser.add_argument("--sabotage", choices=list(MISTAKES), help="a mistake to plant")
     parser.add_argument("--results", type=Path, default=None, help="where histories, logs and the verdict go")
     given = parser.parse_args()
     place = f"{given.seed}-{given.sabotage or 'clean'}-{time.strftime('%H%M%S')}"
     results = given.results or ROOT / ".local" / "chaos" / place
-    return Asked(kills=given.kills, seed=given.seed, results=results, mistake=given.sabotage)
+    weights = MISTAKES[given.sabotage].weights if given.sabotage else KINDS
+    return Asked(given.kills, given.seed, results, given.sabotage, weights)
 
 
 if __name__ == "__main__":

@@ -10,15 +10,14 @@ from kafka.errors import KafkaError
 from psycopg_pool import PoolTimeout
 from pydantic import SecretStr
 
-from deploy.local.problems import StackProblem
 from deploy.local.stack import SERVICES, service_of
 from services.kit.consumer import lag
 from services.kit.db import Database
 from services.kit.relay import backlog
 from services.kit.settings import Settings
-from tests.chaos.poison import Poisoner, Stuck
+from tests.chaos.poison import Poisoner
 
-PATIENCE = 90.0
+PATIENCE = 25.0
 
 
 class Quiet:
@@ -30,19 +29,23 @@ class Quiet:
             {f"{service}_database_url": SecretStr(url) for service, url in urls.items()}
             | {"kafka_bootstrap_servers": bootstrap_servers}
         )
-        self.stuck: list[Stuck] = []
 
     async def come(self, seconds: float = PATIENCE) -> list[str]:
-        """What is still not quiet after so many seconds, in sentences; nothing where all is."""
-        deadline = time.monotonic() + seconds
-        left = ["nothing has been looked at"]
-        while left and time.monotonic() < deadline:
-            with suppress(psycopg.Error, PoolTimeout, KafkaError, OSError, StackProblem):
-                self.stuck = await self._poisoner.cure()
-                left = [said for service in SERVICES for said in await self._left(service)]
+        """What is not quiet and has not become less for so many seconds, in sentences; nothing where all is."""
+        left, changed = ["nothing could be looked at"], time.monotonic()
+        while left and time.monotonic() - changed < seconds:
+            with suppress(psycopg.Error, PoolTimeout, KafkaError, OSError):
+                found = await self._all_left()
+                left, changed = found, changed if found == left else time.monotonic()
             if left:
                 await asyncio.sleep(0.3)
-        return left + [f"{one.service} cannot handle what {one.key} has: {one.reason}" for one in self.stuck]
+        return left
+
+    async def _all_left(self) -> list[str]:
+        stuck = [
+            f"{one.service} fails on what {one.key} has: {one.reason}" for one in await self._poisoner.cure()
+        ]
+        return stuck + [said for service in SERVICES for said in await self._left(service)]
 
     async def _left(self, service: str) -> list[str]:
         db = Database(self._urls[service], name="chaos", size=1)

@@ -27,11 +27,11 @@ def learn() -> None:
 def play(role: Role, mistake: str | None) -> None:
     """Does the role until it is told to end, with a planted mistake if one is named."""
     name, *arguments = role
-    if mistake is not None and name in ("api", "worker"):
-        sabotage.plant(mistake)
     match name:
         case "api" | "worker":
             sys.argv = [f"services.{arguments[0]}.main", name]
+            if mistake is not None:
+                sabotage.plant(mistake, name)
             run(counted(service_of(arguments[0])))
         case "gateway":
             gateway.main()

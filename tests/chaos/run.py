@@ -19,7 +19,7 @@ from tests.chaos.nemesis import Nemesis, edges
 from tests.chaos.pager import Pagers
 from tests.chaos.plan import KINDS, Fault, Weights
 from tests.chaos.poison import Poisoner
-from tests.chaos.quiet import Quiet
+from tests.chaos.quiet import PATIENCE, Quiet
 from tests.chaos.stack import PROCESSES, Stack
 from tests.chaos.zygote import Zygote
 
@@ -27,6 +27,7 @@ Say = Callable[[str], None]
 
 _WARM_UP = 3.0
 _SEEING_THROUGH = 45.0
+_SHORT = 8.0  # Patience with what somebody has spoiled on purpose.
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Run:
             self._clients.giving_up.set()
             await working
             quiet = Quiet(self._urls, self._stack.bootstrap_servers, self._poisoner)
-            self._left = await quiet.come()
+            self._left = await quiet.come(PATIENCE if self._asked.mistake is None else _SHORT)
             paging.set()
 
     async def _heal(self) -> None:
@@ -124,8 +125,8 @@ class Run:
     async def _judge(self, seconds: float) -> Verdict:
         operations = history.read(self._asked.results)
         held = await asyncio.to_thread(evidence.gather, self._urls, self._stack.bootstrap_servers)
-        findings = [Finding("rest", said, ()) for said in self._left]
-        findings += await asyncio.to_thread(self._found, operations, held)
+        findings = await asyncio.to_thread(self._found, operations, held)
+        findings += [Finding("rest", said, ()) for said in self._left]
         told = story.tell(findings[0], operations, held, self._asked.results) if findings else []
         verdict = Verdict(
             findings, _counts(self._asked, operations, held, seconds), self._notes(operations), told
