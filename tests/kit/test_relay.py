@@ -295,6 +295,61 @@ async def test_a_relay_killed_before_the_cursor_moved_repeats_and_the_next_goes_
     assert all(found == sorted(found) for found in first_appearances(records).values())
 
 
+_LEADER = """
+import asyncio, sys
+from tests.kit.backbone import Backbone
+
+async def main():
+    backbone = Backbone(*sys.argv[1:])
+    async with backbone.database() as db:
+        await backbone.relay(db).run(asyncio.Event())
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def leader(backbone: Backbone) -> Iterator[subprocess.Popen[str]]:
+    """A relay in a process of its own, which logs that it leads."""
+    argv = [sys.executable, "-c", _LEADER]
+    argv += [backbone.url, backbone.bootstrap, backbone.producer, backbone.consumer]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as child:
+        yield child
+        child.kill()
+
+
+async def test_a_paused_leader_keeps_its_place_and_a_killed_one_is_followed(
+    backbone: Backbone, db: Database, leader: subprocess.Popen[str]
+) -> None:
+    async def write() -> None:
+        async with db.transaction() as tx:
+            await journal(tx, *(Change() for _ in range(10)))
+
+    assert leader.stdout is not None
+    assert "relay_leads" in await asyncio.to_thread(leader.stdout.readline)
+    standby = backbone.relay(db)
+    async with running(standby):
+        await write()
+        await published(db, 10)
+        leader.send_signal(signal.SIGSTOP)
+        await write()
+        await until(lambda: asyncio.sleep(0, standby.numbered > 0))
+        await asyncio.sleep(3)
+        assert not standby.publisher.leads, "nobody knows whether the leader has a round on its way"
+        assert await scalar(db, "SELECT published FROM journal_cursor") == 10
+        leader.send_signal(signal.SIGCONT)
+        await published(db, 20)
+        assert not standby.publisher.leads
+        leader.send_signal(signal.SIGSTOP)
+        await write()
+        leader.kill()
+        await published(db, 30)
+        assert standby.publisher.leads
+    found = first_appearances(backbone.read())
+    assert sorted(position for each in found.values() for position in each) == list(range(1, 31))
+    assert all(each == sorted(each) for each in found.values())
+
+
 class OwnBroker:
     """A broker that a test may pause and start late. One thread starts it, and lives until it has ended."""
 
