@@ -58,7 +58,7 @@ def _rooms(root: Path, folder: Path) -> Iterator[str]:
 
 
 def _modules(root: Path) -> Iterator[str]:
-    for package in ("services", "gateway", "deploy"):
+    for package in ("services", "gateway", "deploy", "examples"):
         for module in sorted((root / package).rglob("*.py")):
             said = module.relative_to(root)
             if "migrations" in said.parts:

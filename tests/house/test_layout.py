@@ -25,7 +25,7 @@ def test_the_top_level_is_fixed() -> None:
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the house, to be spoilt."""
     copy = tmp_path_factory.mktemp("house")
-    for package in ("services", "gateway", "deploy"):
+    for package in ("services", "gateway", "deploy", "examples"):
         copytree(ROOT / package, copy / package, ignore=ignore_patterns("__pycache__", "*.csv", "*.lock"))
     return copy
 
@@ -52,6 +52,7 @@ CODE = '"""Says what it is."""\n\nANSWER = 42\n'
         ),
         ("services/kit/json_utils.py", CODE, "services/kit/json_utils.py is named after nothing"),
         ("gateway/common/urls.py", CODE, "gateway/common/urls.py is named after nothing"),
+        ("examples/reporting/tools.py", CODE, "examples/reporting/tools.py is named after nothing"),
         ("services/kit/silent.py", "ANSWER = 42\n", "services/kit/silent.py does not say what it is"),
         (
             "services/contacts/people/domain.py",
