@@ -1,26 +1,20 @@
 """`foothold status`: every process with its health, every address, and how far behind the events are."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, LiteralString
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import httpx
-import psycopg
-from kafka import TopicPartition
-from kafka.admin import OffsetSpec
-from psycopg.rows import TupleRow
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from deploy.local import topics
+from deploy.local import event_figures
+from deploy.local.event_figures import Told
 from deploy.local.home import Record, RunningChild
 from deploy.local.launch import LOOPBACK, listens
-from deploy.local.problems import StackProblem
 from deploy.local.stack import SERVICES, Stack, health
-from services.kit.events import dead_letter_topic_of
 
 _STORES = ("postgres", "kafka")
-_COUNTED = ("unnumbered", "unpublished", "lag", "parked", "dead_letters")
 
 
 def gather(stack: Stack) -> dict[str, Any]:
@@ -37,14 +31,15 @@ def gather(stack: Stack) -> dict[str, Any]:
         "issuer": addresses.get("OIDC_ISSUER"),
         "kafka_bootstrap_servers": addresses.get("KAFKA_BOOTSTRAP_SERVERS"),
         "databases": {name: addresses.get(f"{name.upper()}_DATABASE_URL") for name in SERVICES},
-        "processes": asyncio.run(_processes(record)),
-        "events": _events(addresses),
+        **asyncio.run(_asked(record)),
     }
 
 
-async def _processes(record: Record) -> list[dict[str, Any]]:
+async def _asked(record: Record) -> dict[str, Any]:
     async with httpx.AsyncClient(timeout=3, trust_env=False) as client:
-        return list(await asyncio.gather(*(_process(client, child) for child in record.children)))
+        processes = asyncio.gather(*(_process(client, child) for child in record.children))
+        events = await event_figures.gather(record, client)
+        return {"processes": await processes, "events": events}
 
 
 async def _process(client: httpx.AsyncClient, child: RunningChild) -> dict[str, Any]:
@@ -65,91 +60,6 @@ async def _health(client: httpx.AsyncClient, child: RunningChild) -> str:
     if child.name in _STORES:
         return "ready" if listens(child.port) else "silent"
     return await health(client, f"http://{LOOPBACK}:{child.port}")
-
-
-def _events(addresses: dict[str, str]) -> dict[str, dict[str, int | None]]:
-    """Per service: journal rows not numbered, numbered but not published; records not consumed, keys parked, dead
-    letters of the consumer."""
-    told: dict[str, dict[str, int | None]] = {}
-    consumed: dict[str, dict[tuple[str, int], int]] = {}
-    for service in SERVICES:
-        told[service], consumed[service] = _read_service(addresses.get(f"{service.upper()}_DATABASE_URL", ""))
-    ends = _ends(addresses.get("KAFKA_BOOTSTRAP_SERVERS", ""), consumed)
-    for service, offsets in consumed.items():
-        told[service]["lag"] = _lag(offsets, ends)
-        told[service]["dead_letters"] = _dead_letters(service, ends)
-    return told
-
-
-def _lag(offsets: dict[tuple[str, int], int], ends: dict[tuple[str, int], int] | None) -> int | None:
-    if ends is None:
-        return None
-    followed = {topic for topic, _ in offsets}
-    return sum(end - offsets.get(place, 0) for place, end in ends.items() if place[0] in followed)
-
-
-def _dead_letters(service: str, ends: dict[tuple[str, int], int] | None) -> int | None:
-    if ends is None:
-        return None
-    return sum(end for (topic, _), end in ends.items() if topic == dead_letter_topic_of(service))
-
-
-def _read_service(url: str) -> tuple[dict[str, int | None], dict[tuple[str, int], int]]:
-    """The journal's backlog and the consumers' next offsets; nothing known where the database is silent."""
-    try:
-        with psycopg.connect(url, connect_timeout=2) as connection:
-            return _backlog(connection), _next_offsets(connection)
-    except psycopg.Error:
-        return dict.fromkeys(_COUNTED), {}
-
-
-def _backlog(connection: psycopg.Connection[TupleRow]) -> dict[str, int | None]:
-    unpublished = "SELECT h.position - c.published FROM journal_head h, journal_cursor c"
-    return {
-        "unnumbered": _number(connection, "SELECT count(*) FROM journal_queue"),
-        "unpublished": _number(connection, unpublished),
-        "parked": _number(connection, "SELECT count(*) FROM parked_key"),
-    }
-
-
-def _next_offsets(connection: psycopg.Connection[TupleRow]) -> dict[tuple[str, int], int]:
-    rows = connection.execute(
-        "SELECT topic, partition, min(next_offset) FROM consumer_position GROUP BY 1, 2"
-    )
-    return {(topic, partition): offset for topic, partition, offset in rows}
-
-
-def _number(connection: psycopg.Connection[TupleRow], query: LiteralString) -> int | None:
-    row = connection.execute(query).fetchone()
-    return row[0] if row else None
-
-
-def _ends(
-    bootstrap_servers: str, consumed: dict[str, dict[tuple[str, int], int]]
-) -> dict[tuple[str, int], int] | None:
-    """The end of every partition of the topics that somebody consumes, and of dead letters; None where no broker
-    answers."""
-    followed = {topic for offsets in consumed.values() for topic, _ in offsets}
-    names = sorted(followed | {dead_letter_topic_of(service) for service in consumed})
-    try:
-        return _end_offsets(bootstrap_servers, names)
-    except StackProblem:
-        return None
-
-
-def _end_offsets(bootstrap_servers: str, names: Sequence[str]) -> dict[tuple[str, int], int]:
-    admin = topics.connect(bootstrap_servers)
-    try:
-        described = admin.describe_topics(names)
-        asked = {
-            TopicPartition(topic["name"], partition["partition_index"]): OffsetSpec.LATEST
-            for topic in described
-            for partition in topic["partitions"]
-        }
-        found = admin.list_partition_offsets(asked)
-        return {(place.topic, place.partition): end.offset for place, end in found.items()}
-    finally:
-        admin.close()
 
 
 def shown(status: dict[str, Any]) -> RenderableType:
@@ -176,9 +86,46 @@ def _process_table(processes: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
-def _event_table(events: dict[str, dict[str, int | None]]) -> Table:
-    table = Table("events of", *(name.replace("_", " ") for name in _COUNTED), box=None)
-    for service, counts in events.items():
-        numbers = (counts.get(name) for name in _COUNTED)
-        table.add_row(service, *("unknown" if number is None else f"{number:,}" for number in numbers))
+def _event_table(events: dict[str, Told]) -> Table:
+    table = Table("events of", *(name.replace("_", " ") for name in _FIGURES), box=None)
+    for service, told in events.items():
+        table.add_row(
+            service,
+            *("unknown" if told[name] is None else show(told[name]) for name, show in _FIGURES.items()),
+        )
     return table
+
+
+def _count(number: int) -> str:
+    return f"{number:,}"
+
+
+def _age(seconds: float) -> str:
+    return f"{seconds:,.0f} s"
+
+
+def _yes_or_no(leads: bool) -> str:
+    return "yes" if leads else "no"
+
+
+def _by_name(counts: dict[str, int]) -> str:
+    """Those that are not none, a line each."""
+    return "\n".join(f"{name} {number:,}" for name, number in counts.items() if number) or "0"
+
+
+def _latencies(handlers: dict[str, dict[str, float]]) -> str:
+    return "\n".join(f"{name} {ms['p50']:g} / {ms['p99']:g}" for name, ms in handlers.items()) or "none yet"
+
+
+_FIGURES: dict[str, Callable[[Any], str]] = {
+    "unnumbered": _count,
+    "unpublished": _count,
+    "oldest_seconds": _age,
+    "relay_leads": _yes_or_no,
+    "lag": _by_name,
+    "parked": _count,
+    "dead_letters": _count,
+    "ignored": _by_name,
+    "failed_jobs": _count,
+    "handlers_ms": _latencies,
+}

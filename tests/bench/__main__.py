@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 from rich.console import Console
 from rich.table import Table
 
 from deploy.local import status
 from deploy.local.stack import Stack
 from tests.bench import files, floors
+from tests.bench.events import Effects, catch_up, under_load
 from tests.bench.load import Connection, Measured, Request, drive
 
 FOOTHOLD = str(Path(sys.executable).with_name("foothold"))
@@ -56,8 +56,8 @@ class Figure:
 class Bench:
     """The measurements, against one running stack."""
 
-    def __init__(self, stack: Stack, seconds: float) -> None:
-        self._stack, self._seconds = stack, seconds
+    def __init__(self, stack: Stack, seconds: float, console: Console) -> None:
+        self._stack, self._seconds, self._console = stack, seconds, console
         self._headers = _bearer(token_of(stack, MANAGER))
         self._chance = random.Random(11)  # noqa: S311  # picks rows, guards nothing
         self._run = int(time.time())
@@ -122,7 +122,6 @@ class Bench:
         await self._draw(mapped)
         await self._reads(accounts, mapped, empty, inner)
         await self._writes(accounts, deals, commits)
-        await self._effect(accounts)
 
     async def _draw(self, deals: list[dict[str, Any]]) -> None:
         """Puts people on the map of each deal: what relationship and view are measured on."""
@@ -186,7 +185,8 @@ class Bench:
             account = accounts[number % len(accounts)]["id"]
             return {"name": f"Bench {number}", "account_id": account, "amount": 100_00, "currency": "USD"}
 
-        await self.measure("create activity", self.post(lambda _: "/v1/activities", activity), floor=commits)
+        writing = self.post(lambda _: "/v1/activities", activity)
+        await self.measure("create activity", writing, floor=commits)
         await self.measure("create deal", self.post(lambda _: "/v1/opportunities", deal), floor=commits)
         ladder = ("TARGETING", "ENGAGEMENT")
 
@@ -197,39 +197,27 @@ class Bench:
             return {"to": ladder[number // len(deals) % 2], "note": "bench"}
 
         await self.measure("move stage", self.post(stage, move), floor=commits)
+        await asyncio.to_thread(drain, self._stack, "writes", self._console)
+        await self._effects(accounts, lambda number: writing(10**8 + number))
 
-    async def _effect(self, accounts: list[dict[str, Any]]) -> None:
-        """From the answer to a renamed account until opportunities knows the name, one at a time."""
-        connection = self._connection()
-        url = self._stack.database_url("opportunities")
-        headers = (*_bearer(token_of(self._stack, ADMIN)), ("If-Match", "*"))
-        took: list[float] = []
-        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as session:
-            for number, account in enumerate(accounts[:200]):
-                name = f"Renamed {self._run} {number}"
-                body = json.dumps({"name": name}).encode()
-                path = f"/v1/accounts/{account['id']}"
-                await connection.send(Request("PATCH", path, headers, body))
-                began = time.perf_counter()
-                while True:
-                    row = await session.execute(
-                        "SELECT name = %s FROM account WHERE id = %s", (name, account["id"])
-                    )
-                    found = await row.fetchone()
-                    if found and found[0]:
-                        break
-                    await asyncio.sleep(0.001)
-                took.append(time.perf_counter() - began)
-        measured = Measured(sum(took), took, {200: len(took)})
-        self.figures.append(
-            Figure(
-                "commit to effect elsewhere",
-                measured.rate,
-                "/s",
-                measured.quantile(0.5),
-                measured.quantile(0.99),
-            )
-        )
+    async def _effects(self, accounts: list[dict[str, Any]], writing: Callable[[int], Request]) -> None:
+        """From a commit to its effect elsewhere, on an idle stack and under half of the greatest write rate."""
+        effects = Effects(self._stack, _bearer(token_of(self._stack, ADMIN)), accounts)
+        await effects.measure(20)
+        self._tell("commit to effect elsewhere, idle", await effects.measure())
+        half = max(figure.rate for figure in self.figures if figure.what.startswith("create")) / 2
+        port = self._stack.port("gateway")
+        measured, rate = await under_load(port, writing, half, effects.measure)
+        self._tell(f"the same under {rate:.0f} writes/s", measured)
+
+    def _tell(self, what: str, got: Measured) -> None:
+        self.figures.append(Figure(what, got.rate, "/s", got.quantile(0.5), got.quantile(0.99)))
+
+    def catch_up(self) -> None:
+        """How fast a consumer handles what it has missed, and how that compares with the greatest write rate."""
+        greatest = max(figure.rate for figure in self.figures if figure.what.startswith("create"))
+        missed, took = catch_up(self._stack, FOOTHOLD, dict(self._stack.environment))
+        self.figures.append(Figure(f"catching up {missed:,} events", missed / took, "/s", floor=greatest))
 
 
 @contextmanager
@@ -298,8 +286,12 @@ def drain(stack: Stack, noun: str, console: Console) -> Figure:
 
 
 def _behind(stack: Stack) -> int:
-    events: dict[str, dict[str, int | None]] = status.gather(stack)["events"]
-    return sum(left or 0 for service in events.values() for left in service.values())
+    return sum(map(_waiting, status.gather(stack)["events"].values()))
+
+
+def _waiting(told: dict[str, Any]) -> int:
+    lag: dict[str, int] = told["lag"] or {}
+    return (told["unnumbered"] or 0) + (told["unpublished"] or 0) + sum(lag.values())
 
 
 def _import(client: httpx.Client, noun: str, file: Path, profile: str) -> dict[str, int]:
@@ -341,8 +333,9 @@ def main() -> None:
     with own_stack(asked.port) as stack, tempfile.TemporaryDirectory() as folder:
         files.write(Path(folder), files.Size().scaled(asked.scale), datetime.now(UTC).date())
         figures = list(load(stack, token_of(stack, ADMIN), Path(folder), console))
-        bench = Bench(stack, asked.seconds)
+        bench = Bench(stack, asked.seconds, console)
         asyncio.run(bench.run())
+        bench.catch_up()
         show(figures + bench.figures, console)
 
 
