@@ -87,12 +87,11 @@ def _process_table(processes: Sequence[dict[str, Any]]) -> Table:
 
 
 def _event_table(events: dict[str, Told]) -> Table:
-    table = Table("events of", *(name.replace("_", " ") for name in _FIGURES), box=None)
-    for service, told in events.items():
-        table.add_row(
-            service,
-            *("unknown" if told[name] is None else show(told[name]) for name, show in _FIGURES.items()),
-        )
+    table = Table("events of", *events, box=None)
+    for name, show in _FIGURES.items():
+        figures = (told[name] for told in events.values())
+        told = ("unknown" if figure is None else show(figure) for figure in figures)
+        table.add_row(name.replace("_", " "), *told)
     return table
 
 
