@@ -19,15 +19,21 @@ T = TypeVar("T")
 
 def using(url: str, use: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
     """What `use` gives of the database. Raises StackProblem where that does not answer."""
-    return asyncio.run(_using(url, use))
+    return using_all({"": url}, lambda databases: use(databases[""]))
 
 
-async def _using(url: str, use: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+def using_all(addresses: Addresses, use: Callable[[Mapping[str, Database]], Coroutine[Any, Any, T]]) -> T:
+    """What `use` gives of the databases, by the service's name. Raises StackProblem where one does not answer."""
+    return asyncio.run(_using(addresses, use))
+
+
+async def _using(addresses: Addresses, use: Callable[[Mapping[str, Database]], Coroutine[Any, Any, T]]) -> T:
     async with AsyncExitStack() as stack:
-        db = Database(url, name="foothold", size=1)
-        await db.open()
-        stack.push_async_callback(db.close)
+        opened = {name: Database(url, name="foothold", size=1) for name, url in addresses.items()}
+        for db in opened.values():
+            await db.open()
+            stack.push_async_callback(db.close)
         try:
-            return await use(db)
+            return await use(opened)
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise StackProblem(f"The database does not answer: {type(error).__name__}.") from error

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.local import parked, republishing, tail
+from deploy.local import growing, parked, republishing, tail, topics
 from deploy.local.console import address, databases, out, plainly
 from deploy.local.problems import StackProblem
 from deploy.local.stack import SERVICES
@@ -84,6 +84,14 @@ def new_epoch(service: Annotated[str, typer.Argument(help=f"What was restored: {
     """After a service's database was restored from a backup: go on above all positions ever told, and republish."""
     with plainly():
         republishing.new_epoch(databases(), address("KAFKA_BOOTSTRAP_SERVERS"), service, _say)
+
+
+@events.command("new-generation")
+def new_generation(service: Annotated[str, typer.Argument(help=f"Whose topic: {_SERVICES}.")]) -> None:
+    """Make a service's topic anew with as many partitions as are declared, once all that it holds was read."""
+    with plainly():
+        declared = topics.declared(topics.profile())
+        growing.new_generation(databases(), address("KAFKA_BOOTSTRAP_SERVERS"), service, declared, _say)
 
 
 def _say(text: str) -> None:

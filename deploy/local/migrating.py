@@ -3,6 +3,7 @@
 The addresses come from the environment, as they do for every process of the stack.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import Mapping
@@ -28,9 +29,13 @@ def _migrate(name: str, partitions: Mapping[str, int]) -> str:
         version = migrations.upgrade(service_of(name), url)
     except migrations.ServerTooOld as error:
         raise StackProblem(str(error)) from error
-    with psycopg.connect(url) as connection:
-        declare(connection, partitions)
+    asyncio.run(_declare(url, partitions))
     return version
+
+
+async def _declare(url: str, partitions: Mapping[str, int]) -> None:
+    async with await psycopg.AsyncConnection.connect(url) as session:
+        await declare(session, partitions)
 
 
 def _main() -> None:

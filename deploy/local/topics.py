@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ Profile = Literal["laptop", "production"]
 _NAME = re.compile(r"[a-z]+\.(events|dead-letter)")
 _DAY_MS = 24 * 60 * 60 * 1000
 _DAYS_WITH_PEOPLE = 14
+_FORGOTTEN_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,20 @@ def apply(bootstrap_servers: str, topics: Sequence[Topic]) -> list[str]:
             *(topic.name for topic in missing),
             *_mend(admin, [topic for topic in topics if topic.name in held]),
         ]
+    finally:
+        admin.close()
+
+
+def remove(bootstrap_servers: str, name: str) -> None:
+    """Delete a topic with all that it holds, and wait until the broker has forgotten it."""
+    admin = connect(bootstrap_servers)
+    try:
+        admin.delete_topics([name])
+        deadline = time.monotonic() + _FORGOTTEN_SECONDS
+        while name in {found["name"] for found in admin.describe_topics()}:
+            if time.monotonic() > deadline:
+                raise StackProblem(f"The broker has not deleted {name} within {_FORGOTTEN_SECONDS} s.")
+            time.sleep(0.2)
     finally:
         admin.close()
 
@@ -176,9 +192,10 @@ def _what_is_wrong(error: yaml.YAMLError | ValidationError) -> str:
 
 def _refuse_other_partitions(topic: Topic, held: int | None) -> None:
     if held is not None and held != topic.partitions:
+        service = topic.name.partition(".")[0]
         raise StackProblem(
             f"Topic {topic.name} has {held} partitions where {topic.partitions} are declared; partitions are"
-            " never altered: declare what is there, or start a new generation of the topic."
+            f" never altered: declare what is there, or run: foothold events new-generation {service}"
         )
 
 

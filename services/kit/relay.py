@@ -115,7 +115,7 @@ class Publisher:
                 await backoff.wait(stop)
 
     async def _serve(self, session: Session, stop: asyncio.Event, backoff: Backoff) -> None:
-        while not stop.is_set() and not await self._take_lock(session):
+        while not stop.is_set() and not await take_lock(session):
             await self._look_for_broker()
             await pause(stop, _STANDBY)
         if not stop.is_set():
@@ -238,15 +238,17 @@ class Publisher:
         found = await reachable(self._bootstrap_servers)
         self.trouble = None if found else f"publishing: no broker at {self._bootstrap_servers}"
 
-    async def _take_lock(self, session: Session) -> bool:
-        found = await (await session.execute("SELECT pg_try_advisory_lock(%s, %s)", _LOCK)).fetchone()
-        return found is not None and bool(found[0])
-
     async def _cursor(self, session: Session) -> int:
         found = await (await session.execute("SELECT published FROM journal_cursor")).fetchone()
         if found is None:
             raise LookupError("journal_cursor has no row")
         return found[0]
+
+
+async def take_lock(session: Session) -> bool:
+    """Whether the session is now the one that publishes, until it ends; False where another is."""
+    found = await (await session.execute("SELECT pg_try_advisory_lock(%s, %s)", _LOCK)).fetchone()
+    return found is not None and bool(found[0])
 
 
 def _seen(sending: "asyncio.Future[None]") -> None:

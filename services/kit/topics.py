@@ -4,9 +4,7 @@
 """
 
 from collections.abc import Mapping
-from typing import Any, LiteralString
-
-import psycopg
+from typing import LiteralString
 
 from services.kit.db import Session
 
@@ -21,9 +19,9 @@ async def declared(session: Session) -> dict[str, int]:
     return {row[0]: row[1] async for row in found}
 
 
-def declare(connection: psycopg.Connection[Any], partitions: Mapping[str, int]) -> None:
+async def declare(session: Session, partitions: Mapping[str, int]) -> None:
     """Keeps how many partitions each topic is to have."""
-    connection.execute(_DECLARE, {"topics": list(partitions), "partitions": list(partitions.values())})
+    await session.execute(_DECLARE, {"topics": list(partitions), "partitions": list(partitions.values())})
 
 
 def require_declared(topic: str, partitions: int, declared: Mapping[str, int]) -> None:

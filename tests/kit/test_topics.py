@@ -3,7 +3,6 @@
 import asyncio
 from uuid import uuid4
 
-import psycopg
 import pytest
 
 from services.kit.db import Database
@@ -12,14 +11,14 @@ from tests.kit.backbone import PARTITIONS, Backbone, Change, journal, until
 from tests.kit.test_consumer import copies, counted, fold, publish, running
 
 
-def say(backbone: Backbone, partitions: int) -> None:
-    with psycopg.connect(backbone.url) as connection:
-        declare(connection, {backbone.topic: partitions})
+async def say(backbone: Backbone, partitions: int) -> None:
+    async with backbone.database() as db, db.connect() as session:
+        await declare(session, {backbone.topic: partitions})
 
 
 async def test_the_last_declaration_holds(backbone: Backbone, db: Database) -> None:
-    say(backbone, 7)
-    say(backbone, 8)
+    await say(backbone, 7)
+    await say(backbone, 8)
     async with db.connect() as session:
         assert await declared(session) == {backbone.topic: 8}
 
@@ -31,14 +30,14 @@ def test_what_is_not_declared_is_taken_as_it_is() -> None:
 
 
 async def test_a_topic_that_has_grown_is_not_written_to(backbone: Backbone, db: Database) -> None:
-    say(backbone, PARTITIONS - 1)
+    await say(backbone, PARTITIONS - 1)
     async with db.transaction() as tx:
         await journal(tx, Change())
     relay = backbone.relay(db)
     async with running(relay):
         await until(lambda: asyncio.sleep(0, "where 2 are declared" in (relay.ready() or "")))
     assert backbone.read() == []
-    say(backbone, PARTITIONS)
+    await say(backbone, PARTITIONS)
     async with running(backbone.relay(db)):
         await until(lambda: asyncio.sleep(0, len(backbone.read()) == 1))
 
@@ -46,11 +45,11 @@ async def test_a_topic_that_has_grown_is_not_written_to(backbone: Backbone, db: 
 async def test_a_consumer_does_not_read_a_topic_that_has_grown(backbone: Backbone, db: Database) -> None:
     account = uuid4()
     await publish(backbone, db, Change(id=account))
-    say(backbone, PARTITIONS - 1)
+    await say(backbone, PARTITIONS - 1)
     consumer = backbone.reader(db, {"account": fold})
     async with running(consumer):
         await until(lambda: asyncio.sleep(0, "where 2 are declared" in (consumer.ready() or "")))
         assert await copies(db) == {}
-        say(backbone, PARTITIONS)
+        await say(backbone, PARTITIONS)
         await counted(consumer, 1)
     assert await copies(db) == {account: ("Acme", 1, 1)}
