@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.chaos.plan import Fault
 from tests.chaos.poison import Poisoner
@@ -25,6 +26,7 @@ class Nemesis:
         # What befalls one target befalls it one thing after the other.
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._began = time.monotonic()
+        self.done: list[dict[str, Any]] = []
         self.undrained: list[str] = []
         self.fallen: list[str] = []
 
@@ -49,7 +51,8 @@ class Nemesis:
         passed = time.monotonic() - self._began
         lasting = f"{fault.seconds:5.1f} s" if fault.seconds else ""
         self._say(f"{fault.number:4}  {passed:7.1f} s  {fault.kind:14}{fault.target:26}{lasting}")
-        self._file.write(json.dumps({"at": time.time(), **vars(fault)}) + "\n")
+        self.done.append({"at": time.time(), **vars(fault)})
+        self._file.write(json.dumps(self.done[-1]) + "\n")
         self._file.flush()
 
     def _do(self, fault: Fault) -> Coroutine[None, None, None]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 from deploy.local.stack import SERVICES
 from deploy.local.tokens import fetch_token
 from tests.chaos import checks, evidence, history, plan, story
@@ -20,7 +22,7 @@ from tests.chaos.pager import Pagers
 from tests.chaos.plan import KINDS, Fault, Weights
 from tests.chaos.poison import Poisoner
 from tests.chaos.quiet import PATIENCE, Quiet
-from tests.chaos.stack import PROCESSES, Stack
+from tests.chaos.stack import PROCESSES, READY_SECONDS, Stack
 from tests.chaos.zygote import Zygote
 
 Say = Callable[[str], None]
@@ -60,6 +62,11 @@ class Verdict:
     def clean(self) -> bool:
         """Whether nothing was found."""
         return not self.findings
+
+    @property
+    def checkers(self) -> list[str]:
+        """Who found something."""
+        return list(dict.fromkeys(finding.checker for finding in self.findings))
 
 
 class Run:
@@ -110,7 +117,7 @@ class Run:
             self._clients.giving_up.set()
             await working
             quiet = Quiet(self._urls, self._stack.bootstrap_servers, self._poisoner)
-            self._left = await quiet.come(PATIENCE if self._asked.mistake is None else _SHORT)
+            self._left += await quiet.come(PATIENCE if self._asked.mistake is None else _SHORT)
             paging.set()
 
     async def _heal(self) -> None:
@@ -120,14 +127,18 @@ class Run:
         for process in self._stack.processes.values():
             if not process.alive():
                 process.start()
-        await asyncio.gather(*(self._stack.ready(name) for name in PROCESSES))
+        patience = READY_SECONDS if self._asked.mistake is None else 2 * _SHORT
+        ready = await asyncio.gather(*(self._stack.ready(name, patience) for name in PROCESSES))
+        self._left += [
+            f"{name} is not ready" for name, it_is in zip(PROCESSES, ready, strict=True) if not it_is
+        ]
 
     async def _judge(self, seconds: float) -> Verdict:
         operations = history.read(self._asked.results)
         held = await asyncio.to_thread(evidence.gather, self._urls, self._stack.bootstrap_servers)
         findings = await asyncio.to_thread(self._found, operations, held)
         findings += [Finding("rest", said, ()) for said in self._left]
-        told = story.tell(findings[0], operations, held, self._asked.results) if findings else []
+        told = story.tell(findings[0], operations, held, self._nemesis.done) if findings else []
         verdict = Verdict(
             findings, _counts(self._asked, operations, held, seconds), self._notes(operations), told
         )
@@ -139,10 +150,9 @@ class Run:
         bases = {name: ports.url(name) for name in ("door", *SERVICES)}
         tokens = [fetch_token(ports.url("issuer"), email) for email in SPEAKERS]
         accounts = [str(id) for id in held["contacts"].owned["account"]]
-        return [
-            *checks.all_of(operations, held, self._pagers.seen()),
-            *views.check(bases, tokens, accounts),
-        ]
+        with httpx.Client(timeout=30, trust_env=False) as client:
+            seen = list(views.check(client, bases, tokens, accounts))
+        return [*checks.all_of(operations, held, self._pagers.seen()), *seen]
 
     def _notes(self, operations: Mapping[str, Operation]) -> list[str]:
         crashed = sum(answer.status == 500 for each in operations.values() for answer in each.answers)
@@ -170,6 +180,8 @@ def _counts(
 
 def _written(verdict: Verdict) -> str:
     told = {
+        "clean": verdict.clean,
+        "checkers": verdict.checkers,
         "findings": [str(each) for each in verdict.findings],
         "counts": verdict.counts,
         "notes": verdict.notes,

@@ -9,7 +9,7 @@ import asyncio
 import random
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Final
@@ -58,23 +58,22 @@ def _put(where: ModuleType | type, name: str, by: object) -> Any:
 
 
 def _publish_before_commit() -> None:
-    """The numberer tells Kafka of rows before it commits their positions."""
-    if sys.argv[1] == "api":
-        _commit_slowly()
-        return
+    """A request numbers and publishes what it has written, and commits it afterwards."""
     name = sys.argv[0].split(".")[1]
     encoder = Encoder(name, service_of(name).public)
+    was: Callable[[Database], AbstractAsyncContextManager[Session]] = Database.transaction
 
-    async def number_and_tell(db: Database) -> tuple[int, int]:
-        async with db.transaction() as tx:
-            await tx.execute("SELECT FROM journal_head FOR UPDATE")
-            rows, head = await _numbered(tx, _NUMBER)
+    @asynccontextmanager
+    async def telling(self: Database) -> AsyncGenerator[Session]:
+        async with was(self) as session:
+            yield session
+            await session.execute("SELECT FROM journal_head FOR UPDATE")
+            rows, head = await _numbered(session, _NUMBER)
             if rows:
-                await _tell(tx, head - rows, encoder)
+                await _tell(session, head - rows, encoder)
                 await asyncio.sleep(_WINDOW)
-        return rows, head
 
-    _put(numbering, "number", number_and_tell)
+    _put(Database, "transaction", telling)
 
 
 async def _tell(tx: Session, cursor: int, encoder: Encoder) -> None:
@@ -85,8 +84,8 @@ async def _tell(tx: Session, cursor: int, encoder: Encoder) -> None:
     )
     try:
         await asyncio.to_thread(producer.send, records, timeout=3)
-    except NotAcknowledged as error:
-        raise ConnectionError(str(error)) from error
+    except NotAcknowledged:
+        return  # It is told again by the relay, should it be committed.
     finally:
         await asyncio.to_thread(producer.abandon)
 
@@ -194,11 +193,12 @@ def _answer_before_commit() -> None:
     async def early(self: Database) -> AsyncGenerator[Session]:
         lease = self.connect()
         session = await lease.__aenter__()
-        await session.execute("BEGIN")
         try:
+            await session.execute("BEGIN")
             yield session
         except BaseException:
-            await session.execute("ROLLBACK")
+            with suppress(psycopg.Error):
+                await session.execute("ROLLBACK")
             await lease.__aexit__(None, None, None)
             raise
         task = asyncio.create_task(_commit_late(lease, session))
@@ -210,12 +210,9 @@ def _answer_before_commit() -> None:
 
 async def _commit_late(lease: AbstractAsyncContextManager[Session], session: Session) -> None:
     await asyncio.sleep(_WINDOW)
-    try:
+    with suppress(psycopg.Error):  # What was answered is lost then, which is the point.
         await session.execute("COMMIT")
-    except psycopg.Error:
-        return  # What was answered is lost, which is the point.
-    finally:
-        await lease.__aexit__(None, None, None)
+    await lease.__aexit__(None, None, None)
 
 
 def _keep_keys_apart() -> None:
@@ -260,7 +257,7 @@ _PLACED = "t.recorded_at FROM taken t, journal_head h"
 _BEYOND = "FROM journal_queue WHERE id > (SELECT coalesce(max(journal_id), 0) FROM journal_order) ORDER BY id"
 
 MISTAKES: Final[Mapping[str, Mistake]] = {
-    "publish-before-commit": Mistake("everybody", _publish_before_commit, _WORKERS, kills=12),
+    "publish-before-commit": Mistake("api", _publish_before_commit, _STORES, kills=12),
     "number-beyond-the-last": Mistake("everybody", _number_beyond_the_last, _WORKERS),
     "number-without-lock": Mistake("worker", _number_without_lock, _WORKERS),
     "move-before-handling": Mistake("worker", _move_before_handling, _WORKERS),

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import httpx
 import psycopg
@@ -34,7 +35,9 @@ from tests.chaos.servers import Server, kill_with_children
 from tests.chaos.zygote import Zygote
 from tests.servers import Scratch
 
-_PATIENCE = 90.0
+READY_SECONDS: Final = 90.0
+"""Seconds after which a process that is not ready will not be."""
+
 _DRAIN = 25.0
 _POOL = "4"
 
@@ -153,19 +156,18 @@ class Stack:
         await self.ready("issuer")
         for process in self.processes.values():
             process.start()
-        await asyncio.gather(*(self.ready(name) for name in PROCESSES))
+        ready = await asyncio.gather(*(self.ready(name) for name in PROCESSES))
+        if not all(ready):
+            raise RuntimeError(f"not every process became ready; see {self._logs}")
 
-    async def ready(self, name: str) -> None:
-        """Waits until a process says that it can do its work. Raises RuntimeError when it takes too long."""
-        async with httpx.AsyncClient(timeout=5, trust_env=False) as client, asyncio.timeout(_PATIENCE):
-            while not await self._is_ready(client, name):  # noqa: ASYNC110  # it is another process
-                await asyncio.sleep(0.1)
-
-    async def unready(self) -> list[str]:
-        """The processes that cannot do their work now."""
-        async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
-            told = await asyncio.gather(*(self._is_ready(client, name) for name in PROCESSES))
-        return [name for name, ready in zip(PROCESSES, told, strict=True) if not ready]
+    async def ready(self, name: str, seconds: float = READY_SECONDS) -> bool:
+        """Waits until a process says that it can do its work; whether it did in time."""
+        with suppress(TimeoutError):
+            async with httpx.AsyncClient(timeout=5, trust_env=False) as client, asyncio.timeout(seconds):
+                while not await self._is_ready(client, name):  # noqa: ASYNC110  # it is another process
+                    await asyncio.sleep(0.1)
+                return True
+        return False
 
     async def roll(self, name: str) -> bool:
         """Ends a process by SIGTERM, starts it again, and waits until it is ready; whether it drained in time."""
@@ -174,8 +176,7 @@ class Stack:
         if not drained:
             await process.end(signal.SIGKILL, _DRAIN)
         process.start()
-        with suppress(TimeoutError):
-            await self.ready(name)
+        await self.ready(name)
         return drained
 
     async def kill_postgres(self) -> None:

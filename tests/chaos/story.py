@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.chaos.evidence import Evidence
 from tests.chaos.finding import Finding
@@ -25,7 +24,7 @@ def tell(
     finding: Finding,
     operations: Mapping[str, Operation],
     evidence: Mapping[str, Evidence],
-    histories: Path,
+    faults: Iterable[Mapping[str, Any]],
 ) -> list[str]:
     """The finding, and what happened to whom it is about, the latest last; `LINES` lines at the most."""
     about = set(finding.about)
@@ -36,7 +35,7 @@ def tell(
     }
     told |= {line for operation in operations.values() for line in _asked(operation, about)}
     lines = sorted(told)
-    lines = sorted([*lines, *_faults(histories, lines)])
+    lines = sorted([*lines, *_faults(faults, lines)])
     if len(lines) > LINES:
         half = LINES // 2
         left_out = _Line(lines[half].at, f"... {len(lines) - LINES} lines are left out ...")
@@ -92,15 +91,15 @@ def _copies(held: Evidence, about: set[str]) -> Iterator[_Line]:
                 yield _Line(end, f"{held.service} has as a copy of {table}: {json.dumps(row, default=str)}")
 
 
-def _faults(histories: Path, lines: Iterable[_Line]) -> Iterator[_Line]:
+def _faults(faults: Iterable[Mapping[str, Any]], lines: Iterable[_Line]) -> Iterator[_Line]:
     """The kills and pauses in the time of the story, which is where one looks first."""
     times = [line.at for line in lines]
-    file = histories / "faults.jsonl"
-    if not times or not file.exists():
-        return
-    for text in file.read_text().splitlines():
-        fault = json.loads(text)
-        if min(times) <= fault["at"] <= min(times) + 30 and fault["kind"].startswith(("kill", "pause")):
+    for fault in faults:
+        if (
+            times
+            and min(times) <= fault["at"] <= min(times) + 30
+            and fault["kind"].startswith(("kill", "pause"))
+        ):
             yield _Line(fault["at"], f"fault {fault['number']}: {fault['kind']} {fault['target']}")
 
 

@@ -15,15 +15,16 @@ MOST: Final = 150
 _OF_THE_GATEWAY = frozenset({"missing", "as_of"})
 
 
-def check(bases: Mapping[str, str], tokens: Sequence[str], accounts: Sequence[str]) -> Iterator[Finding]:
+def check(
+    client: httpx.Client, bases: Mapping[str, str], tokens: Sequence[str], accounts: Sequence[str]
+) -> Iterator[Finding]:
     """Looks at the views of some accounts through the eyes of each token's holder.
 
     `bases` are the addresses of the services by name, and that of the gateway as `door`.
     """
     chosen = random.Random(len(accounts)).sample(accounts, min(MOST, len(accounts)))  # noqa: S311
-    with httpx.Client(timeout=30, trust_env=False) as client:
-        for number, account in enumerate(chosen):
-            yield from _view(client, bases, tokens[number % len(tokens)], account)
+    for number, account in enumerate(chosen):
+        yield from _view(client, bases, tokens[number % len(tokens)], account)
 
 
 def _view(client: httpx.Client, bases: Mapping[str, str], token: str, account: str) -> Iterator[Finding]:
