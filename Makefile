@@ -48,7 +48,7 @@ report: .venv/installed-dev ## Four reports by a consumer of the events, from th
 bench: .venv/installed-dev ## Measure a stack of its own under load (takes minutes; see docs/performance.md)
 	@$(BIN)/foothold bench $(ARGS)
 
-schemas: .venv/installed-dev ## Write the JSON Schemas of events under docs/events from the code
+schemas: .venv/installed-dev ## Write the contract of events under docs/events from the code: JSON Schemas, AsyncAPI
 	@$(BIN)/python -m deploy.local.schemas
 
 lock: .venv/installed-dev ## Resolve all dependencies anew and write the locks with their hashes

@@ -1,7 +1,8 @@
-"""The schemas of events under `docs/events/`, made from what the services declare.
+"""The contract of events under `docs/events/`, made from what the services declare: schemas, and the AsyncAPI document.
 
-`python -m deploy.local.schemas` writes them; a test fails while the committed ones differ. With `--release`, the states
-are kept under `docs/events/released/` as what readers may rely on from then on; a test fails on what breaks them.
+`python -m deploy.local.schemas` writes it; a test fails while what is committed differs. With `--release`, the document
+and the schemas of states are kept under `docs/events/released/` as what readers may rely on from then on; a test fails
+on what breaks them.
 """
 
 import sys
@@ -12,6 +13,7 @@ from typing import Final
 from deploy.local.stack import ROOT
 from services.activities.events import PUBLIC as ACTIVITIES
 from services.contacts.events import PUBLIC as CONTACTS
+from services.kit import asyncapi
 from services.kit.contract import schema_files, write_schemas
 from services.kit.events import MARKS, PublicAggregate
 from services.opportunities.events import PUBLIC as OPPORTUNITIES
@@ -29,13 +31,18 @@ PUBLIC: Final[Mapping[str, Sequence[PublicAggregate]]] = {
 
 def declared() -> dict[str, bytes]:
     """The files that `docs/events/` should hold: name and text of each."""
-    return schema_files(_aggregates())
+    return {asyncapi.NAME: asyncapi.document(PUBLIC)} | schema_files(_aggregates())
 
 
 def states() -> dict[str, bytes]:
     """Those of the files that tell what the state of an aggregate is."""
     names = {f"{aggregate.name}.v{aggregate.version}.json" for aggregate in _aggregates()}
     return {name: text for name, text in declared().items() if name in names}
+
+
+def releasable() -> dict[str, bytes]:
+    """Those of the files that readers may rely on: the others follow from them."""
+    return {asyncapi.NAME: declared()[asyncapi.NAME]} | states()
 
 
 def _aggregates() -> list[PublicAggregate]:
@@ -45,4 +52,4 @@ def _aggregates() -> list[PublicAggregate]:
 if __name__ == "__main__":
     write_schemas(DIRECTORY, declared())
     if "--release" in sys.argv[1:]:
-        write_schemas(RELEASED, states())
+        write_schemas(RELEASED, releasable())

@@ -31,7 +31,7 @@ def schema_files(public: Iterable[PublicAggregate]) -> dict[str, bytes]:
 
 
 def write_schemas(directory: Path, files: Mapping[str, bytes]) -> None:
-    """Makes `directory` hold exactly these schemas, of all services together; other kinds of file stay."""
+    """Makes `directory` hold exactly these files, of all services together; other kinds of file stay."""
     directory.mkdir(parents=True, exist_ok=True)
     for stale in (path for path in directory.glob("*.json") if path.name not in files):
         stale.unlink()

@@ -8,6 +8,7 @@ from typing import Any, Final
 import jsonschema_rs
 
 from deploy.local.schemas import DIRECTORY, PUBLIC
+from services.kit.asyncapi import NAME
 from services.kit.events import MARKS
 
 Example = dict[str, Any]
@@ -36,10 +37,20 @@ def service_of(type_: str) -> str:
 
 def refusals(type_: str, values: Iterable[Any]) -> Iterator[str]:
     """What the committed schema of the type says against the values, a sentence each."""
-    schemas = [json.loads(path.read_bytes()) for path in DIRECTORY.glob("*.json")]
+    schemas = [json.loads(path.read_bytes()) for path in DIRECTORY.glob("*.v*.json")]
     registry = jsonschema_rs.Registry([(schema["$id"], schema) for schema in schemas])
     schema = json.loads((DIRECTORY / f"{type_}.v1.json").read_bytes())
     validator = jsonschema_rs.validator_for(schema, registry=registry, validate_formats=True)
     for value in values:
         for error in validator.iter_errors(value):
+            yield f"{'.'.join(map(str, error.instance_path))}: {error.message}"
+
+
+def header_refusals(message: str, given: Iterable[Mapping[str, str]]) -> Iterator[str]:
+    """What the committed AsyncAPI document says against the headers of such a message, a sentence each."""
+    components = json.loads((DIRECTORY / NAME).read_bytes())["components"]
+    schema = components["messages"][message]["headers"] | {"components": components}
+    validator = jsonschema_rs.validator_for(schema, validate_formats=True)
+    for headers in given:
+        for error in validator.iter_errors(dict(headers)):
             yield f"{'.'.join(map(str, error.instance_path))}: {error.message}"

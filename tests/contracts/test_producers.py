@@ -12,7 +12,15 @@ from deploy.local.schemas import PUBLIC
 from services.kit.contract import differences, event_of, example_of
 from services.kit.events import MARKS, Encoder, JournalRow
 from services.kit.kafka import Record
-from tests.contracts.examples import ALL_TYPES, EXAMPLES, Example, refusals, service_of, types_of
+from tests.contracts.examples import (
+    ALL_TYPES,
+    EXAMPLES,
+    Example,
+    header_refusals,
+    refusals,
+    service_of,
+    types_of,
+)
 from tests.contracts.telling import PRIVATE, TELLING, encoded
 from tests.servers import Databases
 
@@ -75,8 +83,9 @@ def test_what_is_told_has_the_shape_of_the_example(type_: str, told: Mapping[str
 @pytest.mark.parametrize("type_", ALL_TYPES)
 def test_what_is_told_satisfies_the_schema(type_: str, told: Mapping[str, Told]) -> None:
     service = service_of(type_)
-    values = [record["value"] for record in told[service].of(service, type_)]
-    assert list(refusals(type_, values)) == []
+    records = told[service].of(service, type_)
+    assert list(refusals(type_, [record["value"] for record in records])) == []
+    assert list(header_refusals(f"{type_}.v1", [record["headers"] for record in records])) == []
 
 
 @pytest.mark.parametrize("type_", ALL_TYPES)
@@ -89,6 +98,7 @@ def test_an_example_is_an_event_of_its_type(type_: str) -> None:
 @pytest.mark.parametrize("type_", ALL_TYPES)
 def test_an_example_satisfies_the_schema(type_: str) -> None:
     assert list(refusals(type_, [EXAMPLES[type_]["value"]])) == []
+    assert list(header_refusals(f"{type_}.v1", [EXAMPLES[type_]["headers"]])) == []
 
 
 @pytest.mark.parametrize("service", PUBLIC)
