@@ -51,14 +51,14 @@ def show(file: File, console: Console) -> None:
     """Every report as a table, and what it rests on."""
     for report in REPORTS:
         title = report.read_text(encoding="utf-8").partition("\n")[0].removeprefix("-- ")
-        console.print(_table(title, rows(file, report)))
-        console.print()
+        console.print(title, style="bold", highlight=False)
+        console.print(_table(rows(file, report)), "")
     for line in _footing(file):
         console.print(line, highlight=False)
 
 
-def _table(title: str, found: list[dict[str, Any]]) -> Table:
-    table = Table(title=title, title_justify="left", box=None, header_style="bold")
+def _table(found: list[dict[str, Any]]) -> Table:
+    table = Table(box=None)
     for name in found[0] if found else ("nothing yet",):
         table.add_column(name.replace("_", " "), justify="right" if name in _NUMBERS else "left")
     for row in found:
@@ -117,7 +117,7 @@ def _footing(file: File) -> list[str]:
     refused = file.ask("SELECT topic, reason, count(*) AS records FROM refused GROUP BY ALL ORDER BY ALL")
     return [
         *(_reached(**each) for each in places),
-        f"{sum(each['records'] for each in refused):,} records could not be read; the table `refused` names each.",
+        f"Records that could not be read: {sum(each['records'] for each in refused):,} (see the table `refused`).",
         *(f"  {each['records']:,} of {each['topic']}: {each['reason']}" for each in refused[:_SHOWN_REASONS]),
     ]
 

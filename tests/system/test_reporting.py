@@ -28,6 +28,8 @@ KILLS_WHILE_CATCHING_UP, KILLS_UNDER_LOAD = 3, 4
 MUCH = 200_000
 """Bytes: more than opening a file writes, and far less than all that the demo data tell."""
 
+PATIENCE: Final = 120.0
+
 Step = tuple[str, dict[str, str]]
 ON: Final[Sequence[Step]] = [(stage, {}) for stage in ("ENGAGEMENT", "SHORTLIST", "BIDDING", "CONTRACTING")]
 BACK: Final[Step] = ("ENGAGEMENT", {"note": "They think again"})
@@ -132,7 +134,9 @@ def reading(stack: RunningStack, path: Path) -> Generator[Path]:
 def settled(stack: RunningStack) -> bool:
     """Whether all that was written is published, and all that is published consumed."""
     told = json.loads(stack.foothold("status", "--json"))["events"].values()
-    return all(each[name] == 0 for each in told for name in ("unnumbered", "unpublished", "lag"))
+    return all(
+        each["unnumbered"] == each["unpublished"] == 0 and set(each["lag"].values()) == {0} for each in told
+    )
 
 
 @pytest.fixture(scope="module")
@@ -143,12 +147,12 @@ def path(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for _ in range(KILLS_WHILE_CATCHING_UP):
         before = written(path)
         with reading(stack, path):
-            eventually(lambda before=before: written(path) > before + MUCH)
+            eventually(lambda before=before: written(path) > before + MUCH, seconds=PATIENCE)
     for _ in range(KILLS_UNDER_LOAD):
         with reading(stack, path) as printed:
-            eventually(lambda printed=printed: printed.stat().st_size > 0, seconds=60)
+            eventually(lambda printed=printed: printed.stat().st_size > 0, seconds=PATIENCE)
             work.go_on()
-    eventually(lambda: settled(stack), seconds=60)
+    eventually(lambda: settled(stack), seconds=PATIENCE)
     ran = subprocess.run(
         command(stack, path, "--once"), cwd=ROOT, capture_output=True, text=True, check=False
     )

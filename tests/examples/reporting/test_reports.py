@@ -298,5 +298,5 @@ def test_tables_show_money_missing_values_and_what_they_rest_on(tmp_path: Path) 
     assert "[red]Rival[/]" in shown
     assert "MEETINGS 1,440 (1000‰)" in shown
     assert "told as of 2026-03-02 08:30:00 UTC, position 4." in shown
-    assert "1 records could not be read" in shown
+    assert "Records that could not be read: 1 " in shown
     assert "1 of told: the value is not JSON" in shown
