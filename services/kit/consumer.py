@@ -116,7 +116,7 @@ class Consumer:
         self._topics = [topic_of(service) for service in consumes]
         self._handlers = Handlers(handlers)
         self._rebuilds = Rebuilds(name, handlers)
-        self._delivery = Delivery(name, db, met=self._rebuilds.meet, took=took)
+        self._delivery = Delivery(name, db, settle=self._rebuilds.settle, took=took)
         self._burial = Burial(name, settings.kafka_bootstrap_servers)
         self._thread: ThreadPoolExecutor | None = None
         self._assignment = _Assignment()

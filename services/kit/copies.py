@@ -75,10 +75,12 @@ WHERE c.version <= excluded.version AND NOT c.erased
         """Sets the copies to rows that their owner showed; each holds `id` and `version` beside its fields."""
         await self._write(session, [self._row(item, item["version"], None, False) for item in items])
 
-    async def forget_versions(self, session: Session) -> None:
-        """Lets whatever is told of them next hold, older or newer."""
-        text = sql.SQL("UPDATE {} SET version = 0 WHERE version <> 0 AND NOT erased")
-        await session.execute(text.format(sql.Identifier(self.table)))
+    async def forget_versions(self, session: Session, ids: Sequence[UUID] | None = None) -> None:
+        """Lets whatever is told of them next hold, older or newer: of these copies, of all when none are named."""
+        text = sql.SQL("""UPDATE {} SET version = 0
+WHERE version <> 0 AND NOT erased AND (%(ids)s::uuid[] IS NULL OR id = ANY (%(ids)s::uuid[]))""")
+        given = {"ids": None if ids is None else list(ids)}
+        await session.execute(text.format(sql.Identifier(self.table)), given)
 
     async def untold(self, session: Session, limit: int) -> list[tuple[UUID, dict[str, Any]]]:
         """At most so many copies that nothing was told of since they forgot their versions: id, and what was told."""

@@ -23,7 +23,6 @@ from services.kit.topics import declared
 
 Handler: TypeAlias = Callable[[Session, Event], Awaitable[None]]
 BatchHandler: TypeAlias = Callable[[Session, Sequence[Event]], Awaitable[None]]
-Met: TypeAlias = Callable[[Session, TopicPartition, Event], Awaitable[None]]
 Took: TypeAlias = Callable[[str, float], None]
 
 log = structlog.get_logger()
@@ -93,6 +92,9 @@ class Slice:
     mark: Event | None = None
 
 
+Settle: TypeAlias = Callable[[Session, Sequence[Slice]], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a batch's events."""
@@ -101,7 +103,7 @@ class Outcome:
     parked: int
 
 
-async def passed(_tx: Session, _partition: TopicPartition, _mark: Event) -> None:
+async def settled(_tx: Session, _slices: "Sequence[Slice]") -> None:
     """For whom the marks of a republish mean nothing."""
 
 
@@ -113,14 +115,16 @@ class Delivery:
     """Delivers batches for one consumer. Every method may raise what `is_outage` knows; then nothing
     changed.
 
-    `met` is told of each mark, in the transaction that handles all before it. `took` is told the aggregate and the
-    seconds of each call of a handler, be it for one event or for many.
+    `settle` is called when a batch was handled, in its transaction. `took` is told the aggregate and the seconds of
+    each call of a handler, be it for one event or for many.
     """
 
-    def __init__(self, consumer: str, db: Database, *, met: Met = passed, took: Took = untimed) -> None:
+    def __init__(
+        self, consumer: str, db: Database, *, settle: Settle = settled, took: Took = untimed
+    ) -> None:
         self._consumer = consumer
         self._db = db
-        self._met = met
+        self._settle = settle
         self._took = took
 
     async def places(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Place]:
@@ -168,9 +172,7 @@ class Delivery:
             parking = _Parking(self._consumer, tx)
             await parking.look_up(received)
             await handle(tx, received, parking)
-            for slice_ in slices:
-                if slice_.mark is not None:
-                    await self._met(tx, slice_.partition, slice_.mark)
+            await self._settle(tx, slices)
         return Outcome(len(received) - parking.parked, parking.parked)
 
     async def _move(self, tx: Session, slices: Sequence[Slice]) -> None:
@@ -345,7 +347,8 @@ VALUES (%(consumer)s, %(topic)s, %(partition)s, %(offset)s) ON CONFLICT DO NOTHI
 _MOVE: LiteralString = """
 UPDATE consumer_position p SET next_offset = m.after, last_position = m.position
 FROM unnest(%(topics)s::text[], %(partitions)s::int[], %(before)s::bigint[], %(after)s::bigint[],
-            %(positions)s::bigint[]) AS m(topic, partition, before, after, position)
+            %(positions)s::bigint[]) AS m(topic, partition, before, after, position),
+     (SELECT pg_advisory_xact_lock_shared(7108, hashtext(%(consumer)s::text))) no_rebuild_begins
 WHERE p.consumer = %(consumer)s AND p.topic = m.topic AND p.partition = m.partition AND p.next_offset = m.before
 """
 _PARKED: LiteralString = """

@@ -17,8 +17,8 @@ from kafka import TopicPartition
 from services.kit.backoff import Backoff, pause
 from services.kit.clock import now
 from services.kit.copies import Copy
-from services.kit.db import Database, Session, one
-from services.kit.delivery import Batch, Handler, is_outage
+from services.kit.db import Database, Session, execute, one
+from services.kit.delivery import Batch, Handler, Slice, is_outage
 from services.kit.events import STARTED, SWEPT, Event
 from services.kit.ids import new_id
 
@@ -64,7 +64,7 @@ async def find_places(
 
 
 class Rebuilds:
-    """What a consumer does at the marks of a republish, in the transaction that moves it past them.
+    """What a consumer does about rebuilds in the transaction of each batch.
 
     `partitions` is how many the topics have; the consumer finds out.
     """
@@ -74,8 +74,30 @@ class Rebuilds:
         self._copies = copies_of(handlers)
         self.partitions: dict[str, int] = {}
 
-    async def meet(self, tx: Session, partition: TopicPartition, mark: Event) -> None:
-        """Begins a rebuild at a start mark, where there is to be one; notes the partition's end mark."""
+    async def settle(self, tx: Session, slices: Sequence[Slice]) -> None:
+        """Keeps to a rebuild that is on, and meets the marks at the ends of slices.
+
+        While it is on in some partitions, what the others still tell is from before it, and no word that counts.
+        """
+        for topic, started in await self._under_way(tx):
+            early = [s for s in slices if s.partition.topic == topic and s.partition.partition not in started]
+            await self._forget(tx, early)
+        for slice_ in slices:
+            if slice_.mark is not None:
+                await self._meet(tx, slice_.partition, slice_.mark)
+
+    async def _under_way(self, tx: Session) -> list[tuple[str, Sequence[int]]]:
+        """The topics of which copies are being made anew, each with the partitions where that has started."""
+        found = await execute(tx, _UNDER_WAY, {"consumer": self._consumer})
+        return [(row[0], row[1]) for row in await found.fetchall()]
+
+    async def _forget(self, tx: Session, slices: Sequence[Slice]) -> None:
+        events = [one.event for slice_ in slices for one in slice_.received]
+        for name, copy in self._copies.items():
+            if ids := {event.subject_id for event in events if event.aggregate == name}:
+                await copy.forget_versions(tx, sorted(ids))
+
+    async def _meet(self, tx: Session, partition: TopicPartition, mark: Event) -> None:
         given: dict[str, Any] = {
             "consumer": self._consumer,
             "topic": partition.topic,
@@ -84,10 +106,12 @@ class Rebuilds:
         }
         if mark.type == STARTED:
             await self._begin(tx, given, mark.data)
+            await tx.execute(_START, given)
         else:
             await tx.execute(_END, given)
 
     async def _begin(self, tx: Session, given: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+        """Begins a rebuild, where there is to be one and this is its first mark."""
         aggregates = [name for name in told["aggregates"] if name in self._copies]
         meant = {
             "epoch": told["epoch"],
@@ -97,6 +121,8 @@ class Rebuilds:
         }
         if await one(tx, _BEGIN, {**given, **meant}) is None:
             return
+        # Nobody else is in the middle of a batch now: each holds this lock together with the others.
+        await tx.execute(_ALONE, given)
         await tx.execute(_SUPERSEDE, given)
         for name in aggregates:
             await self._copies[name].forget_versions(tx)
@@ -215,6 +241,14 @@ ON CONFLICT (consumer, topic, republish_id) DO UPDATE
 SET epoch = excluded.epoch, aggregates = excluded.aggregates, partitions = excluded.partitions, begun_at = now()
 WHERE b.begun_at IS NULL
 RETURNING b.republish_id"""
+_UNDER_WAY: LiteralString = """
+SELECT topic, started FROM rebuild
+WHERE consumer = %(consumer)s::text AND begun_at IS NOT NULL AND cardinality(started) < partitions"""
+_ALONE: LiteralString = "SELECT pg_advisory_xact_lock(7108, hashtext(%(consumer)s))"
+_START: LiteralString = """
+UPDATE rebuild SET started = array_append(started, %(partition)s)
+WHERE consumer = %(consumer)s AND topic = %(topic)s AND republish_id = %(republish)s
+  AND begun_at IS NOT NULL AND swept_at IS NULL AND %(partition)s <> ALL (started)"""
 _SUPERSEDE: LiteralString = """
 DELETE FROM rebuild
 WHERE consumer = %(consumer)s AND topic = %(topic)s AND republish_id <> %(republish)s

@@ -3,15 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from kafka import TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
 
 from services.kit import epochs, rebuilding
 from services.kit.db import Database
+from services.kit.delivery import Delivery, Place, Received, Slice
+from services.kit.events import FINISHED, MARKS, STARTED, Event
 from services.kit.ids import new_id
 from services.kit.kafka import beginning_offsets, end_offsets
+from services.kit.rebuilding import Rebuilds, Sweeping
 from services.kit.relay import backlog
 from tests.conftest import DatabaseUrl
 from tests.kit import library
@@ -310,3 +317,71 @@ def copy_database(source: str, target: str) -> None:
             "SELECT pg_get_serial_sequence('journal', 'id') UNION SELECT pg_get_serial_sequence('parked_record', 'id')"
         ).fetchall():
             new.execute(f"SELECT setval('{sequence}', 1000)".encode())
+
+
+class Reading:
+    """A reader's batches by hand: one partition at a time, from the offset where it stands."""
+
+    def __init__(self, house: Lending) -> None:
+        self._house = house
+        self._rebuilds = Rebuilds("reader", house.handlers)
+        self._rebuilds.partitions[TOPIC] = 2
+        self.delivery = Delivery("reader", house.reader, settle=self._rebuilds.settle)
+        self._places = {0: Place(0, 0), 1: Place(0, 0)}
+
+    async def begin(self) -> None:
+        await self.delivery.begin({TopicPartition(TOPIC, number): 0 for number in self._places})
+
+    async def told(self, partition: int, position: int, type_: str, id: UUID, title: str = "") -> None:
+        """Handles a batch of one record: an event of a book, or a mark."""
+        data: dict[str, Any] = {"id": str(id), "title": title}
+        if type_ in MARKS.types:
+            data = {"id": str(id), "epoch": 2, "aggregates": ["book"], "complete": True}
+        event = Event(
+            id=str(position), source="made", type=type_, schema_version=1, aggregate=type_.partition(".")[0],
+            subject_id=id, version=1, position=position, time=datetime(2026, 11, 22, tzinfo=UTC), actor="sub:tests",
+            imported=False, data=data, changed=None, key=str(id),
+        )  # fmt: skip
+        before = self._places[partition]
+        after = self._places[partition] = Place(before.next_offset + 1, position)
+        at = TopicPartition(TOPIC, partition)
+        if type_ in MARKS.types:
+            await self.delivery.deliver([Slice(at, before, after, (), event)])
+            return
+        record = ConsumerRecord(TOPIC, partition, before.next_offset, 0, 0, 0, None, None, [], None, 0, 0, 0)
+        received = Received(event, record, self._house.handlers["book"])
+        await self.delivery.deliver([Slice(at, before, after, (received,))])
+
+
+TOPIC = "made.events"
+
+
+async def test_what_comes_late_from_before_the_start_mark_does_not_count_as_told(house: Lending) -> None:
+    """The owner was restored; one partition's marks are met while the other still tells of what was lost."""
+    republish, kept, lost, late = uuid4(), uuid4(), uuid4(), uuid4()
+    reading = Reading(house)
+    await reading.begin()
+    await reading.told(0, 1, "book.created", kept, "Kept")
+    await reading.told(0, 90, STARTED, republish)
+    await reading.told(0, 91, "book.snapshot", kept, "Kept")
+    await reading.told(0, 92, FINISHED, republish)
+    await reading.told(1, 2, "book.created", lost, "Lost with what was after the backup")
+    assert set(await house.copies()) == {kept, lost}, "it is read until it is known to be gone"
+    await reading.told(1, 90, STARTED, republish)
+    await reading.told(1, 92, FINISHED, republish)
+    await reading.told(1, 93, "book.created", late, "Born after it")
+    sweeping = Sweeping("reader", house.reader, house.handlers)
+    while await sweeping.sweep():
+        pass
+    assert await house.copies() == {kept: ("Kept", 1), late: ("Born after it", 1)}
+
+
+async def test_no_rebuild_begins_in_the_middle_of_a_batch(house: Lending) -> None:
+    republish = uuid4()
+    reading = Reading(house)
+    await reading.begin()
+    async with house.reader.transaction() as batch:
+        await batch.execute("SELECT pg_advisory_xact_lock_shared(7108, hashtext('reader'))")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            await reading.told(0, 90, STARTED, republish)
+    assert await scalar(house.reader, "SELECT count(*) FROM rebuild") == 0

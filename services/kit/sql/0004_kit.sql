@@ -17,6 +17,7 @@ CREATE TABLE rebuild (
   epoch integer NOT NULL DEFAULT 1,
   aggregates text[] NOT NULL DEFAULT '{}',
   partitions integer NOT NULL DEFAULT 0,
+  started integer[] NOT NULL DEFAULT '{}',
   ended integer[] NOT NULL DEFAULT '{}',
   swept bigint NOT NULL DEFAULT 0,
   asked_at timestamptz NOT NULL DEFAULT now(),
