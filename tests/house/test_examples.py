@@ -29,5 +29,7 @@ def test_examples_import_nothing_of_ours() -> None:
 
 
 def test_import_of_ours_is_found_wherever_it_stands() -> None:
-    text = "import json\nfrom .states import KEPT\ndef late():\n    from services.kit import events\n    import deploy.jars\n"
+    text = (
+        "from .states import KEPT\ndef late():\n    from services.kit import events\n    import deploy.jars\n"
+    )
     assert set(imported(text)) & OURS == {"services", "deploy"}
