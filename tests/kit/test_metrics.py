@@ -206,7 +206,7 @@ async def test_a_scrape_costs_three_statements(backbone: Backbone) -> None:
 
 
 class Broker:
-    """Answers when it is let, and counts how often it is asked."""
+    """Answers when it is let, or once whoever waited for it has given up; counts how often it is asked."""
 
     def __init__(self) -> None:
         self.let = Event()
@@ -214,7 +214,7 @@ class Broker:
 
     def __call__(self, _: str, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
         self.asked += 1
-        self.let.wait()
+        self.let.wait(45)
         return {TopicPartition(topic, 0): self.asked for topic in topics}
 
 
