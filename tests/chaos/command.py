@@ -4,7 +4,9 @@ import asyncio
 import signal
 import sys
 
-from tests.chaos.run import Asked, Run, Say, Verdict
+from services.kit.telemetry import configure_logging
+from tests.chaos.run import Asked, Run, Say
+from tests.chaos.verdict import Verdict
 from tests.chaos.zygote import Zygote
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -12,6 +14,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 async def conduct(zygote: Zygote, asked: Asked, tell: Say) -> Verdict:
     """One run; a signal ends it with all that belongs to it."""
+    configure_logging("error", process="chaos")
     task = asyncio.current_task()
     assert task is not None
     for number in _ENDING:

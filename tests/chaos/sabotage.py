@@ -30,6 +30,7 @@ from services.kit.sorting import Polled, Sorted
 
 _WINDOW = 0.3
 _WORKERS: Mapping[str, float] = {"kill worker": 1.0}
+_APIS: Mapping[str, float] = {"kill api": 1.0}
 _STORES: Mapping[str, float] = {"kill postgres": 1.0, "kill api": 2.0}
 
 
@@ -258,12 +259,12 @@ _BEYOND = "FROM journal_queue WHERE id > (SELECT coalesce(max(journal_id), 0) FR
 
 MISTAKES: Final[Mapping[str, Mistake]] = {
     "publish-before-commit": Mistake("api", _publish_before_commit, _STORES, kills=12),
-    "number-beyond-the-last": Mistake("everybody", _number_beyond_the_last, _WORKERS),
-    "number-without-lock": Mistake("worker", _number_without_lock, _WORKERS),
-    "move-before-handling": Mistake("worker", _move_before_handling, _WORKERS),
-    "handle-duplicates": Mistake("worker", _handle_duplicates, _WORKERS),
-    "move-cursor-first": Mistake("worker", _move_cursor_first, _WORKERS),
+    "number-by-id-greater-than-last": Mistake("everybody", _number_beyond_the_last, _APIS, kills=4),
+    "number-without-head-lock": Mistake("worker", _number_without_lock, _WORKERS),
+    "next-offset-before-handler-commit": Mistake("worker", _move_before_handling, _WORKERS),
+    "duplicates-not-skipped": Mistake("worker", _handle_duplicates, _WORKERS),
+    "cursor-before-acknowledgement": Mistake("worker", _move_cursor_first, _WORKERS),
     "answer-before-commit": Mistake("api", _answer_before_commit, _STORES),
-    "keep-keys-apart": Mistake("api", _keep_keys_apart, _STORES, kills=12),
+    "idempotency-key-in-its-own-transaction": Mistake("api", _keep_keys_apart, _STORES, kills=12),
 }
 """What can be planted, by the name that `--sabotage` takes."""

@@ -12,8 +12,9 @@ from rich.table import Table
 from deploy.local.stack import ROOT
 from tests.chaos.command import conduct, silent
 from tests.chaos.plan import KINDS
-from tests.chaos.run import Asked, Verdict
+from tests.chaos.run import Asked
 from tests.chaos.sabotage import MISTAKES
+from tests.chaos.verdict import Verdict
 from tests.chaos.zygote import Zygote
 
 _CLEAN = 8

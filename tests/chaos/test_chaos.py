@@ -46,10 +46,11 @@ def test_run_with_five_faults_is_clean(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mistake", "checker"), [("number-beyond-the-last", "versions"), ("move-before-handling", "copies")]
+    ("mistake", "checker"),
+    [("number-by-id-greater-than-last", "versions"), ("answer-before-commit", "writes")],
 )
 def test_planted_mistake_is_caught_and_told(tmp_path: Path, mistake: str, checker: str) -> None:
-    code, printed, verdict = conducted(tmp_path, "--kills", "6", "--seed", "7", "--sabotage", mistake)
+    code, printed, verdict = conducted(tmp_path, "--kills", "4", "--seed", "7", "--sabotage", mistake)
     assert code == 1, printed
     assert checker in verdict["checkers"], printed
     assert verdict["story"][0] in printed
@@ -58,7 +59,7 @@ def test_planted_mistake_is_caught_and_told(tmp_path: Path, mistake: str, checke
 def test_run_that_is_interrupted_leaves_no_process_behind(tmp_path: Path) -> None:
     run = started(tmp_path, "--kills", "5", "--seed", "7")
     try:
-        eventually(lambda: (tmp_path / "logs" / "contacts-api-1.log").exists(), seconds=60)
+        eventually((tmp_path / "logs" / "contacts-api-1.log").exists, seconds=60)
         run.send_signal(signal.SIGINT)
         printed, _ = run.communicate(timeout=60)
     finally:
