@@ -25,6 +25,8 @@ Handler: TypeAlias = Callable[[Session, Event], Awaitable[None]]
 BatchHandler: TypeAlias = Callable[[Session, Sequence[Event]], Awaitable[None]]
 Took: TypeAlias = Callable[[str, float], None]
 
+_KNOWN_TYPES = 1_000  # Whoever writes to a topic makes up types without end.
+
 log = structlog.get_logger()
 
 
@@ -51,13 +53,14 @@ class Handlers:
 
     def find(self, wire_type: str) -> Handler | Batch | None:
         """The handler of a `ce_type`, or None for one that is not listed. Raises Undecodable for no type."""
-        if wire_type not in self._found:
-            aggregate, fact, version = type_of(wire_type)
-            names = (f"{aggregate}.{fact}", aggregate) if version == 1 else (wire_type,)
-            self._found[wire_type] = next(
-                (self._listed[name] for name in names if name in self._listed), None
-            )
-        return self._found[wire_type]
+        if wire_type in self._found:
+            return self._found[wire_type]
+        aggregate, fact, version = type_of(wire_type)
+        names = (f"{aggregate}.{fact}", aggregate) if version == 1 else (wire_type,)
+        found = next((self._listed[name] for name in names if name in self._listed), None)
+        if len(self._found) < _KNOWN_TYPES:
+            self._found[wire_type] = found
+        return found
 
 
 class Displaced(Exception):
