@@ -11,11 +11,12 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 PARALLEL ?= 2
 ARGS ?=
+KILLS ?= 25
 
-.PHONY: help run down test check fmt report bench schemas lock clean
+.PHONY: help run down test check fmt report bench chaos chaos-selftest schemas lock clean
 
 help: ## What can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  FOOTHOLD_PORT=8100 FOOTHOLD_HOME=.second make run    a second stack beside the first"
 	@echo "  make test ARGS='tests/kit -k journal'               some of the tests"
@@ -47,6 +48,12 @@ report: .venv/installed-dev ## Four reports by a consumer of the events, from th
 
 bench: .venv/installed-dev ## Measure a stack of its own under load (takes minutes; see docs/performance.md)
 	@$(BIN)/foothold bench $(ARGS)
+
+chaos: .venv/installed-dev ## Kill and cut everything under load, then see whether anything is lost: KILLS=25 SEED=7 SABOTAGE=..
+	@$(BIN)/python -m tests.chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(if $(SABOTAGE),--sabotage $(SABOTAGE))
+
+chaos-selftest: .venv/installed-dev ## Plant known mistakes, one after the other: each has to be caught (takes minutes)
+	@$(BIN)/python -m tests.chaos.selftest $(if $(SEED),--seed $(SEED))
 
 schemas: .venv/installed-dev ## Write the contract of events under docs/events from the code: JSON Schemas, AsyncAPI
 	@$(BIN)/python -m deploy.local.schemas

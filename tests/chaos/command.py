@@ -14,7 +14,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 async def conduct(zygote: Zygote, asked: Asked, tell: Say) -> Verdict:
     """One run; a signal ends it with all that belongs to it."""
-    configure_logging("error", process="chaos")
+    configure_logging("critical", process="chaos")
     task = asyncio.current_task()
     assert task is not None
     for number in _ENDING:

@@ -29,6 +29,7 @@ from services.kit.settings import Settings
 from services.kit.sorting import Polled, Sorted
 
 _WINDOW = 0.3
+_LATE = 1.0
 _WORKERS: Mapping[str, float] = {"kill worker": 1.0}
 _APIS: Mapping[str, float] = {"kill api": 1.0}
 _STORES: Mapping[str, float] = {"kill postgres": 1.0, "kill api": 2.0}
@@ -210,7 +211,7 @@ def _answer_before_commit() -> None:
 
 
 async def _commit_late(lease: AbstractAsyncContextManager[Session], session: Session) -> None:
-    await asyncio.sleep(_WINDOW)
+    await asyncio.sleep(_LATE)
     with suppress(psycopg.Error):  # What was answered is lost then, which is the point.
         await session.execute("COMMIT")
     await lease.__aexit__(None, None, None)
@@ -264,7 +265,7 @@ MISTAKES: Final[Mapping[str, Mistake]] = {
     "next-offset-before-handler-commit": Mistake("worker", _move_before_handling, _WORKERS),
     "duplicates-not-skipped": Mistake("worker", _handle_duplicates, _WORKERS),
     "cursor-before-acknowledgement": Mistake("worker", _move_cursor_first, _WORKERS),
-    "answer-before-commit": Mistake("api", _answer_before_commit, _STORES),
+    "answer-before-commit": Mistake("api", _answer_before_commit, {"kill postgres": 1.0}, kills=4),
     "idempotency-key-in-its-own-transaction": Mistake("api", _keep_keys_apart, _STORES, kills=12),
 }
 """What can be planted, by the name that `--sabotage` takes."""
