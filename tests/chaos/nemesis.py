@@ -12,7 +12,7 @@ from typing import Any
 from tests.chaos.plan import Fault
 from tests.chaos.poison import Poisoner
 from tests.chaos.proxies import Way
-from tests.chaos.stack import PROCESSES, TO_HTTP, TO_POSTGRES, Stack
+from tests.chaos.stack import PROCESSES, Stack
 
 _DELAY = 0.15
 
@@ -125,8 +125,3 @@ class Nemesis:
                 if not self._locks[name].locked() and not process.alive():
                     self.fallen.append(name)
                     process.start()
-
-
-def edges() -> tuple[str, ...]:
-    """Whatever the nemesis may have disturbed."""
-    return (*TO_HTTP, "kafka", *TO_POSTGRES)

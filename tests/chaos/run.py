@@ -16,12 +16,12 @@ from tests.chaos.clients import SPEAKERS, Clients, Places
 from tests.chaos.evidence import Evidence
 from tests.chaos.finding import Finding
 from tests.chaos.history import Operation
-from tests.chaos.nemesis import Nemesis, edges
+from tests.chaos.nemesis import Nemesis
 from tests.chaos.pager import Pagers
 from tests.chaos.plan import KINDS, Fault, Weights
 from tests.chaos.poison import Poisoner
 from tests.chaos.quiet import PATIENCE, Quiet
-from tests.chaos.stack import PROCESSES, READY_SECONDS, Stack
+from tests.chaos.stack import EDGES, PROCESSES, READY_SECONDS, Stack
 from tests.chaos.verdict import Verdict, counted
 from tests.chaos.zygote import Zygote
 
@@ -102,7 +102,7 @@ class Run:
 
     async def _heal(self) -> None:
         """Everything runs and every edge is open, whatever was in the way of a fault's own healing."""
-        for edge in edges():
+        for edge in EDGES:
             await self._stack.switchboard.tell(edge, "open")
         for process in self._stack.processes.values():
             if not process.alive():
