@@ -79,8 +79,8 @@ class Folding:
                 self.passed_over[event.type] += 1
 
     def _overwrites(self, told: Told) -> bool:
-        """Whether it is a snapshot of a republish with which a new epoch begins."""
-        return told.fact == "snapshot" and any(
+        """Whether it is told within a republish with which a new epoch begins: versions of the old one mean nothing."""
+        return any(
             each.epoch > self.place.epoch and told.aggregate in each.aggregates and not each.has_ended
             for each in self.republishes.values()
         )

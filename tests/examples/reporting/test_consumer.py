@@ -177,14 +177,16 @@ def test_new_epoch_overwrites_whatever_version_is_held(make: Make) -> None:
     topic.send(
         teller.told("account.updated", 1, 5, name="Lost"),
         teller.told("account.created", 2, 1, name="Never was"),
+        teller.told("account.updated", 3, 7, name="Lost as well"),
         teller.started(9, "account", epoch=2),
+        teller.told("account.deleted", 3, 4, name="Gone before its turn"),
         teller.told("account.snapshot", 1, 3, name="Restored"),
         teller.finished(9, "account", epoch=2),
         teller.told("account.updated", 1, 4, name="And on"),
         teller.told("account.updated", 1, 3, name="Late"),
     )
     topic.read()
-    assert topic.copies() == {uuid(1): (4, "living"), uuid(2): (1, "swept")}
+    assert topic.copies() == {uuid(1): (4, "living"), uuid(2): (1, "swept"), uuid(3): (4, "deleted")}
     assert topic.account_names() == {uuid(1): "And on"}
 
 
