@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.stack import ROOT
-from tests.chaos.command import conduct, silent
+from tests.chaos.command import conduct, say, silent
 from tests.chaos.plan import KINDS
 from tests.chaos.run import Asked
 from tests.chaos.sabotage import MISTAKES
@@ -45,9 +45,8 @@ async def _all(zygote: Zygote, seed: int, place: Path) -> dict[str, Verdict]:
             weights=mistake.weights if mistake else KINDS,
         )
         verdicts[name] = await conduct(zygote, asked, silent)
-        caught = ", ".join(verdicts[name].checkers) or "nothing"
-        sys.stdout.write(f"{name}: {caught}\n")
-        sys.stdout.flush()
+        first = verdicts[name].findings[:1]
+        say(f"{name}: {first[0] if first else 'nothing found'}")
     return verdicts
 
 
@@ -56,11 +55,10 @@ def _as_meant(name: str, verdict: Verdict) -> bool:
 
 
 def _table(verdicts: dict[str, Verdict]) -> Table:
-    table = Table("planted", "caught by", "findings", "the first", box=None)
+    table = Table("planted", "caught by", "findings", box=None)
     for name, verdict in verdicts.items():
-        first = str(verdict.findings[0]) if verdict.findings else ""
         caught = ", ".join(verdict.checkers) or ("as it should be" if name == "clean" else "NOBODY")
-        table.add_row(name, caught, str(len(verdict.findings)), first)
+        table.add_row(name, caught, str(len(verdict.findings)))
     return table
 
 
