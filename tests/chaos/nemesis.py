@@ -12,6 +12,7 @@ from typing import Any
 from tests.chaos.plan import Fault
 from tests.chaos.poison import Poisoner
 from tests.chaos.proxies import Way
+from tests.chaos.retelling import Retelling
 from tests.chaos.stack import PROCESSES, Stack
 
 _DELAY = 0.15
@@ -20,8 +21,15 @@ _DELAY = 0.15
 class Nemesis:
     """Everything that goes wrong in a run. `say` is told a line for each fault."""
 
-    def __init__(self, stack: Stack, poisoner: Poisoner, histories: Path, say: Callable[[str], None]) -> None:
-        self._stack, self._poisoner, self._say = stack, poisoner, say
+    def __init__(
+        self,
+        stack: Stack,
+        poisoner: Poisoner,
+        retelling: Retelling,
+        histories: Path,
+        say: Callable[[str], None],
+    ) -> None:
+        self._stack, self._poisoner, self._retelling, self._say = stack, poisoner, retelling, say
         self._file = (histories / "faults.jsonl").open("w")
         # What befalls one target befalls it one thing after the other.
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -77,6 +85,10 @@ class Nemesis:
                 return self._poisoner.throw_garbage(fault.target)
             case ("poison", _, _):
                 return self._poisoner.poison(fault.target, fault.seconds)
+            case ("republish", _, _):
+                return self._retelling.republish(fault.target)
+            case ("rebuild", _, _):
+                return self._retelling.rebuild(fault.target)
             case ("roll", _, _):
                 return self._roll()
             case _:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from deploy.local.stack import SERVICES
+from tests.chaos.retelling import REBUILDS
 from tests.chaos.stack import APIS, GATEWAYS, TO_HTTP, TO_POSTGRES, WORKERS
 
 Weights = Mapping[str, float]
@@ -27,6 +28,8 @@ KINDS: Final[Weights] = MappingProxyType(
         "delay": 8,
         "garbage": 3,
         "poison": 5,
+        "republish": 2,
+        "rebuild": 2,
         "roll": 1,
     }
 )
@@ -54,6 +57,8 @@ _TARGETS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
         "delay": (*TO_HTTP, *["kafka"] * 4, *TO_POSTGRES),
         "garbage": tuple(f"{service}.events" for service in SERVICES),
         "poison": tuple(f"{service}.events" for service in SERVICES),
+        "republish": SERVICES,
+        "rebuild": REBUILDS,
         "roll": ("everything",),
     }
 )
@@ -67,6 +72,8 @@ _SECONDS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
         "delay": (1.0, 5.0),
         "garbage": (0.0, 0.0),
         "poison": (0.5, 6.0),
+        "republish": (0.0, 0.0),
+        "rebuild": (0.0, 0.0),
         "roll": (0.0, 0.0),
     }
 )

@@ -1,4 +1,4 @@
-"""Quiet: everything is numbered, published, consumed and driven, so that what is missing now is lost."""
+"""Quiet: everything is numbered, published, consumed, driven and swept, so that what is missing now is lost."""
 
 import asyncio
 import time
@@ -16,6 +16,7 @@ from services.kit.db import Database
 from services.kit.relay import backlog
 from services.kit.settings import Settings
 from tests.chaos.poison import Poisoner
+from tests.chaos.retelling import Retelling
 
 PATIENCE = 25.0
 
@@ -23,8 +24,10 @@ PATIENCE = 25.0
 class Quiet:
     """Waits for it."""
 
-    def __init__(self, urls: Mapping[str, str], bootstrap_servers: str, poisoner: Poisoner) -> None:
-        self._urls, self._poisoner = urls, poisoner
+    def __init__(
+        self, urls: Mapping[str, str], bootstrap_servers: str, poisoner: Poisoner, retelling: Retelling
+    ) -> None:
+        self._urls, self._poisoner, self._retelling = urls, poisoner, retelling
         self._settings = Settings.model_validate(
             {f"{service}_database_url": SecretStr(url) for service, url in urls.items()}
             | {"kafka_bootstrap_servers": bootstrap_servers}
@@ -61,4 +64,5 @@ class Quiet:
             "positions wait to be published": found.unpublished,
             "records wait to be consumed": sum(each.records for each in behind),
         }
-        return [f"{service}: {count} {what}" for what, count in counts.items() if count]
+        said = [f"{service}: {count} {what}" for what, count in counts.items() if count]
+        return said + await self._retelling.left(service)

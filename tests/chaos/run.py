@@ -21,6 +21,7 @@ from tests.chaos.pager import Pagers
 from tests.chaos.plan import KINDS, Fault, Weights
 from tests.chaos.poison import Poisoner
 from tests.chaos.quiet import PATIENCE, Quiet
+from tests.chaos.retelling import Retelling
 from tests.chaos.stack import EDGES, PROCESSES, READY_SECONDS, Stack
 from tests.chaos.verdict import Verdict, counted
 from tests.chaos.zygote import Zygote
@@ -61,7 +62,8 @@ class Run:
         places = Places(ports.url("door"), ports.url("issuer"))
         self._clients = Clients(places, asked.name, asked.seed, asked.results)
         self._poisoner = Poisoner(self._urls, self._stack.bootstrap_servers, self._accounts, asked.seed)
-        self._nemesis = Nemesis(self._stack, self._poisoner, asked.results, say)
+        self._retelling = Retelling(self._urls)
+        self._nemesis = Nemesis(self._stack, self._poisoner, self._retelling, asked.results, say)
         self._pagers = Pagers(self._urls)
         self._left: list[str] = []
 
@@ -96,7 +98,7 @@ class Run:
             await asyncio.wait({working}, timeout=_SEEING_THROUGH)
             self._clients.giving_up.set()
             await working
-            quiet = Quiet(self._urls, self._stack.bootstrap_servers, self._poisoner)
+            quiet = Quiet(self._urls, self._stack.bootstrap_servers, self._poisoner, self._retelling)
             self._left += await quiet.come(PATIENCE if self._asked.mistake is None else _SHORT)
             paging.set()
 
