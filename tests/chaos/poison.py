@@ -28,6 +28,8 @@ MARK: Final = "chaos"
 """The header that tells whoever looks afterwards that a record was planted."""
 
 PARTITIONS: Final = 6
+_TRIES = 4
+_SEND_SECONDS = 5.0
 _TYPES: Final[Mapping[str, str]] = {
     "contacts.events": "contact.updated.v1",
     "opportunities.events": "opportunity.updated.v1",
@@ -56,6 +58,7 @@ class Poisoner:
     ) -> None:
         self._urls, self._bootstrap_servers, self._accounts = urls, bootstrap_servers, accounts
         self._chance = random.Random(f"poison/{seed}")  # noqa: S311  # the same for the same seed
+        self._curing = asyncio.Lock()
         self.planted = self.given_up = 0
 
     async def throw_garbage(self, topic: str) -> None:
@@ -69,18 +72,19 @@ class Poisoner:
         known = self._accounts()
         if not known:
             return
-        key = self._chance.choice(known)
         with suppress(psycopg.Error):
-            position = await self._between(topic, key)
-            if position is not None:
-                await self._send(_event(topic, key, position))
+            last, elsewhere = await self._last(topic)
+            key = self._chance.choice([each for each in known if _partition(each) != elsewhere] or known)
+            if _partition(key) != elsewhere:
+                await self._send(_event(topic, key, last))
         await asyncio.sleep(seconds)
         with suppress(psycopg.Error, PoolTimeout):
             await self.cure()
 
     async def cure(self) -> list[Stuck]:
         """Gives up every planted record that holds a key up and drives the rest; gives what else is stuck."""
-        return [stuck for service in SERVICES for stuck in await self._cure(service)]
+        async with self._curing:
+            return [stuck for service in SERVICES for stuck in await self._cure(service)]
 
     async def _cure(self, service: str) -> list[Stuck]:
         db = Database(self._urls[service], name="chaos", size=1)
@@ -100,24 +104,25 @@ class Poisoner:
             self.given_up += 1
         return []
 
-    async def _between(self, topic: str, key: str) -> int | None:
-        """A position that the record can have: the last published one, unless it is on the key's own partition."""
+    async def _last(self, topic: str) -> tuple[int, int]:
+        """The last published position, and its partition: what is planted takes it on another one."""
         url = self._urls[topic.partition(".")[0]]
         async with await psycopg.AsyncConnection.connect(url, connect_timeout=2) as session:
             row = await (await session.execute(_LAST)).fetchone()
-        if row is None or _partition(str(row[1])) == _partition(key):
-            return None
-        return row[0]
+        return (row[0], _partition(str(row[1]))) if row else (0, 0)
 
     async def _send(self, record: Record) -> None:
-        with suppress(KafkaError, NotAcknowledged, OSError):
-            await asyncio.to_thread(self._send_and_wait, record)
-            self.planted += 1
+        """Sends it, more than once if need be: one that comes twice is planted twice."""
+        for _ in range(_TRIES):
+            with suppress(KafkaError, NotAcknowledged, OSError):
+                await asyncio.to_thread(self._send_and_wait, record)
+                self.planted += 1
+                return
 
     def _send_and_wait(self, record: Record) -> None:
-        producer = RoundProducer(self._bootstrap_servers, client_id="chaos", connect_seconds=3)
+        producer = RoundProducer(self._bootstrap_servers, client_id="chaos", connect_seconds=_SEND_SECONDS)
         try:
-            producer.send([record], timeout=3)
+            producer.send([record], timeout=_SEND_SECONDS)
         finally:
             producer.abandon()
 
