@@ -26,6 +26,7 @@ from deploy.local.kafka import KafkaBroker
 from deploy.local.launch import LOOPBACK
 from deploy.local.migrating import migrate_all
 from deploy.local.postgres import PostgresCluster, answers, create_databases
+from deploy.local.problems import StackProblem
 from deploy.local.stack import SERVICES, accepts, health
 from tests.chaos import proxies
 from tests.chaos.ledger import open_ledger
@@ -39,6 +40,7 @@ READY_SECONDS: Final = 90.0
 """Seconds after which a process that is not ready will not be."""
 
 _DRAIN = 25.0
+_TRIES = 3
 _POOL = "4"
 
 
@@ -213,8 +215,14 @@ class Stack:
         await asyncio.to_thread(kafka.equip)
         await asyncio.to_thread(self.broker.prepare)
         await self.kafka.start()
-        declared = topics.declared("laptop", environment={})
-        await asyncio.to_thread(topics.apply, self.bootstrap_servers, declared)
+        # On a machine that has much else to do a broker that listens may be slow to answer.
+        for _ in range(_TRIES):
+            with suppress(StackProblem):
+                return await asyncio.to_thread(self._make_topics)
+        return await asyncio.to_thread(self._make_topics)
+
+    def _make_topics(self) -> None:
+        topics.apply(self.bootstrap_servers, topics.declared("laptop", environment={}))
 
     def _postgres_answers(self) -> bool:
         return answers(self.cluster.admin_url)
