@@ -93,7 +93,7 @@ class Opportunity(Base, table=True):
     owner_id: UUID | None = None
     status: str = Field(sa_type=Text)
     deleted_at: datetime | None = Field(default=None, sa_type=InstantType)
-    erased: bool = Field(default=False, sa_type=Boolean)
+    erased: bool = Field(default=False, sa_type=Boolean, sa_column_kwargs={"server_default": text("false")})
 
 
 class Genre(StrEnum):
