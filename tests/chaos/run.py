@@ -11,7 +11,7 @@ import httpx
 from deploy.local.stack import SERVICES
 from deploy.local.tokens import fetch_token
 from tests.chaos import checks, evidence, history, plan, story
-from tests.chaos.checks import views
+from tests.chaos.checks import reports, views
 from tests.chaos.clients import SPEAKERS, Clients, Places
 from tests.chaos.evidence import Evidence
 from tests.chaos.finding import Finding
@@ -141,7 +141,10 @@ class Run:
         accounts = [str(id) for id in held["contacts"].owned["account"]]
         with httpx.Client(timeout=30, trust_env=False) as client:
             seen = list(views.check(client, bases, tokens, accounts))
-        return [*checks.all_of(operations, held, self._pagers.seen()), *seen]
+        reported = reports.check(
+            self._urls, self._stack.bootstrap_servers, self._asked.results / "report.duckdb"
+        )
+        return [*checks.all_of(operations, held, self._pagers.seen()), *seen, *reported]
 
     def _notes(self, operations: Mapping[str, Operation]) -> list[str]:
         crashed = sum(answer.status == 500 for each in operations.values() for answer in each.answers)

@@ -37,6 +37,7 @@ class Zygote:
         if self._pid == 0:
             ours.close()
             _serve(theirs)
+        gc.unfreeze()
         theirs.close()
         self._socket = ours
         self._answers = ours.makefile("rb")

@@ -1,12 +1,11 @@
 """The figures of the four reports as the services' own databases have them: by SQL of its own, over their own rows."""
 
 from collections.abc import Mapping
-from typing import Any, Final, LiteralString
+from decimal import Decimal
+from typing import Any, Final, LiteralString, cast
 
 import psycopg
 from psycopg.rows import dict_row
-
-from tests.stack import RunningStack
 
 Figures = list[dict[str, Any]]
 
@@ -74,19 +73,36 @@ SELECT s.*, round(1000.0 * selling / nullif(work, 0)) AS selling_per_mille,
 FROM share s"""
 
 _ASKED: Final[Mapping[str, tuple[str, LiteralString]]] = {
-    "m01_forecast": ("OPPORTUNITIES", _FORECAST),
-    "m02_funnel": ("OPPORTUNITIES", _FUNNEL),
-    "m10_win_loss": ("OPPORTUNITIES", _WIN_LOSS),
-    "m18_week": ("ACTIVITIES", _WEEK),
+    "m01_forecast": ("opportunities", _FORECAST),
+    "m02_funnel": ("opportunities", _FUNNEL),
+    "m10_win_loss": ("opportunities", _WIN_LOSS),
+    "m18_week": ("activities", _WEEK),
 }
 
 
-def figures(stack: RunningStack) -> dict[str, Figures]:
-    """What each report has to say, by its name; the order of rows means nothing."""
-    record = stack.home.running()
-    assert record is not None
+def figures(databases: Mapping[str, str]) -> dict[str, Figures]:
+    """What each report has to say, by its name, from each service's database; the order of rows means nothing."""
     found: dict[str, Figures] = {}
     for report, (service, query) in _ASKED.items():
-        with psycopg.connect(record.addresses[f"{service}_DATABASE_URL"]) as connection:
+        with psycopg.connect(databases[service]) as connection:
             found[report] = connection.cursor(row_factory=dict_row).execute(query).fetchall()
     return found
+
+
+def differences(found: Figures, expected: Figures) -> list[Any]:
+    """Rows that only one of them has."""
+    ours, theirs = _plain(found), _plain(expected)
+    return [row for row in ours if row not in theirs] + [row for row in theirs if row not in ours]
+
+
+def _plain(value: Any) -> Any:
+    """The value as both databases would say it."""
+    match value:
+        case dict():
+            return {name: _plain(each) for name, each in cast("dict[str, Any]", value).items()}
+        case list():
+            return [_plain(each) for each in cast("list[Any]", value)]
+        case int():
+            return Decimal(value)
+        case _:
+            return value
