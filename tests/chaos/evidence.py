@@ -1,5 +1,6 @@
 """The evidence: what the databases and the topics hold once all is quiet, read past the proxies and read whole."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from services.contacts.people.queries import CONTACT, LINK
 from services.contacts.standings.queries import STANDING as ACCOUNT_STANDING
 from services.kit.events import MARKS, SNAPSHOT, JournalRow, topic_of
 from services.kit.journal import Aggregate
-from services.kit.kafka import connect_consumer, end_offsets
+from services.kit.kafka import last_records
 from services.opportunities.pipeline.queries import OPPORTUNITY
 from services.opportunities.products.queries import PRODUCT
 from services.opportunities.stakeholders.queries import STAKEHOLDER
@@ -174,17 +175,7 @@ def _sight(session: psycopg.Connection[TupleRow]) -> dict[str, frozenset[tuple[s
 
 def read_topic(bootstrap_servers: str, topic: str) -> list[ConsumerRecord]:
     """Every record of a topic, each partition's in order. Blocks."""
-    wanted = {tp: end for tp, end in end_offsets(bootstrap_servers, [topic]).items() if end}
-    if not wanted:
-        return []
-    kafka = connect_consumer(bootstrap_servers, group=None, client_id="chaos")
-    kafka.assign(list(wanted))
-    for partition in wanted:
-        kafka.seek(partition, 0)
-    found: list[ConsumerRecord] = []
-    while any((kafka.position(partition) or 0) < end for partition, end in wanted.items()):
-        found += [record for records in kafka.poll(timeout_ms=500).values() for record in records]
-    kafka.close()
+    found = last_records(bootstrap_servers, topic, sys.maxsize)
     return sorted(found, key=lambda record: (record.partition, record.offset))
 
 

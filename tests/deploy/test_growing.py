@@ -12,8 +12,8 @@ from services.kit.numbering import dedicated
 from services.kit.relay import take_lock
 from tests.conftest import DatabaseUrl
 from tests.kit import library
-from tests.kit.backbone import PARTITIONS, Backbone, prepare, until
-from tests.kit.lending import Lending, at_work, lending, prepare_reader
+from tests.kit.backbone import PARTITIONS, Backbone, prepare, running, until
+from tests.kit.lending import Lending, lending, prepare_reader
 
 MORE = PARTITIONS + 4
 
@@ -37,7 +37,7 @@ def generation(house: Lending, said: list[str]) -> Generation:
 
 async def test_a_topic_begins_anew_with_more_partitions_and_nothing_is_missed(house: Lending) -> None:
     ids = await house.add(*(f"Volume {number}" for number in range(40)))
-    async with at_work(house.relay(), house.consumer()):
+    async with running(house.relay(), house.consumer()):
         await house.agree()
         await house.published()
     for id in ids[:10]:
@@ -46,7 +46,7 @@ async def test_a_topic_begins_anew_with_more_partitions_and_nothing_is_missed(ho
     for _ in range(2):  # The second time there is nothing left to do.
         await generation(house, said).make()
     assert said == [f"{house.topic} with {PARTITIONS} partitions is gone."]
-    async with at_work(house.relay(), house.consumer(), house.worker()):
+    async with running(house.relay(), house.consumer(), house.worker()):
         await house.agree()
         await house.ask()
         await house.retitle(ids[20], "Written afterwards")
@@ -59,7 +59,7 @@ async def test_a_topic_begins_anew_with_more_partitions_and_nothing_is_missed(ho
 
 async def test_a_reader_that_is_behind_keeps_the_topic(house: Lending) -> None:
     await house.add("Emma", "Persuasion")
-    async with at_work(house.relay()):
+    async with running(house.relay()):
         await house.published()
     with pytest.raises(StackProblem, match=f"{house.reader_name} has yet to read 2 records of {house.topic}"):
         await generation(house, []).make()
@@ -68,7 +68,7 @@ async def test_a_reader_that_is_behind_keeps_the_topic(house: Lending) -> None:
 
 async def test_who_publishes_is_found_out(house: Lending) -> None:
     relay = house.relay()
-    async with at_work(relay), await dedicated(house.owner_url, "tests") as session:
+    async with running(relay), await dedicated(house.owner_url, "tests") as session:
 
         async def leads() -> bool:
             return relay.publisher.leads

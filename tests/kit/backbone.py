@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,11 +15,12 @@ from kafka.consumer.fetcher import ConsumerRecord
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, SecretStr
 
+from services.kit.app import Part
 from services.kit.consumer import Consumer
 from services.kit.db import Database, Session
 from services.kit.delivery import Batch, Handler
 from services.kit.events import Event, PublicAggregate
-from services.kit.kafka import connect_admin, connect_consumer, end_offsets
+from services.kit.kafka import connect_admin, last_records
 from services.kit.migrations import SQL
 from services.kit.relay import Relay
 from services.kit.settings import Settings
@@ -105,18 +107,8 @@ class Backbone:
         return Consumer(name or self.consumer, self.settings, db, [self.producer], handlers)
 
     def read(self, topic: str = "") -> list[ConsumerRecord]:
-        """Every record of the topic, each partition's in order."""
-        wanted = {tp: end for tp, end in end_offsets(self.bootstrap, [topic or self.topic]).items() if end}
-        if not wanted:
-            return []
-        kafka = connect_consumer(self.bootstrap, group=None, client_id="tests")
-        kafka.assign(list(wanted))
-        for partition in wanted:
-            kafka.seek(partition, 0)
-        found: list[ConsumerRecord] = []
-        while any((kafka.position(partition) or 0) < end for partition, end in wanted.items()):
-            found += [record for records in kafka.poll(timeout_ms=500).values() for record in records]
-        kafka.close()
+        """Every record that the topic holds, each partition's in order."""
+        found = last_records(self.bootstrap, topic or self.topic, sys.maxsize)
         return sorted(found, key=lambda record: (record.partition, record.offset))
 
 
@@ -188,7 +180,7 @@ async def until(holds: Callable[[], Awaitable[bool]], *, seconds: float = 30) ->
 
 
 @asynccontextmanager
-async def running(*parts: Relay | Consumer) -> AsyncGenerator[asyncio.Event]:
+async def running(*parts: Part) -> AsyncGenerator[asyncio.Event]:
     """The parts at work until the block ends; all have to end well."""
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:

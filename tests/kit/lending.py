@@ -1,11 +1,10 @@
 """A producer and a consumer of books for the tests of republishing: two databases, a topic between them, a copy."""
 
-import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, LiteralString
+from typing import LiteralString
 from uuid import UUID
 
 import psycopg
@@ -21,7 +20,7 @@ from services.kit.events import Event, PublicAggregate, topic_of
 from services.kit.ids import new_id
 from services.kit.jobs import Worker
 from services.kit.journal import Cause
-from services.kit.kafka import connect_admin, end_offsets, last_records
+from services.kit.kafka import connect_admin, end_offsets
 from services.kit.rebuilding import Sweeping
 from services.kit.relay import Relay
 from services.kit.settings import Settings
@@ -170,8 +169,7 @@ class Lending:
 
     def told(self) -> list[ConsumerRecord]:
         """Every record that the topic holds, each partition's in order."""
-        found = last_records(self.backbone.bootstrap, self.topic, 100_000)
-        return sorted(found, key=lambda record: (record.partition, record.offset))
+        return self.backbone.read()
 
     def forget_topic(self) -> None:
         """Has the broker delete all records that the topic holds, as retention does."""
@@ -185,16 +183,3 @@ async def lending(backbone: Backbone, owner_url: str, reader_url: str) -> AsyncG
     """A producer and a consumer on these databases."""
     async with library.database(owner_url) as owner, library.database(reader_url) as reader:
         yield Lending(backbone, owner, reader, owner_url)
-
-
-@asynccontextmanager
-async def at_work(*parts: Any) -> AsyncGenerator[asyncio.Event]:
-    """Parts of workers at work until the block ends; all have to end well."""
-    stop = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        for part in parts:
-            group.create_task(part.run(stop))
-        try:
-            yield stop
-        finally:
-            stop.set()

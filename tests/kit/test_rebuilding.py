@@ -22,8 +22,8 @@ from services.kit.rebuilding import Rebuilds, Sweeping
 from services.kit.relay import backlog
 from tests.conftest import DatabaseUrl
 from tests.kit import library
-from tests.kit.backbone import PARTITIONS, Backbone, first_appearances, positions, scalar, until
-from tests.kit.lending import BOOKS, Lending, at_work, lending, prepare_reader
+from tests.kit.backbone import PARTITIONS, Backbone, first_appearances, positions, running, scalar, until
+from tests.kit.lending import BOOKS, Lending, lending, prepare_reader
 from tests.servers import Databases
 
 
@@ -67,7 +67,7 @@ async def rebuilt(house: Lending, id: UUID) -> int:
 async def test_a_rebuild_overwrites_adds_and_sweeps(house: Lending) -> None:
     wrong, missing, right = await house.add("Wrong", "Missing", "Right")
     stray = uuid4()
-    async with at_work(house.relay(), house.consumer(), house.worker(), house.sweeping()):
+    async with running(house.relay(), house.consumer(), house.worker(), house.sweeping()):
         await house.agree()
         await spoil(
             house.reader,
@@ -91,10 +91,10 @@ async def test_copies_are_read_while_they_are_made_anew(house: Lending) -> None:
     house.batch = 3
     ids = set(await house.add(*(f"Volume {number}" for number in range(60))))
     seen: list[int] = []
-    async with at_work(house.relay(), house.consumer(), house.sweeping()):
+    async with running(house.relay(), house.consumer(), house.sweeping()):
         await house.agree()
         id = await ask(house)
-        async with at_work(house.worker()):
+        async with running(house.worker()):
             while await swept(house, id) is None:
                 seen.append(len(ids & (await house.copies()).keys()))
     assert len(seen) > 3
@@ -104,7 +104,7 @@ async def test_copies_are_read_while_they_are_made_anew(house: Lending) -> None:
 async def test_a_republish_that_nobody_asked_to_rebuild_by_sweeps_nothing(house: Lending) -> None:
     await house.add("Emma")
     stray = uuid4()
-    async with at_work(house.relay(), house.consumer(), house.worker(), house.sweeping()):
+    async with running(house.relay(), house.consumer(), house.worker(), house.sweeping()):
         await house.agree()
         await spoil(
             house.reader, f"INSERT INTO book_copy (id, version, title) VALUES ('{stray}', 5, 'Stray')"
@@ -123,7 +123,7 @@ async def test_a_republish_that_nobody_asked_to_rebuild_by_sweeps_nothing(house:
 
 async def test_sweeping_waits_for_parked_keys(house: Lending) -> None:
     [emma] = await house.add("Emma")
-    async with at_work(house.relay(), house.consumer(), house.sweeping()):
+    async with running(house.relay(), house.consumer(), house.sweeping()):
         await house.agree()
         await spoil(
             house.reader,
@@ -150,7 +150,7 @@ async def test_sweeping_waits_for_parked_keys(house: Lending) -> None:
 async def test_two_readers_of_one_name_rebuild_once(house: Lending) -> None:
     await house.add(*(f"Volume {number}" for number in range(20)))
     stray = uuid4()
-    async with at_work(house.relay(), house.worker(), house.consumer(), house.consumer(), house.sweeping()):
+    async with running(house.relay(), house.worker(), house.consumer(), house.consumer(), house.sweeping()):
         await house.agree()
         await spoil(
             house.reader, f"INSERT INTO book_copy (id, version, title) VALUES ('{stray}', 5, 'Stray')"
@@ -161,7 +161,7 @@ async def test_two_readers_of_one_name_rebuild_once(house: Lending) -> None:
 
 async def test_what_was_erased_stays_as_it_is(house: Lending) -> None:
     [emma] = await house.add("Emma")
-    async with at_work(house.relay(), house.consumer(), house.worker(), house.sweeping()):
+    async with running(house.relay(), house.consumer(), house.worker(), house.sweeping()):
         await house.agree()
         await spoil(
             house.reader,
@@ -184,9 +184,9 @@ async def test_what_was_erased_stays_as_it_is(house: Lending) -> None:
 
 async def test_a_reader_that_lost_its_place_goes_on_and_rebuilds(house: Lending) -> None:
     ids = await house.add(*(f"Volume {number}" for number in range(30)))
-    async with at_work(house.relay(), house.consumer()):
+    async with running(house.relay(), house.consumer()):
         await house.agree()
-    async with at_work(house.relay()):
+    async with running(house.relay()):
         for id in ids[:20]:
             await house.retitle(id, "Lost")
         for id in ids[20:25]:
@@ -196,7 +196,7 @@ async def test_a_reader_that_lost_its_place_goes_on_and_rebuilds(house: Lending)
         await house.retitle(ids[0], "Still there")
         await house.published()
     late = house.consumer()
-    async with at_work(house.relay(), late, house.worker(), house.sweeping()):
+    async with running(house.relay(), late, house.worker(), house.sweeping()):
 
         async def stopped() -> bool:
             return "foothold events rebuild" in (late.ready() or "")
@@ -221,12 +221,12 @@ async def test_after_a_restore_a_new_epoch_leaves_everybody_with_what_the_backup
     owner_url, reader_url = database_url("owner", library.prepare), database_url("reader", prepare_reader)
     async with lending(backbone, owner_url, reader_url) as house:
         kept, ahead, gone = await house.add("Kept", "Ahead", "Removed after the backup")
-        async with at_work(house.relay(), house.consumer()):
+        async with running(house.relay(), house.consumer()):
             await house.agree()
     backup = databases.create("backup", lambda url: copy_database(owner_url, url))
     async with lending(backbone, owner_url, reader_url) as house:
         reader_name = house.reader_name
-        async with at_work(house.relay(), house.consumer()):
+        async with running(house.relay(), house.consumer()):
             for number in range(5):
                 await house.retitle(ahead, f"Lost {number}")
             await house.add("Lost")
@@ -239,7 +239,7 @@ async def test_after_a_restore_a_new_epoch_leaves_everybody_with_what_the_backup
         async with restored.owner.transaction() as tx:
             epoch = await epochs.begin(tx, above=last)
         assert (epoch.number, epoch.first_position) == (2, last + 1)
-        async with at_work(restored.relay(), restored.consumer(), restored.worker(), restored.sweeping()):
+        async with running(restored.relay(), restored.consumer(), restored.worker(), restored.sweeping()):
             await restored.ask()
             await restored.agree()
             await restored.published()
@@ -261,7 +261,7 @@ async def test_after_a_restore_a_new_epoch_leaves_everybody_with_what_the_backup
 
 async def test_what_waits_across_the_beginning_of_an_epoch_is_counted_and_published(house: Lending) -> None:
     await house.add("Emma", "Persuasion")
-    async with at_work(house.relay()):
+    async with running(house.relay()):
         await house.published()
     async with house.owner.transaction() as tx:
         await epochs.begin(tx, above=1_000)
@@ -271,7 +271,7 @@ async def test_what_waits_across_the_beginning_of_an_epoch_is_counted_and_publis
         assert (waiting.unnumbered, waiting.unpublished) == (1, 0)
         await session.execute("UPDATE journal_cursor SET published = 1")
         assert (await backlog(session)).unpublished == 1
-    async with at_work(house.relay()):
+    async with running(house.relay()):
         await house.published()
     assert sorted(set(positions(house.told()))) == [1, 2, 1_001]
 
@@ -281,14 +281,14 @@ async def test_a_hole_that_is_no_epoch_stops_the_relay(house: Lending) -> None:
     async with house.owner.connect() as session:
         await session.execute("UPDATE journal_head SET position = 7")
     relay = house.relay()
-    async with at_work(relay):
+    async with running(relay):
         await until(lambda: asyncio.sleep(0, "no row at position 1" in (relay.ready() or "")))
     assert house.told() == []
 
 
 async def test_a_new_epoch_never_goes_back(house: Lending) -> None:
     await house.add("Emma")
-    async with at_work(house.relay()):
+    async with running(house.relay()):
         await house.published()
     async with house.owner.transaction() as tx:
         assert (await epochs.begin(tx, above=0)).first_position == 2

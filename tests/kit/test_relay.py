@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -265,14 +265,21 @@ asyncio.run(main())
 """
 
 
-@pytest.fixture
-def stuck(backbone: Backbone) -> Iterator[subprocess.Popen[str]]:
-    """A relay in a process of its own, which says when a round is acknowledged and never moves the cursor."""
-    argv = [sys.executable, "-c", _STUCK_AFTER_ACKNOWLEDGEMENT]
+@contextmanager
+def apart(script: str, backbone: Backbone) -> Generator[subprocess.Popen[str]]:
+    """The script in a process of its own, which is killed in the end."""
+    argv = [sys.executable, "-c", script]
     argv += [backbone.url, backbone.bootstrap, backbone.producer, backbone.consumer]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as child:
         yield child
         child.kill()
+
+
+@pytest.fixture
+def stuck(backbone: Backbone) -> Iterator[subprocess.Popen[str]]:
+    """A relay in a process of its own, which says when a round is acknowledged and never moves the cursor."""
+    with apart(_STUCK_AFTER_ACKNOWLEDGEMENT, backbone) as child:
+        yield child
 
 
 async def test_a_relay_killed_before_the_cursor_moved_repeats_and_the_next_goes_on(
@@ -311,11 +318,8 @@ asyncio.run(main())
 @pytest.fixture
 def leader(backbone: Backbone) -> Iterator[subprocess.Popen[str]]:
     """A relay in a process of its own, which logs that it leads."""
-    argv = [sys.executable, "-c", _LEADER]
-    argv += [backbone.url, backbone.bootstrap, backbone.producer, backbone.consumer]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as child:
+    with apart(_LEADER, backbone) as child:
         yield child
-        child.kill()
 
 
 async def test_a_paused_leader_keeps_its_place_and_a_killed_one_is_followed(

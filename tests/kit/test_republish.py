@@ -13,8 +13,8 @@ from services.kit.kafka import end_offsets
 from services.kit.republish import BACKLOG, Schedule
 from tests.conftest import DatabaseUrl
 from tests.kit import library
-from tests.kit.backbone import PARTITIONS, Backbone, scalar, until
-from tests.kit.lending import Lending, at_work, lending, prepare_reader
+from tests.kit.backbone import PARTITIONS, Backbone, running, scalar, until
+from tests.kit.lending import Lending, lending, prepare_reader
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ async def test_what_lives_is_told_at_its_version_between_marks_on_every_partitio
     emma, persuasion, gone = await house.add("Emma", "Persuasion", "Gone")
     await house.retitle(emma, "Emma, again")
     await house.remove(gone)
-    async with at_work(house.relay()):
+    async with running(house.relay()):
         id = await house.republish()
         await house.published()
     records = house.told()
@@ -93,7 +93,7 @@ async def test_a_killed_republish_is_gone_on_with_and_tells_each_row_once(
         with suppress(asyncio.CancelledError):
             await killed
     assert await told() < len(ids)
-    async with at_work(house.worker()):
+    async with running(house.worker()):
 
         async def finished() -> bool:
             return await scalar(house.owner, "SELECT state FROM job") == "DONE"
@@ -130,10 +130,10 @@ async def test_a_republish_waits_for_the_relay_to_catch_up(house: Lending) -> No
             [BACKLOG],
         )
     await house.ask()
-    async with at_work(house.worker()):
+    async with running(house.worker()):
         await asyncio.sleep(1)
         assert await scalar(house.owner, "SELECT count(*) FROM journal WHERE type LIKE '%snapshot'") == 0
-        async with at_work(house.relay()):
+        async with running(house.relay()):
 
             async def told() -> bool:
                 return await scalar(house.owner, "SELECT state FROM job") == "DONE"
@@ -158,7 +158,7 @@ async def test_writes_go_on_and_the_reader_ends_with_what_there_is(
                 if number % 10 == 0:
                     await house.remove(born)
 
-    async with at_work(house.relay(), house.consumer()):
+    async with running(house.relay(), house.consumer()):
         writing = asyncio.create_task(write())
         for _ in range(3):
             await house.republish()
@@ -171,7 +171,7 @@ async def test_a_reader_that_starts_when_the_topic_has_forgotten_ends_like_one_f
     house: Lending, database_url: DatabaseUrl
 ) -> None:
     ids = await house.add(*(f"Volume {number}" for number in range(30)))
-    async with at_work(house.relay(), house.consumer()):
+    async with running(house.relay(), house.consumer()):
         for number, id in enumerate(ids[::3]):
             await house.retitle(id, f"Second edition {number}")
         for id in ids[1::6]:
@@ -184,7 +184,7 @@ async def test_a_reader_that_starts_when_the_topic_has_forgotten_ends_like_one_f
         await house.agree()
     async with (
         library.database(database_url("late", prepare_reader)) as late,
-        at_work(house.relay(), house.consumer("late-" + house.reader_name, late)),
+        running(house.relay(), house.consumer("late-" + house.reader_name, late)),
     ):
 
         async def same() -> bool:
@@ -196,7 +196,7 @@ async def test_a_reader_that_starts_when_the_topic_has_forgotten_ends_like_one_f
 
 async def test_snapshots_are_no_news(house: Lending) -> None:
     await house.add("Emma")
-    async with at_work(house.relay(), house.consumer()):
+    async with running(house.relay(), house.consumer()):
         await house.agree()
         await house.republish()
         await house.published()
@@ -229,6 +229,6 @@ async def test_no_schedule_asks_for_nothing(house: Lending) -> None:
     await house.add("Emma")
     async with house.owner.connect() as session:
         await session.execute("UPDATE journal SET recorded_at = now() - interval '800 days'")
-    async with at_work(Schedule(house.owner, 0, every=0.05)):
+    async with running(Schedule(house.owner, 0, every=0.05)):
         await asyncio.sleep(0.3)
     assert await scalar(house.owner, "SELECT count(*) FROM job") == 0
