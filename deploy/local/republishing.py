@@ -46,13 +46,12 @@ def rebuild(addresses: Addresses, bootstrap_servers: str, service: str, producer
     topic, id = topic_of(producer), new_id()
     offsets = _offsets(bootstrap_servers, topic)
 
-    async def ask(db: Database) -> int:
+    async def find_places(db: Database) -> int:
         async with db.transaction() as tx:
-            lost = await rebuilding.find_places(tx, service, offsets)
-            await rebuilding.ask(tx, service, topic, id)
-        return len(lost)
+            return len(await rebuilding.find_places(tx, service, offsets))
 
-    if lost := using(addresses[service], ask):
+    _ask_to_rebuild(addresses[service], service, producer, id)
+    if lost := using(addresses[service], find_places):
         say(
             f"{service} had lost its place in {lost} partitions of {topic}, and goes on at what they still hold."
         )
@@ -61,20 +60,38 @@ def rebuild(addresses: Addresses, bootstrap_servers: str, service: str, producer
 
 
 def new_epoch(addresses: Addresses, bootstrap_servers: str, service: str, say: Say) -> None:
-    """Lets the service's positions go on above all that were ever told, and has it republish."""
+    """Lets the service's positions go on above all that were ever told, and has all copies of its rows made anew."""
     _require(service, SERVICES, "There is no service")
     above = _highest(addresses, bootstrap_servers, service)
+
+    id = new_id()
 
     async def begin(db: Database) -> Epoch:
         async with db.transaction() as tx:
             epoch = await epochs.begin(tx, above=above)
-            await republishing.submit(tx, _cause())
+            await republishing.submit(tx, _cause(), id=id)
             return epoch
 
+    for reader in SERVICES:
+        if service in service_of(reader).consumes:
+            _ask_to_rebuild(addresses[reader], reader, service, id)
     epoch = using(addresses[service], begin)
     say(
         f"Epoch {epoch.number} of {service} begins at position {epoch.first_position}; its worker republishes now."
     )
+
+
+def _ask_to_rebuild(url: str, service: str, producer: str, republish: UUID) -> None:
+    """Has the service rebuild what it keeps of the producer's; waits for the batch that it is in the middle of."""
+    kept = rebuilding.copies_of(service_of(service).handlers)
+    told = {each.name for each in service_of(producer).aggregates}
+    copies = {name: copy for name, copy in kept.items() if name in told}
+
+    async def ask(db: Database) -> None:
+        async with db.transaction() as tx:
+            await rebuilding.ask(tx, service, topic_of(producer), republish, copies)
+
+    using(url, ask)
 
 
 def _require(name: str, known: Collection[str], problem: str) -> None:

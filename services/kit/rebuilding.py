@@ -1,9 +1,13 @@
 """Rebuilding: a consumer makes its copies anew out of what a republish tells, while they are read.
 
-It does so when somebody asks for it, and when a topic enters a new epoch because its service was restored from a
-backup. At the first start mark the copies forget their versions, so that whatever is told next holds. Once the end mark
+When it is asked for, before the republish begins, the copies forget their versions, so that whatever is told next
+holds. Until a partition's start mark has come, what it tells is from before, and no word that counts. Once the end mark
 has come on every partition, what still has no version was not told of, and is gone: the copies are swept, by telling
 the handlers that keep them. While a key of the topic is parked, nobody knows what it would tell; sweeping waits.
+
+**Why nothing that lives is swept.** A copy that was here when it forgot its version, however we had learnt of it, was
+committed at its owner before the republish began, and is told of between the marks. One that we learn of later has a
+version.
 """
 
 import asyncio
@@ -32,9 +36,19 @@ Listed = Mapping[str, Handler | Batch]
 log = structlog.get_logger()
 
 
-async def ask(tx: Session, consumer: str, topic: str, republish: UUID) -> None:
-    """Has the consumer rebuild what it keeps of the topic out of this republish, which has not begun yet."""
-    await tx.execute(_ASK, {"consumer": consumer, "topic": topic, "republish": republish})
+async def ask(tx: Session, consumer: str, topic: str, republish: UUID, copies: Mapping[str, Copy]) -> None:
+    """Has the consumer rebuild these copies, by aggregate, out of this republish, which is yet to be asked for.
+
+    Gives up an earlier rebuild of the topic that is not at its end. Raises psycopg.Error where a batch takes long.
+    """
+    given = {"consumer": consumer, "topic": topic, "republish": republish, "aggregates": list(copies)}
+    # Nobody is in the middle of a batch then: each holds this lock together with the others.
+    await execute(tx, _ALONE, given)
+    await execute(tx, _SUPERSEDE, given)
+    await execute(tx, _ASK, given)
+    for copy in copies.values():
+        await copy.forget_versions(tx)
+    log.warning("rebuild_begins", consumer=consumer, topic=topic)
 
 
 async def swept(session: Session, consumer: str, topic: str, republish: UUID) -> int | None:
@@ -75,10 +89,7 @@ class Rebuilds:
         self.partitions: dict[str, int] = {}
 
     async def settle(self, tx: Session, slices: Sequence[Slice]) -> None:
-        """Keeps to a rebuild that is on, and meets the marks at the ends of slices.
-
-        While it is on in some partitions, what the others still tell is from before it, and no word that counts.
-        """
+        """Lets nothing count that a partition tells before its start mark; notes the marks at the ends of slices."""
         for topic, started in await self._under_way(tx):
             early = [s for s in slices if s.partition.topic == topic and s.partition.partition not in started]
             await self._forget(tx, early)
@@ -103,30 +114,9 @@ class Rebuilds:
             "topic": partition.topic,
             "republish": mark.subject_id,
             "partition": partition.partition,
+            "partitions": self.partitions[partition.topic],
         }
-        if mark.type == STARTED:
-            await self._begin(tx, given, mark.data)
-            await tx.execute(_START, given)
-        else:
-            await tx.execute(_END, given)
-
-    async def _begin(self, tx: Session, given: Mapping[str, Any], told: Mapping[str, Any]) -> None:
-        """Begins a rebuild, where there is to be one and this is its first mark."""
-        aggregates = [name for name in told["aggregates"] if name in self._copies]
-        meant = {
-            "epoch": told["epoch"],
-            "complete": told["complete"],
-            "aggregates": aggregates,
-            "partitions": self.partitions[given["topic"]],
-        }
-        if await one(tx, _BEGIN, {**given, **meant}) is None:
-            return
-        # Nobody else is in the middle of a batch now: each holds this lock together with the others.
-        await tx.execute(_ALONE, given)
-        await tx.execute(_SUPERSEDE, given)
-        for name in aggregates:
-            await self._copies[name].forget_versions(tx)
-        log.warning("rebuild_begins", consumer=self._consumer, topic=given["topic"], epoch=told["epoch"])
+        await tx.execute(_START if mark.type == STARTED else _END, given)
 
 
 def copies_of(handlers: Listed) -> dict[str, Copy]:
@@ -189,6 +179,8 @@ class Sweeping:
             if untold := await self._copies[name].untold(tx, BATCH):
                 handler = self._handlers[name]
                 assert isinstance(handler, Batch)
+                some = [str(id) for id, _ in untold[:10]]
+                log.warning("copies_swept", topic=topic, aggregate=name, copies=len(untold), some=some)
                 await handler.handle(tx, [_gone(topic, name, id, state) for id, state in untold])
                 return len(untold)
         return 0
@@ -221,45 +213,30 @@ WHERE p.consumer = %(consumer)s AND p.topic = o.topic AND p.partition = o.partit
   AND p.next_offset NOT BETWEEN o.begins AND o.ends
 RETURNING p.topic, p.partition"""
 _ASK: LiteralString = """
-INSERT INTO rebuild (consumer, topic, republish_id)
-VALUES (%(consumer)s, %(topic)s, %(republish)s)"""
+INSERT INTO rebuild (consumer, topic, republish_id, aggregates)
+VALUES (%(consumer)s, %(topic)s, %(republish)s, %(aggregates)s)"""
 _SWEPT: LiteralString = """
 SELECT swept FROM rebuild
 WHERE consumer = %(consumer)s::text AND topic = %(topic)s::text AND republish_id = %(republish)s::uuid
   AND swept_at IS NOT NULL"""
-# A row when this is the first start mark of a republish that was asked for, or that tells all of a newer epoch.
-_BEGIN: LiteralString = """
-INSERT INTO rebuild AS b (consumer, topic, republish_id, epoch, aggregates, partitions, begun_at)
-SELECT %(consumer)s::text, %(topic)s::text, %(republish)s::uuid, %(epoch)s::integer, %(aggregates)s::text[],
-       %(partitions)s::integer, now()
-WHERE EXISTS (SELECT FROM rebuild WHERE consumer = %(consumer)s::text AND topic = %(topic)s::text
-                AND republish_id = %(republish)s::uuid)
-  OR %(complete)s::boolean AND %(epoch)s::integer > coalesce(
-    (SELECT max(epoch) FROM rebuild
-     WHERE consumer = %(consumer)s::text AND topic = %(topic)s::text AND swept_at IS NOT NULL), 1)
-ON CONFLICT (consumer, topic, republish_id) DO UPDATE
-SET epoch = excluded.epoch, aggregates = excluded.aggregates, partitions = excluded.partitions, begun_at = now()
-WHERE b.begun_at IS NULL
-RETURNING b.republish_id"""
+_ALONE: LiteralString = "SELECT pg_advisory_xact_lock(7108, hashtext(%(consumer)s::text))"
+_SUPERSEDE: LiteralString = """
+DELETE FROM rebuild WHERE consumer = %(consumer)s AND topic = %(topic)s AND swept_at IS NULL"""
+# How many partitions there are is known with the first start mark.
 _UNDER_WAY: LiteralString = """
 SELECT topic, started FROM rebuild
-WHERE consumer = %(consumer)s::text AND begun_at IS NOT NULL AND cardinality(started) < partitions"""
-_ALONE: LiteralString = "SELECT pg_advisory_xact_lock(7108, hashtext(%(consumer)s))"
+WHERE consumer = %(consumer)s::text AND (partitions = 0 OR cardinality(started) < partitions)"""
 _START: LiteralString = """
-UPDATE rebuild SET started = array_append(started, %(partition)s)
+UPDATE rebuild SET started = array_append(started, %(partition)s), partitions = %(partitions)s
 WHERE consumer = %(consumer)s AND topic = %(topic)s AND republish_id = %(republish)s
-  AND begun_at IS NOT NULL AND swept_at IS NULL AND %(partition)s <> ALL (started)"""
-_SUPERSEDE: LiteralString = """
-DELETE FROM rebuild
-WHERE consumer = %(consumer)s AND topic = %(topic)s AND republish_id <> %(republish)s
-  AND begun_at IS NOT NULL AND swept_at IS NULL"""
+  AND swept_at IS NULL AND %(partition)s <> ALL (started)"""
 _END: LiteralString = """
 UPDATE rebuild SET ended = array_append(ended, %(partition)s)
 WHERE consumer = %(consumer)s AND topic = %(topic)s AND republish_id = %(republish)s
-  AND begun_at IS NOT NULL AND swept_at IS NULL AND %(partition)s <> ALL (ended)"""
+  AND swept_at IS NULL AND %(partition)s <> ALL (ended)"""
 _ENDED: LiteralString = """
 SELECT topic, republish_id, aggregates FROM rebuild r
-WHERE consumer = %(consumer)s::text AND begun_at IS NOT NULL AND swept_at IS NULL AND cardinality(ended) >= partitions
+WHERE consumer = %(consumer)s::text AND swept_at IS NULL AND partitions > 0 AND cardinality(ended) >= partitions
   AND NOT EXISTS (SELECT FROM parked_key k WHERE k.consumer = r.consumer AND k.topic = r.topic)
 LIMIT 1 FOR UPDATE SKIP LOCKED"""
 _COUNT: LiteralString = """

@@ -120,6 +120,8 @@ class _Republish:
     async def run(self, stop: asyncio.Event) -> bool:
         """Whether it is finished; False when it was stopped before."""
         last = len(self._aggregates) + 1
+        if self._point.step > 0:
+            await self._number()  # Whoever had this before us may have fallen with the mark just written.
         while self._point.step <= last:
             if not await self._room(stop):
                 return False

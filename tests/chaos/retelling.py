@@ -36,11 +36,14 @@ class Retelling:
     async def rebuild(self, what: str) -> None:
         """Has a service make its copies of another's rows anew; `what` is one of REBUILDS."""
         name, _, owner = what.partition(" from ")
+        told = {each.name for each in service_of(owner).aggregates}
+        copies = rebuilding.copies_of(service_of(name).handlers)
+        kept = {aggregate: copy for aggregate, copy in copies.items() if aggregate in told}
         id = new_id()
         with suppress(psycopg.Error):
-            async with await self._connect(owner) as session, await self._connect(name) as asking:
-                await rebuilding.ask(asking, name, topic_of(owner), id)
-                await asking.commit()
+            async with await self._connect(name) as asking:
+                await rebuilding.ask(asking, name, topic_of(owner), id, kept)
+            async with await self._connect(owner) as session:
                 await republish.submit(session, _CAUSE, id=id)
 
     async def left(self, service: str) -> list[str]:
@@ -58,4 +61,4 @@ class Retelling:
 # A rebuild whose republish nobody came to ask for, because a database went away in between, never begins.
 _LEFT: LiteralString = """
 SELECT (SELECT count(*) FROM job WHERE kind = %(job)s AND state <> 'DONE'),
-       (SELECT count(*) FROM rebuild WHERE begun_at IS NOT NULL AND swept_at IS NULL)"""
+       (SELECT count(*) FROM rebuild WHERE partitions > 0 AND swept_at IS NULL)"""

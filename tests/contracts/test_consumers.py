@@ -198,8 +198,8 @@ async def test_a_copy_that_a_republish_does_not_tell_of_is_gone(
         await copy.forget_versions(session)
         living = len(await copy.untold(session, 100))
         await session.execute(
-            """INSERT INTO rebuild (consumer, topic, republish_id, aggregates, partitions, ended, begun_at)
-            VALUES (%s, %s, %s, %s, 1, '{0}', now())""",
+            """INSERT INTO rebuild (consumer, topic, republish_id, aggregates, partitions, ended)
+            VALUES (%s, %s, %s, %s, 1, '{0}')""",
             [name, topic, uuid4(), [aggregate]],
         )
     async with database(url) as db:

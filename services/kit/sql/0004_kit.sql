@@ -8,20 +8,18 @@ CREATE TABLE journal_epoch (
 );
 INSERT INTO journal_epoch (epoch, first_position, skipped) VALUES (1, 1, 0);
 
--- A consumer's copies made anew by a republish: asked for, begun at its start mark, ended in a partition at its end
--- mark there, and swept of what the republish did not tell of.
+-- A consumer's copies made anew by a republish: started at its start mark in a partition, ended at its end mark there,
+-- and swept of what the republish did not tell of.
 CREATE TABLE rebuild (
   consumer text NOT NULL,
   topic text NOT NULL,
   republish_id uuid NOT NULL,
-  epoch integer NOT NULL DEFAULT 1,
-  aggregates text[] NOT NULL DEFAULT '{}',
+  aggregates text[] NOT NULL,
   partitions integer NOT NULL DEFAULT 0,
   started integer[] NOT NULL DEFAULT '{}',
   ended integer[] NOT NULL DEFAULT '{}',
   swept bigint NOT NULL DEFAULT 0,
   asked_at timestamptz NOT NULL DEFAULT now(),
-  begun_at timestamptz,
   swept_at timestamptz,
   PRIMARY KEY (consumer, topic, republish_id)
 );
