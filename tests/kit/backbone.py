@@ -192,13 +192,13 @@ async def running(*parts: Part) -> AsyncGenerator[asyncio.Event]:
             stop.set()
 
 
-async def published(db: Database, position: int) -> None:
+async def published(db: Database, position: int, *, seconds: float = 30) -> None:
     """Waits until the cursor stands at the position."""
 
     async def there() -> bool:
         return await scalar(db, "SELECT published FROM journal_cursor") == position
 
-    await until(there)
+    await until(there, seconds=seconds)
 
 
 def positions(records: Sequence[ConsumerRecord]) -> list[int]:

@@ -413,6 +413,7 @@ async def alone(own_broker: OwnBroker, database_url: DatabaseUrl) -> AsyncIterat
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 @pytest.mark.usefixtures("broken_connections")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.timeout(300)
 async def test_trouble_with_the_broker_stops_publishing_only_and_harms_no_order(
     own_broker: OwnBroker, alone: tuple[Backbone, Database]
 ) -> None:
@@ -434,8 +435,8 @@ async def test_trouble_with_the_broker_stops_publishing_only_and_harms_no_order(
         await numbered(30)
         await until(lambda: asyncio.sleep(0, "publishing" in (relay.ready() or "")))
         own_broker.start()
-        await until(lambda: asyncio.to_thread(_made, backbone))
-        await published(db, 30)
+        await until(lambda: asyncio.to_thread(_made, backbone), seconds=60)
+        await published(db, 30, seconds=60)
         assert relay.ready() is None
         # It stalls for longer than the relay is patient: producers are abandoned with a round on its way.
         own_broker.signal(signal.SIGSTOP)
@@ -446,7 +447,7 @@ async def test_trouble_with_the_broker_stops_publishing_only_and_harms_no_order(
         await numbered(90)
         await asyncio.sleep(3)
         own_broker.signal(signal.SIGCONT)
-        await published(db, 90)
+        await published(db, 90, seconds=90)
         await write(1)
         await published(db, 96)
     found = first_appearances(backbone.read())
