@@ -21,7 +21,7 @@ from services.kit.db import Database
 from services.kit.delivery import Delivery
 from services.kit.events import topic_of
 from services.kit.journal import Cause
-from services.kit.kafka import beginning_offsets, end_offsets
+from services.kit.kafka import end_offsets, ranges
 from services.kit.numbering import dedicated
 from services.kit.relay import take_lock
 from services.kit.topics import declare
@@ -86,9 +86,7 @@ class Generation:
             )
 
     async def _announce(self) -> None:
-        ends = end_offsets(self.bootstrap_servers, [self.topic.name])
-        begins = beginning_offsets(self.bootstrap_servers, [self.topic.name])
-        offsets = {partition: (begins[partition], end) for partition, end in ends.items()}
+        offsets = ranges(self.bootstrap_servers, [self.topic.name])
         for name, db in self.databases.items():
             async with db.transaction() as tx:
                 await declare(tx, {self.topic.name: self.topic.partitions})

@@ -5,7 +5,7 @@ The workers do the work; whoever stops waiting stops nothing.
 
 import getpass
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from uuid import UUID
 
 from kafka import TopicPartition
@@ -21,7 +21,7 @@ from services.kit.epochs import Epoch
 from services.kit.events import topic_of
 from services.kit.ids import new_id
 from services.kit.journal import Cause
-from services.kit.kafka import beginning_offsets, end_offsets, last_records
+from services.kit.kafka import last_records, ranges
 from services.kit.republish import Progress
 
 Say = Callable[[str], None]
@@ -83,13 +83,12 @@ def new_epoch(addresses: Addresses, bootstrap_servers: str, service: str, say: S
 
 def _ask_to_rebuild(url: str, service: str, producer: str, republish: UUID) -> None:
     """Has the service rebuild what it keeps of the producer's; waits for the batch that it is in the middle of."""
-    kept = rebuilding.copies_of(service_of(service).handlers)
-    told = {each.name for each in service_of(producer).aggregates}
-    copies = {name: copy for name, copy in kept.items() if name in told}
+    handlers = service_of(service).handlers
+    told = [each.name for each in service_of(producer).aggregates]
 
     async def ask(db: Database) -> None:
         async with db.transaction() as tx:
-            await rebuilding.ask(tx, service, topic_of(producer), republish, copies)
+            await rebuilding.ask(tx, service, topic_of(producer), republish, handlers, told)
 
     using(url, ask)
 
@@ -141,12 +140,11 @@ def _wait_for_sweep(url: str, service: str, topic: str, id: UUID) -> int:
     return swept
 
 
-def _offsets(bootstrap_servers: str, topic: str) -> dict[TopicPartition, tuple[int, int]]:
+def _offsets(bootstrap_servers: str, topic: str) -> Mapping[TopicPartition, tuple[int, int]]:
     try:
-        begins, ends = (find(bootstrap_servers, [topic]) for find in (beginning_offsets, end_offsets))
+        return ranges(bootstrap_servers, [topic])
     except KafkaError as error:
         raise StackProblem(f"No Kafka broker answers at {bootstrap_servers}.") from error
-    return {partition: (begins[partition], end) for partition, end in ends.items()}
 
 
 def _highest(addresses: Addresses, bootstrap_servers: str, service: str) -> int:

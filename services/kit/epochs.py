@@ -1,8 +1,8 @@
 """Epochs of a journal: after a restore from a backup its positions go on above all that was ever published.
 
 What a backup does not hold has been told already: other services' copies may be newer than what is here now, and
-positions would be given a second time, to be taken for repetitions. So a new epoch leaves them out, and its republish,
-whose marks carry the epoch, has every consumer rebuild what it keeps (`services.kit.rebuilding`).
+positions would be given a second time, to be taken for repetitions. So a new epoch leaves them out. Whoever begins one
+has our consumers rebuild (`services.kit.rebuilding`); readers outside go by the epoch in the marks of its republish.
 """
 
 from dataclasses import dataclass

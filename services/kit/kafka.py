@@ -278,35 +278,40 @@ def end_offsets(bootstrap_servers: str, topics: Iterable[str]) -> Mapping[TopicP
 
     Topics that do not exist are left out. Blocks; raises KafkaError when no broker answers within 10 s.
     """
-    return _offsets(bootstrap_servers, topics, OffsetSpec.LATEST)
+    [ends] = _offsets(bootstrap_servers, topics, OffsetSpec.LATEST)
+    return ends
 
 
-def beginning_offsets(bootstrap_servers: str, topics: Iterable[str]) -> Mapping[TopicPartition, int]:
-    """Where each partition of the topics begins: the offset of its oldest record; else as `end_offsets`."""
-    return _offsets(bootstrap_servers, topics, OffsetSpec.EARLIEST)
+def ranges(bootstrap_servers: str, topics: Iterable[str]) -> Mapping[TopicPartition, tuple[int, int]]:
+    """Where each partition of the topics begins and ends: its oldest record, and the next; else as `end_offsets`."""
+    begins, ends = _offsets(bootstrap_servers, topics, OffsetSpec.EARLIEST, OffsetSpec.LATEST)
+    return {partition: (begins[partition], end) for partition, end in ends.items()}
 
 
-def _offsets(bootstrap_servers: str, topics: Iterable[str], spec: OffsetSpec) -> Mapping[TopicPartition, int]:
+def _offsets(
+    bootstrap_servers: str, topics: Iterable[str], *specs: OffsetSpec
+) -> list[Mapping[TopicPartition, int]]:
     admin = connect_admin(bootstrap_servers, client_id="offsets")
     try:
         described = admin.describe_topics(sorted(set(topics) & set(admin.list_topics())))
-        wanted = {
-            TopicPartition(topic["name"], partition["partition_index"]): spec
+        partitions = [
+            TopicPartition(topic["name"], partition["partition_index"])
             for topic in described
             for partition in topic["partitions"]
-        }
-        return (
-            {tp: found.offset for tp, found in admin.list_partition_offsets(wanted).items()} if wanted else {}
-        )
+        ]
+        if not partitions:
+            return [{} for _ in specs]
+        found = [admin.list_partition_offsets(dict.fromkeys(partitions, spec)) for spec in specs]
+        return [{place: one.offset for place, one in each.items()} for each in found]
     finally:
         admin.close()
 
 
 def last_records(bootstrap_servers: str, topic: str, count: int) -> list[ConsumerRecord]:
     """The last records of each partition of the topic, at most so many; else as `end_offsets`."""
-    ends = end_offsets(bootstrap_servers, [topic])
-    starts = beginning_offsets(bootstrap_servers, [topic])
-    wanted = {tp: max(starts[tp], end - count) for tp, end in ends.items() if end > starts[tp]}
+    found_at = ranges(bootstrap_servers, [topic])
+    ends = {tp: end for tp, (_, end) in found_at.items()}
+    wanted = {tp: max(begin, end - count) for tp, (begin, end) in found_at.items() if end > begin}
     if not wanted:
         return []
     kafka = connect_consumer(bootstrap_servers, group=None, client_id="last-records")

@@ -11,7 +11,7 @@ version.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -36,11 +36,15 @@ Listed = Mapping[str, Handler | Batch]
 log = structlog.get_logger()
 
 
-async def ask(tx: Session, consumer: str, topic: str, republish: UUID, copies: Mapping[str, Copy]) -> None:
-    """Has the consumer rebuild these copies, by aggregate, out of this republish, which is yet to be asked for.
+async def ask(
+    tx: Session, consumer: str, topic: str, republish: UUID, handlers: Listed, told: Collection[str]
+) -> None:
+    """Has the consumer rebuild what its handlers keep of the aggregates `told` of on the topic, all of the owner's.
 
-    Gives up an earlier rebuild of the topic that is not at its end. Raises psycopg.Error where a batch takes long.
+    The republish that it takes has this id, and is yet to be asked for. Gives up an earlier rebuild of the topic that
+    is not at its end. Raises psycopg.Error where a batch takes long.
     """
+    copies = {name: copy for name, copy in copies_of(handlers).items() if name in told}
     given = {"consumer": consumer, "topic": topic, "republish": republish, "aggregates": list(copies)}
     # Nobody is in the middle of a batch then: each holds this lock together with the others.
     await execute(tx, _ALONE, given)

@@ -36,13 +36,12 @@ class Retelling:
     async def rebuild(self, what: str) -> None:
         """Has a service make its copies of another's rows anew; `what` is one of REBUILDS."""
         name, _, owner = what.partition(" from ")
-        told = {each.name for each in service_of(owner).aggregates}
-        copies = rebuilding.copies_of(service_of(name).handlers)
-        kept = {aggregate: copy for aggregate, copy in copies.items() if aggregate in told}
+        handlers = service_of(name).handlers
+        told = [each.name for each in service_of(owner).aggregates]
         id = new_id()
         with suppress(psycopg.Error):
             async with await self._connect(name) as asking:
-                await rebuilding.ask(asking, name, topic_of(owner), id, kept)
+                await rebuilding.ask(asking, name, topic_of(owner), id, handlers, told)
             async with await self._connect(owner) as session:
                 await republish.submit(session, _CAUSE, id=id)
 

@@ -17,7 +17,7 @@ from services.kit.db import Database
 from services.kit.delivery import Delivery, Place, Received, Slice
 from services.kit.events import FINISHED, MARKS, STARTED, Event
 from services.kit.ids import new_id
-from services.kit.kafka import beginning_offsets, end_offsets
+from services.kit.kafka import ranges
 from services.kit.rebuilding import Rebuilds, Sweeping
 from services.kit.relay import backlog
 from tests.conftest import DatabaseUrl
@@ -45,7 +45,7 @@ async def ask(house: Lending) -> UUID:
     """Asks for a rebuild, and for the republish that it takes."""
     id = new_id()
     async with house.reader.transaction() as tx:
-        await rebuilding.ask(tx, house.reader_name, house.topic, id, {"book": BOOKS})
+        await rebuilding.ask(tx, house.reader_name, house.topic, id, house.handlers, ["book"])
     return await house.ask(id=id)
 
 
@@ -202,13 +202,9 @@ async def test_a_reader_that_lost_its_place_goes_on_and_rebuilds(house: Lending)
             return "foothold events rebuild" in (late.ready() or "")
 
         await until(stopped)
-        topics = [house.topic]
-        begins = beginning_offsets(house.backbone.bootstrap, topics)
-        ends = end_offsets(house.backbone.bootstrap, topics)
+        offsets = ranges(house.backbone.bootstrap, [house.topic])
         async with house.reader.transaction() as tx:
-            found = await rebuilding.find_places(
-                tx, house.reader_name, {tp: (begins[tp], ends[tp]) for tp in ends}
-            )
+            found = await rebuilding.find_places(tx, house.reader_name, offsets)
         assert found
         assert await rebuilt(house, await ask(house)) == 5
         await house.agree()
@@ -334,7 +330,7 @@ class Reading:
 
     async def ask(self, republish: UUID) -> None:
         async with self._house.reader.transaction() as tx:
-            await rebuilding.ask(tx, "reader", TOPIC, republish, {"book": BOOKS})
+            await rebuilding.ask(tx, "reader", TOPIC, republish, self._house.handlers, ["book"])
 
     async def told(self, partition: int, position: int, type_: str, id: UUID, title: str = "") -> None:
         """Handles a batch of one record: an event of a book, or a mark."""
