@@ -1,0 +1,80 @@
+"""Typed clients of the whole API, made from its OpenAPI document by generators that others keep.
+
+`python -m deploy.local.clients` writes them under `build/clients/`: `python/foothold_client`, on httpx, by
+openapi-python-client, which runs in an environment of its own; `typescript/`, types by openapi-typescript for
+openapi-fetch.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from deploy.local import node
+from deploy.local.stack import ROOT
+
+OUT: Final = ROOT / "build" / "clients"
+TOOLS: Final = ROOT / "deploy" / "clients"
+PYTHON_PACKAGE: Final = "foothold_client"
+TYPES: Final = "foothold.ts"
+
+_ENVIRONMENT: Final = ROOT / ".venv" / "clients"
+_UV: Final = (sys.executable, "-m", "uv", "--quiet")
+
+
+class ClientsError(RuntimeError):
+    """A generator has failed, or could not be installed; the message is what it said."""
+
+
+def generate(document: Path, out: Path) -> None:
+    """Writes both clients of the document into `out`. Raises ClientsError or NodeError."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    _python(document, out / "python" / PYTHON_PACKAGE)
+    _typescript(document, out / "typescript")
+
+
+def _python(document: Path, package: Path) -> None:
+    _install()
+    package.parent.mkdir()
+    told = ("generate", "--path", document, "--output-path", package, "--meta", "none", "--fail-on-warning")
+    config = ("--config", TOOLS / "python.yaml")
+    tools = _ENVIRONMENT / "bin"
+    _run(tools / "openapi-python-client", *told, *config, PATH=f"{tools}{os.pathsep}{os.environ['PATH']}")
+
+
+def _typescript(document: Path, folder: Path) -> None:
+    folder.mkdir()
+    types = str(folder / TYPES)
+    node.run(TOOLS, "node_modules/openapi-typescript/bin/cli.js", (str(document), "--output", types))
+
+
+def _install() -> None:
+    """An environment of what the generator's lock names, unless there is one."""
+    lock = TOOLS / "requirements.txt"
+    wanted = sha256(lock.read_bytes()).hexdigest()
+    installed = _ENVIRONMENT / "installed"
+    if installed.is_file() and installed.read_text() == wanted:
+        return
+    shutil.rmtree(_ENVIRONMENT, ignore_errors=True)
+    _run(*_UV, "venv", "--python", sys.executable, _ENVIRONMENT)
+    python = ("--python", _ENVIRONMENT / "bin" / "python")
+    _run(*_UV, "pip", "install", *python, "--require-hashes", "-r", lock)
+    installed.write_text(wanted)
+
+
+def _run(*command: str | Path, **environment: str) -> None:
+    ran = subprocess.run(
+        command,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    if ran.returncode:
+        raise ClientsError(f"{Path(command[0]).name} failed:\n{ran.stdout}")
