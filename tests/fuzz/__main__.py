@@ -1,0 +1,58 @@
+"""`make fuzz N=20000 SEED=7`: hostile requests against a stack of its own; exits with 1 when one got through."""
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local.tokens import fetch_token
+from tests.fuzz.run import Outcome, attack, prepared
+from tests.stack import RunningStack
+
+OWNER = "darcel.schlecht@example.com"
+STRANGER = "carl.lin@example.com"
+
+
+def main() -> int:
+    """Runs the attack; the seed is told, so that it can be run again."""
+    parser = argparse.ArgumentParser(prog="make fuzz")
+    parser.add_argument("--n", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    asked = parser.parse_args()
+    console = Console()
+    console.print(f"{asked.n} hostile requests, seed {asked.seed}")
+    with tempfile.TemporaryDirectory(prefix="foothold-fuzz-") as directory:
+        stack = RunningStack(Path(directory))
+        try:
+            stack.up()
+            outcome = _attacked(stack, asked.n, asked.seed)
+        finally:
+            stack.down()
+    _show(console, outcome)
+    return 1 if outcome.offenders else 0
+
+
+def _attacked(stack: RunningStack, count: int, seed: int) -> Outcome:
+    owner, stranger = (fetch_token(stack.url("issuer"), email) for email in (OWNER, STRANGER))
+    tricks, verdict = prepared(stack.url(), owner, stranger, seed)
+    return asyncio.run(attack(stack.port, tricks, verdict, count))
+
+
+def _show(console: Console, outcome: Outcome) -> None:
+    statuses = sorted({status or 0 for _, status in outcome.answers})
+    table = Table("trick", *(str(status or "none") for status in statuses))
+    for kind in sorted({kind for kind, _ in outcome.answers}):
+        table.add_row(kind, *(str(outcome.answers[kind, status or None] or "") for status in statuses))
+    console.print(table)
+    for offender in outcome.offenders:
+        console.print(offender, markup=False)
+    console.print(f"{outcome.answers.total()} sent, {len(outcome.offenders)} got through")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
