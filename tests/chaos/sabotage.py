@@ -158,18 +158,17 @@ def _move_before_handling() -> None:
 
 
 def _handle_duplicates() -> None:
-    """A consumer does not look at positions; and relays are slow to move their cursor, so that they repeat much."""
-    sort, move = consumer.sort, getattr(relay, "_move")  # noqa: B009  # private, and meant to be
+    """A consumer does not look at positions; and relays tell each round twice, as one does that dies in between."""
+    sort, sent = consumer.sort, getattr(Publisher, "_sent")  # noqa: B009  # private, and meant to be
 
     def forgetful(polled: Polled, places: Mapping[Any, Place], handlers: Any) -> Sorted:
         return sort(polled, {tp: Place(place.next_offset, 0) for tp, place in places.items()}, handlers)
 
-    async def slowly(session: Session, old: int, new: int) -> None:
-        await asyncio.sleep(_WINDOW)
-        await move(session, old, new)
+    async def twice(self: Any, records: Any, stop: asyncio.Event) -> bool:
+        return await sent(self, records, stop) and await sent(self, records, stop)
 
     _put(consumer, "sort", forgetful)
-    _put(relay, "_move", slowly)
+    _put(Publisher, "_sent", twice)
 
 
 def _move_cursor_first() -> None:

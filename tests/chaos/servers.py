@@ -28,7 +28,7 @@ class Server:
         assert self._child is not None, "wants to be started first"
         return self._child.pid
 
-    async def start(self, seconds: float = 60.0) -> None:
+    async def start(self, seconds: float = 180.0) -> None:
         """Starts it and waits until it serves. Raises RuntimeError with its last words when it does not."""
         with self._log.open("ab") as output:
             self._child = launch.start(self._program(), output)
