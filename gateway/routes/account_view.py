@@ -1,15 +1,18 @@
 """`GET /v1/accounts/{id}/view`: what all services know of one account, asked at once, spliced into one answer."""
 
 import asyncio
+from collections.abc import Mapping
+from datetime import datetime
 
 from starlette.types import Receive, Scope, Send
 
 from gateway.routes.door import Passed, not_allowed
 from gateway.routes.forward import back
 from gateway.upstreams import Answer, Upstreams
-from gateway.views.account import PARTS, Reason, is_part, spliced
+from gateway.views.account import PARTS, Reason, is_part, said, spliced
 from services.kit.clients import Trouble
 from services.kit.clock import now
+from services.kit.conditional import CACHING, etag_of, has
 from services.kit.problems import NotFound, Unavailable
 from services.kit.telemetry import header_of, request_id_of
 
@@ -41,9 +44,25 @@ class AccountView:
         if refusal is not None:
             await _send(send, refusal.status, back(refusal.headers), refusal.body)
         else:
-            body = spliced(_parts(answers), as_of)
-            length = (b"content-length", str(len(body)).encode())
-            await _send(send, 200, [(b"content-type", b"application/json"), length], body)
+            await _show(scope, send, _parts(answers), as_of)
+
+
+async def _show(scope: Scope, send: Send, parts: Mapping[str, bytes | Reason], as_of: datetime) -> None:
+    """The view, or 304 where the caller has it. Its tag is weak: two views that say the same differ in their moment."""
+    tag = f"W/{etag_of(said(parts))}"
+    headers = [(b"etag", tag.encode()), (b"cache-control", CACHING.encode())]
+    if has(_lines(scope, b"if-none-match"), tag):
+        await _send(send, 304, headers, b"")
+        return
+    body = spliced(parts, as_of)
+    length = (b"content-length", str(len(body)).encode())
+    await _send(send, 200, [(b"content-type", b"application/json"), length, *headers], body)
+
+
+def _lines(scope: Scope, name: bytes) -> list[str]:
+    """The headers of that name (in lower case)."""
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    return [value.decode("latin-1") for key, value in headers if key == name]
 
 
 def _parts(answers: dict[str, Answer | Trouble]) -> dict[str, bytes | Reason]:

@@ -37,12 +37,16 @@ def is_part(part: str, body: bytes) -> bool:
 
 def spliced(parts: Mapping[str, bytes | Reason], as_of: datetime) -> bytes:
     """The view as JSON bytes. `parts` holds for each part its object, held by `is_part`, or why it is missing."""
+    moment = as_of.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return b'{%b,"as_of":"%b"}' % (said(parts), moment.encode())
+
+
+def said(parts: Mapping[str, bytes | Reason]) -> bytes:
+    """What the view says apart from its moment: the same bytes as long as nothing that it shows has changed."""
     stretches = [_stretch(part, parts[part]) for part in PARTS]
     missing = [Missing(part, given) for part, given in parts.items() if isinstance(given, str)]
     listed = ",".join(f'{{"part":"{each.part}","reason":"{each.reason}"}}' for each in missing)
-    moment = as_of.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    tail = f'"missing":[{listed}],"as_of":"{moment}"'.encode()
-    return b"{" + b",".join([*stretches, tail]) + b"}"
+    return b",".join([*stretches, f'"missing":[{listed}]'.encode()])
 
 
 def _stretch(part: str, given: bytes | Reason) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, cast
 
 from gateway.upstreams import OWNER_OF
 from gateway.views.account import PARTS
+from services.kit.conditional import TAGGED
 from services.kit.problems import PROBLEM_RESPONSE, PROBLEM_SCHEMA
 
 Document: TypeAlias = Mapping[str, Any]
@@ -253,12 +254,14 @@ _VIEW_OPERATION: Mapping[str, Any] = {
     ),
     "operationId": "account_view",
     "parameters": [
-        {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+        {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},
+        {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}},
     ],
     "responses": {
         "200": {
             "description": "The view",
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/AccountView"}}},
-        }
+        },
+        **{str(status): told for status, told in TAGGED.items()},
     },
 }

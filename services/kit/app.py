@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect
 
 from services.kit import idempotency, migrations
 from services.kit.clients import AsyncClient, open_client
-from services.kit.conditional import etag
+from services.kit.conditional import etag, etag_of, unless_had
 from services.kit.db import Database, OnStatement, Session
 from services.kit.delivery import Batch, Handler
 from services.kit.events import PublicAggregate
@@ -122,12 +122,13 @@ class StrictRoute(APIRoute):
             try:
                 # Its exit, and with it the commit, comes before the answer is sent.
                 async with session_for(call) as request.state.session:
-                    return await handle(request)
+                    answer = await handle(request)
             except HTTPException as error:
                 # FastAPI hides behind a 400 of its own whatever went wrong while it read the body.
                 if isinstance(error.__cause__, Problem | ClientDisconnect):
                     raise error.__cause__ from None
                 raise
+            return unless_had(request, answer) if 304 in self.responses else answer
 
         return strictly
 
@@ -247,6 +248,13 @@ def shown(row: Shown, *, status: int = 200, location: str | None = None) -> Resp
 def json_text(text: str, *, status: int = 200) -> Response:
     """An answer that PostgreSQL rendered."""
     return Response(text, status_code=status, media_type="application/json")
+
+
+def tagged(text: str) -> Response:
+    """An answer without a version, its ETag made of what it says."""
+    answer = json_text(text)
+    answer.headers["ETag"] = etag_of(text.encode())
+    return answer
 
 
 def create_api(

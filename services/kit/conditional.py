@@ -1,10 +1,17 @@
-"""Conditional requests: ETags are versions, and changes of a row say which version they were made on."""
+"""Conditional requests: ETags are versions, and changes of a row say which version they were made on.
 
+What has no version is tagged by what it says. Whoever has the present state already (If-None-Match) gets 304.
+"""
+
+import hashlib
 import re
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 from fastapi import Depends, Header
+from starlette.requests import Request
+from starlette.responses import Response
+from werkzeug.http import parse_etags
 
 from services.kit.problems import PreconditionFailed, PreconditionRequired, invalid
 
@@ -19,9 +26,45 @@ RACES = 3
 _TAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 
 
+CACHING: Final = "private, no-cache"
+"""The Cache-Control of what has an ETag: a browser may keep it for its user, and asks each time whether it holds."""
+
+TAGGED: Final[dict[int | str, dict[str, Any]]] = {
+    304: {"description": "What the caller has (If-None-Match) is the present state."}
+}
+"""The `responses` of a GET whose answer has an ETag: a route that declares them answers If-None-Match."""
+
+
 def etag(version: int) -> str:
     """The ETag of a version, quoted."""
     return f'"{version}"'
+
+
+def etag_of(said: bytes) -> str:
+    """The ETag of what has no version: a hash of what it says, quoted."""
+    return f'"{hashlib.blake2b(said, digest_size=15).hexdigest()}"'
+
+
+def has(tags: Iterable[str], tag: str) -> bool:
+    """Whether the lines of an If-None-Match header name the tag, weak or strong; `*` names any."""
+    known = parse_etags(", ".join(tags).strip())
+    return known.contains_weak(tag.removeprefix("W/").strip('"'))
+
+
+def unless_had(request: Request, answer: Response) -> Response:
+    """The answer to a GET, or 304 without a body where the caller has it already."""
+    tag = answer.headers.get("ETag")
+    if answer.status_code != 200 or tag is None:
+        return answer
+    answer.headers["Cache-Control"] = CACHING
+    if not has(request.headers.getlist("If-None-Match"), tag):
+        return answer
+    return Response(status_code=304, headers=without_body(answer.headers))
+
+
+def without_body(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that a 304 shares with the answer in whose place it stands."""
+    return {name: value for name, value in headers.items() if name not in ("content-length", "content-type")}
 
 
 def parse_if_match(header: str | None) -> Expected:
@@ -39,7 +82,7 @@ def parse_if_match(header: str | None) -> Expected:
     return int(tag[1])
 
 
-def if_match(value: Annotated[str | None, Header(alias="If-Match")] = None) -> Expected:
+async def if_match(value: Annotated[str | None, Header(alias="If-Match")] = None) -> Expected:
     """The dependency for routes that change an existing row."""
     return parse_if_match(value)
 

@@ -463,10 +463,20 @@ def _read_statement(aggregate: Aggregate, sight: LiteralString, may: LiteralStri
 
 
 async def read(
-    session: Session, aggregate: Aggregate, id: UUID, *, viewer: UUID | None, sight: LiteralString
+    session: Session,
+    aggregate: Aggregate,
+    id: UUID,
+    *,
+    viewer: UUID | None,
+    sight: LiteralString,
+    given: Mapping[str, Any] | None = None,
 ) -> Shown:
-    """The row as it stands. Raises NotFound when there is none or the viewer may not see it."""
-    row = await one(session, _read_statement(aggregate, sight, "true"), {"id": id, "viewer": viewer})
+    """The row as it stands. Raises NotFound when there is none or the viewer may not see it.
+
+    `sight` is SQL over the row `r` and `given`.
+    """
+    parameters_ = {"id": id, "viewer": viewer, **(given or {})}
+    row = await one(session, _read_statement(aggregate, sight, "true"), parameters_)
     if row is None:
         raise NotFound(aggregate.name.replace("_", " "))
     return Shown(row[0], row[1], row[2])

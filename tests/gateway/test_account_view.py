@@ -303,3 +303,48 @@ async def test_no_token_no_view(stand: Standing) -> None:
     del stand.client.headers["authorization"]
     assert_problem(await stand.view(), 401, "token_missing")
     assert not any(straw.seen for straw in stand.straws.values())
+
+
+# What the caller has already
+
+
+async def test_a_view_is_sent_again_when_what_it_shows_has_changed(stand: Standing) -> None:
+    first = await stand.view()
+    tag = first.headers["etag"]
+    assert tag.startswith('W/"')
+    for tags in (tag, tag.removeprefix("W/"), f'"x", {tag}', "*"):
+        again = await stand.view(**{"If-None-Match": tags})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert again.headers["cache-control"] == first.headers["cache-control"] == "private, no-cache"
+        assert "content-type" not in again.headers
+    assert {straw.seen[-1].header("if-none-match") for straw in stand.straws.values()} == {None}
+    stand.activities.answers(200, PARTS["activities"].replace(b"[]", b"[1]", 1))
+    changed = await stand.view(**{"If-None-Match": tag})
+    assert (changed.status_code, changed.json()["activities"]) == (200, [1])
+    assert changed.headers["etag"] != tag
+
+
+async def test_the_tag_of_a_view_holds_whatever_the_moment(stand: Standing) -> None:
+    views = [await stand.view(), await stand.view()]
+    assert views[0].json()["as_of"] != views[1].json()["as_of"]
+    assert len({view.headers["etag"] for view in views}) == 1
+
+
+async def test_the_tag_of_a_view_says_what_is_missing_and_why(stand: Standing) -> None:
+    whole = (await stand.view()).headers["etag"]
+    tags = {whole}
+    for trouble in (crashed, not_there, killed):
+        await trouble(stand, "activities")
+        less = (await stand.view(**{"If-None-Match": whole})).headers["etag"]
+        assert (await stand.view(**{"If-None-Match": less})).status_code == 304
+        tags.add(less)
+    assert len(tags) == 4
+    stand.activities.behave = None
+    await stand.activities.start()
+    assert (await stand.view(**{"If-None-Match": whole})).status_code == 304
+
+
+async def test_no_view_is_no_match(stand: Standing) -> None:
+    for part in SERVICES:
+        await not_there(stand, part)
+    assert_problem(await stand.view(**{"If-None-Match": "*"}), 404, "not_found")

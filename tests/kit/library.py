@@ -36,7 +36,7 @@ from services.kit.app import (
 )
 from services.kit.clients import AsyncClient
 from services.kit.clock import now
-from services.kit.conditional import IfMatch
+from services.kit.conditional import TAGGED, IfMatch
 from services.kit.db import Database, OnStatement
 from services.kit.fields import Body, Count, Day, ExternalIds, Flag, Instant, Money, Name
 from services.kit.filters import (
@@ -248,7 +248,7 @@ async def sell_book(id: UUID, call: CallDep, tx: Statement) -> Response:
     return shown(row)
 
 
-@routes.get("/books/{id}")
+@routes.get("/books/{id}", responses=TAGGED)
 async def get_book(id: UUID, call: CallDep, tx: Reading) -> Response:
     return shown(await journal.read(tx, BOOK, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer)))
 

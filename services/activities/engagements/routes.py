@@ -15,8 +15,8 @@ from services.activities.engagements.schemas import (
     ActivityUpdate,
 )
 from services.kit import imports, listing, lookup
-from services.kit.app import CallDep, Reading, Statement, json_text, router, shown
-from services.kit.conditional import IfMatch
+from services.kit.app import CallDep, Reading, Statement, json_text, router, shown, tagged
+from services.kit.conditional import TAGGED, IfMatch
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 
@@ -43,10 +43,10 @@ async def import_activities(request: Request, call: CallDep) -> Response:
     return await imports.begin(request, call, IMPORT)
 
 
-@routes.get("/activities/imports/{id}", response_model=ImportRead)
+@routes.get("/activities/imports/{id}", response_model=ImportRead, responses=TAGGED)
 async def get_activity_import(id: UUID, call: CallDep, tx: Reading) -> Response:
     """How far an import is, and what has become of its rows."""
-    return json_text(await imports.show(tx, call, IMPORT, id))
+    return tagged(await imports.show(tx, call, IMPORT, id))
 
 
 @routes.get("/activities/imports/{id}/report", response_model=ImportReport, openapi_extra=imports.REPORT)
@@ -61,7 +61,7 @@ async def look_up_activities(body: LookupRequest, call: CallDep, tx: Reading) ->
     return json_text(await lookup.find(tx, ACTIVITIES, body, call.viewer))
 
 
-@routes.get("/activities/{id}", response_model=ActivityRead)
+@routes.get("/activities/{id}", response_model=ActivityRead, responses=TAGGED)
 async def get_activity(id: UUID, call: CallDep, tx: Reading) -> Response:
     """One activity."""
     return shown(await service.show_activity(tx, call, id))

@@ -9,7 +9,7 @@ from services.activities.timelogs.queries import TIME_LOGS
 from services.activities.timelogs.schemas import TimeLogCreate, TimeLogList, TimeLogRead, TimeLogUpdate
 from services.kit import listing
 from services.kit.app import CallDep, Reading, Statement, json_text, router, shown
-from services.kit.conditional import IfMatch
+from services.kit.conditional import TAGGED, IfMatch
 
 routes = router("time-logs")
 
@@ -28,7 +28,7 @@ async def create_time_log(body: TimeLogCreate, call: CallDep, tx: Statement) -> 
     return shown(row, status=201, location=f"/v1/time-logs/{row.id}")
 
 
-@routes.get("/time-logs/{id}", response_model=TimeLogRead)
+@routes.get("/time-logs/{id}", response_model=TimeLogRead, responses=TAGGED)
 async def get_time_log(id: UUID, call: CallDep, tx: Reading) -> Response:
     """One time log."""
     return shown(await service.show_time(tx, call, id))

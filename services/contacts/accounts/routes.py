@@ -15,8 +15,8 @@ from services.contacts.accounts.schemas import (
     AccountUpdate,
 )
 from services.kit import imports, listing, lookup
-from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
-from services.kit.conditional import IfMatch
+from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown, tagged
+from services.kit.conditional import TAGGED, IfMatch
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 
@@ -49,10 +49,10 @@ async def import_accounts(request: Request, call: CallDep) -> Response:
     return await imports.begin(request, call, IMPORT)
 
 
-@routes.get("/accounts/imports/{id}", response_model=ImportRead)
+@routes.get("/accounts/imports/{id}", response_model=ImportRead, responses=TAGGED)
 async def get_account_import(id: UUID, call: CallDep, tx: Reading) -> Response:
     """How far an import is, and what has become of its rows."""
-    return json_text(await imports.show(tx, call, IMPORT, id))
+    return tagged(await imports.show(tx, call, IMPORT, id))
 
 
 @routes.get("/accounts/imports/{id}/report", response_model=ImportReport, openapi_extra=imports.REPORT)
@@ -61,7 +61,7 @@ async def get_account_import_report(id: UUID, request: Request, call: CallDep, t
     return json_text(await imports.report(tx, call, IMPORT, id, request))
 
 
-@routes.get("/accounts/{id}", response_model=AccountRead)
+@routes.get("/accounts/{id}", response_model=AccountRead, responses=TAGGED)
 async def get_account(id: UUID, call: CallDep, tx: Reading) -> Response:
     """One account."""
     return shown(await service.show_account(tx, call, id))

@@ -16,8 +16,8 @@ from services.contacts.members.schemas import (
     MemberUpdate,
 )
 from services.kit import imports, listing, lookup
-from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
-from services.kit.conditional import IfMatch
+from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown, tagged
+from services.kit.conditional import TAGGED, IfMatch
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 
@@ -50,10 +50,10 @@ async def import_members(request: Request, call: CallDep) -> Response:
     return await imports.begin(request, call, IMPORT)
 
 
-@routes.get("/members/imports/{id}", response_model=ImportRead)
+@routes.get("/members/imports/{id}", response_model=ImportRead, responses=TAGGED)
 async def get_member_import(id: UUID, call: CallDep, tx: Reading) -> Response:
     """How far an import is, and what has become of its rows."""
-    return json_text(await imports.show(tx, call, IMPORT, id))
+    return tagged(await imports.show(tx, call, IMPORT, id))
 
 
 @routes.get("/members/imports/{id}/report", response_model=ImportReport, openapi_extra=imports.REPORT)
@@ -62,7 +62,7 @@ async def get_member_import_report(id: UUID, request: Request, call: CallDep, tx
     return json_text(await imports.report(tx, call, IMPORT, id, request))
 
 
-@routes.get("/members/{id}", response_model=MemberRead)
+@routes.get("/members/{id}", response_model=MemberRead, responses=TAGGED)
 async def get_member(id: UUID, call: CallDep, tx: Reading) -> Response:
     """One of our people."""
     return shown(await service.show_member(tx, call, id))
@@ -76,7 +76,7 @@ async def update_member(
     return shown(await service.change_member(tx, call, id, body, expected))
 
 
-@routes.get("/me", response_model=Me)
+@routes.get("/me", response_model=Me, responses=TAGGED)
 async def get_me(call: CallDep, tx: Reading) -> Response:
     """Who the caller is, with roles and member."""
-    return json_text(await service.show_me(tx, call))
+    return tagged(await service.show_me(tx, call))

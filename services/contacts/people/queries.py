@@ -33,6 +33,8 @@ LINK = Aggregate(
 SIGHT = Sight(account="r.account_id")
 OWNER: LiteralString = "(SELECT a.owner_id FROM account a WHERE a.id = r.account_id)"
 
+FROM_CONTACT: LiteralString = " AND r.from_contact_id = %(contact)s::uuid"
+
 CONTACTS = Listing(
     aggregate=CONTACT,
     relation="contact",
@@ -62,7 +64,7 @@ LINKS = Listing(
     },
     sorts={"created_at": plain("r.created_at", "timestamptz")},
     default_sort="created_at",
-    where="r.deleted_at IS NULL AND r.from_contact_id = %(contact)s::uuid",
+    where="r.deleted_at IS NULL" + FROM_CONTACT,
     within=Within("contact", "contact", "contact", SIGHT),
 )
 

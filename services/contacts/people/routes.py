@@ -18,7 +18,7 @@ from services.contacts.people.schemas import (
 )
 from services.kit import listing, lookup
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
-from services.kit.conditional import IfMatch
+from services.kit.conditional import TAGGED, IfMatch
 from services.kit.lookup import LookupRequest
 
 routes = router("contacts")
@@ -44,7 +44,7 @@ async def look_up_contacts(body: LookupRequest, call: CallDep, tx: Reading) -> R
     return json_text(await lookup.find(tx, CONTACTS, body, call.viewer))
 
 
-@routes.get("/contacts/{id}", response_model=ContactRead)
+@routes.get("/contacts/{id}", response_model=ContactRead, responses=TAGGED)
 async def get_contact(id: UUID, call: CallDep, tx: Reading) -> Response:
     """One person."""
     return shown(await service.show_contact(tx, call, id))
@@ -70,6 +70,12 @@ async def create_link(id: UUID, body: LinkCreate, call: CallDep, tx: Transaction
     """Says how the person stands to another one."""
     row = await service.link_contacts(tx, call, id, body)
     return shown(row, status=201, location=f"/v1/contacts/{id}/links/{row.id}")
+
+
+@routes.get("/contacts/{id}/links/{link_id}", response_model=LinkRead, responses=TAGGED)
+async def get_link(id: UUID, link_id: UUID, call: CallDep, tx: Reading) -> Response:
+    """One link of the person."""
+    return shown(await service.show_link(tx, call, id, link_id))
 
 
 @routes.delete("/contacts/{id}/links/{link_id}", status_code=204)

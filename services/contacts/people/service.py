@@ -61,10 +61,16 @@ async def link_contacts(tx: Session, call: Call, id: UUID, body: LinkCreate) -> 
     return row
 
 
+async def show_link(tx: Session, call: Call, contact: UUID, id: UUID) -> Shown:
+    """A link of the person. Raises NotFound."""
+    sight: LiteralString = SIGHT.visible(call.viewer) + queries.FROM_CONTACT
+    return await journal.read(tx, LINK, id, viewer=call.member_id, sight=sight, given={"contact": contact})
+
+
 async def unlink_contacts(tx: Session, call: Call, contact: UUID, id: UUID, expected: Expected) -> None:
     """Removes a link of the person. Raises NotFound, Forbidden, PreconditionFailed."""
     require_writer(call.viewer)
-    sight: LiteralString = SIGHT.visible(call.viewer) + " AND r.from_contact_id = %(contact)s::uuid"
+    sight: LiteralString = SIGHT.visible(call.viewer) + queries.FROM_CONTACT
     given = {"contact": contact}
     row = await journal.remove(
         tx, LINK, id, call.cause, at=now(), expected=expected, allowed=sight, given=given

@@ -4,14 +4,15 @@ from uuid import UUID
 
 from fastapi import Response
 
-from services.kit.app import CallDep, Reading, json_text, router
+from services.kit.app import CallDep, Reading, router, tagged
+from services.kit.conditional import TAGGED
 from services.opportunities.overview import queries
 from services.opportunities.overview.schemas import AccountPart
 
 routes = router("views")
 
 
-@routes.get("/accounts/{id}/view", response_model=AccountPart)
+@routes.get("/accounts/{id}/view", response_model=AccountPart, responses=TAGGED)
 async def get_account_part(id: UUID, call: CallDep, tx: Reading) -> Response:
     """The open deals of an account, as this service knows them."""
-    return json_text(await queries.account_part(tx, call, id))
+    return tagged(await queries.account_part(tx, call, id))

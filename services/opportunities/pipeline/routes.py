@@ -5,8 +5,8 @@ from uuid import UUID
 from fastapi import Request, Response
 
 from services.kit import imports, listing, lookup
-from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
-from services.kit.conditional import IfMatch
+from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown, tagged
+from services.kit.conditional import TAGGED, IfMatch
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 from services.opportunities.pipeline import queries, service
@@ -64,10 +64,10 @@ async def import_opportunities(request: Request, call: CallDep) -> Response:
     return await imports.begin(request, call, IMPORT)
 
 
-@routes.get("/opportunities/imports/{id}", response_model=ImportRead)
+@routes.get("/opportunities/imports/{id}", response_model=ImportRead, responses=TAGGED)
 async def get_opportunity_import(id: UUID, call: CallDep, tx: Reading) -> Response:
     """How far an import is, and what has become of its rows."""
-    return json_text(await imports.show(tx, call, IMPORT, id))
+    return tagged(await imports.show(tx, call, IMPORT, id))
 
 
 @routes.get("/opportunities/imports/{id}/report", response_model=ImportReport, openapi_extra=imports.REPORT)
@@ -76,7 +76,7 @@ async def get_opportunity_import_report(id: UUID, request: Request, call: CallDe
     return json_text(await imports.report(tx, call, IMPORT, id, request))
 
 
-@routes.get("/opportunities/{id}", response_model=OpportunityRead)
+@routes.get("/opportunities/{id}", response_model=OpportunityRead, responses=TAGGED)
 async def get_opportunity(id: UUID, call: CallDep, tx: Reading) -> Response:
     """One deal."""
     return shown(await service.show_deal(tx, call, id))
@@ -96,7 +96,7 @@ async def move_opportunity(id: UUID, body: StageMove, call: CallDep, tx: Transac
     return shown(await service.move_deal(tx, call, id, body))
 
 
-@routes.get("/opportunities/{id}/moves", response_model=MoveList)
+@routes.get("/opportunities/{id}/moves", response_model=MoveList, responses=TAGGED)
 async def list_moves(id: UUID, call: CallDep, tx: Reading) -> Response:
     """Every move of a deal, oldest first."""
-    return json_text(await queries.moves(tx, call, id))
+    return tagged(await queries.moves(tx, call, id))

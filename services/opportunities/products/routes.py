@@ -5,7 +5,8 @@ from uuid import UUID
 from fastapi import Request, Response
 
 from services.kit import imports, journal, listing, lookup
-from services.kit.app import CallDep, Reading, json_text, router, shown
+from services.kit.app import CallDep, Reading, json_text, router, shown, tagged
+from services.kit.conditional import TAGGED
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 from services.opportunities.products.imports import IMPORT
@@ -34,10 +35,10 @@ async def import_products(request: Request, call: CallDep) -> Response:
     return await imports.begin(request, call, IMPORT)
 
 
-@routes.get("/products/imports/{id}", response_model=ImportRead)
+@routes.get("/products/imports/{id}", response_model=ImportRead, responses=TAGGED)
 async def get_product_import(id: UUID, call: CallDep, tx: Reading) -> Response:
     """How far an import is, and what has become of its rows."""
-    return json_text(await imports.show(tx, call, IMPORT, id))
+    return tagged(await imports.show(tx, call, IMPORT, id))
 
 
 @routes.get("/products/imports/{id}/report", response_model=ImportReport, openapi_extra=imports.REPORT)
@@ -46,7 +47,7 @@ async def get_product_import_report(id: UUID, request: Request, call: CallDep, t
     return json_text(await imports.report(tx, call, IMPORT, id, request))
 
 
-@routes.get("/products/{id}", response_model=ProductRead)
+@routes.get("/products/{id}", response_model=ProductRead, responses=TAGGED)
 async def get_product(id: UUID, call: CallDep, tx: Reading) -> Response:
     """One product."""
     return shown(await journal.read(tx, PRODUCT, id, viewer=call.member_id, sight=EVERYBODY))

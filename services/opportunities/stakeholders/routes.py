@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import Header, Request, Response
 
 from services.kit import listing
-from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
-from services.kit.conditional import IfMatch, etag
+from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown, tagged
+from services.kit.conditional import TAGGED, IfMatch, etag
 from services.opportunities.stakeholders import queries, service
 from services.opportunities.stakeholders.queries import STAKEHOLDERS
 from services.opportunities.stakeholders.schemas import (
@@ -27,6 +27,7 @@ IfMatchHeader = Annotated[str | None, Header(alias="If-Match")]
 @routes.get(
     "/opportunities/{id}/stakeholders",
     response_model=StakeholderList,
+    responses=TAGGED,
     openapi_extra={"parameters": STAKEHOLDERS.parameters()},
 )
 async def list_stakeholders(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
@@ -49,7 +50,7 @@ async def put_stakeholders(
     return answer
 
 
-@routes.get("/opportunities/{id}/stakeholders/{contact_id}", response_model=StakeholderRead)
+@routes.get("/opportunities/{id}/stakeholders/{contact_id}", response_model=StakeholderRead, responses=TAGGED)
 async def get_stakeholder(id: UUID, contact_id: UUID, call: CallDep, tx: Reading) -> Response:
     """One person on the deal's map."""
     return shown(await queries.person(tx, call, id, contact_id))
@@ -84,10 +85,10 @@ async def delete_stakeholder(
     return Response(status_code=204)
 
 
-@routes.get("/opportunities/{id}/relationship", response_model=RelationshipRead)
+@routes.get("/opportunities/{id}/relationship", response_model=RelationshipRead, responses=TAGGED)
 async def get_relationship(id: UUID, call: CallDep, tx: Reading) -> Response:
     """What the deal's map says, computed afresh: where we stand, what is dangerous, what to do next."""
-    return json_text(await service.show_relationship(tx, call, id))
+    return tagged(await service.show_relationship(tx, call, id))
 
 
 @routes.post("/relationship/evaluate", response_model=RelationshipRead)

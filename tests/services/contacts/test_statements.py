@@ -37,6 +37,7 @@ COSTS: list[tuple[str, str, str, Any, int]] = [
     ("seller", "POST", "/v1/contacts", {"account_id": "{account}", "name": "Jane"}, 2),
     ("seller", "PATCH", "/v1/contacts/{person}", {"title": "CTO"}, 1),
     ("seller", "GET", "/v1/contacts/{person}/links", None, 1),
+    ("seller", "GET", "/v1/contacts/{person}/links/{link}", None, 1),
     ("seller", "POST", "/v1/contacts/{person}/links", {"to_contact_id": "{friend}", "kind": "ALLY"}, 3),
     ("seller", "POST", "/v1/contacts/{person}/links", {"to_contact_id": "{friend}", "kind": "REPORTS_TO"}, 5),
     ("seller", "DELETE", "/v1/contacts/{person}/links/{link}", None, 1),
