@@ -114,6 +114,10 @@ async def test_a_link_is_made_listed_and_taken_back(house: House, people: list[s
     made = answer.json()
     assert (answer.status_code, answer.headers["etag"]) == (201, '"1"')
     assert answer.headers["location"] == f"{one}/links/{made['id']}"
+    shown = await house.call("seller", "GET", answer.headers["location"])
+    assert (shown.json(), shown.headers["etag"]) == (made, answer.headers["etag"])
+    elsewhere = f"{other}/links/{made['id']}"
+    assert (await house.call("seller", "GET", elsewhere)).status_code == 404
     assert (made["from_contact_id"], made["to_contact_id"]) == (last(one), last(other))
     assert (made["kind"], made["note"]) == ("INFLUENCES", "Golf on Sundays.")
     page = {"items": [made], "next_cursor": None}
