@@ -74,13 +74,12 @@ class AccountStandingState(BaseModel):
     deal_team_ids: list[UUID]
 
 
-KEPT = ("created", "updated")
-"""What happens to rows that nobody deletes yet."""
-
 PUBLIC = (
-    PublicAggregate("member", "members", MemberState, standard=KEPT),
-    PublicAggregate("account", "accounts", AccountState, standard=KEPT),
-    PublicAggregate("account_standing", "account-standings", AccountStandingState, standard=KEPT),
-    PublicAggregate("contact", "contacts", ContactState, standard=KEPT),
-    PublicAggregate("contact_link", "contact-links", ContactLinkState, standard=("created", "deleted")),
+    PublicAggregate("member", "members", MemberState),
+    PublicAggregate("account", "accounts", AccountState),
+    PublicAggregate("account_standing", "account-standings", AccountStandingState),
+    PublicAggregate("contact", "contacts", ContactState),
+    PublicAggregate(
+        "contact_link", "contact-links", ContactLinkState, standard=("created", "deleted", "restored")
+    ),
 )

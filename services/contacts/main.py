@@ -13,6 +13,7 @@ from services.contacts.members.routes import routes as members
 from services.contacts.overview.routes import routes as overview
 from services.contacts.people.queries import CONTACT, LINK
 from services.contacts.people.routes import routes as people
+from services.contacts.removal import routes as removal
 from services.contacts.standings.queries import STANDING
 from services.contacts.tables import Base
 from services.kit.app import Service
@@ -22,7 +23,7 @@ SERVICE = Service(
     name="contacts",
     title="Foothold contacts",
     description="Our members, the accounts we sell to, the people there and how they are linked.",
-    routers=(members, accounts, people, overview),
+    routers=(members, accounts, people, overview, removal.members, removal.accounts, removal.contacts),
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations",
     aggregates=(MEMBER, ACCOUNT, STANDING, CONTACT, LINK),

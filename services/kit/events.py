@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from services.kit.kafka import Record
 
-STANDARD = ("created", "updated", "deleted")
+STANDARD = ("created", "updated", "deleted", "restored")
 """What can happen to every aggregate; facts come on top."""
 
 SNAPSHOT = "snapshot"

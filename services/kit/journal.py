@@ -13,6 +13,7 @@ from typing import Any, Final, LiteralString, cast
 from uuid import UUID
 
 from psycopg import sql
+from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 from sqlalchemy import Column, DateTime, Table
 from sqlalchemy.dialects import postgresql
@@ -454,11 +455,19 @@ async def change(
 
 
 @lru_cache(maxsize=256)
-def _read_statement(aggregate: Aggregate, sight: LiteralString, may: LiteralString) -> LiteralString:
+def _read_statement(
+    aggregate: Aggregate, sight: LiteralString, may: LiteralString, lock: LiteralString = ""
+) -> LiteralString:
     text = sql.SQL(
         "SELECT r.id, r.version, {json}::text, {may} FROM {relation} r"
-        " WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND ({sight})"
-    ).format(json=aggregate.json(), may=sql.SQL(may), relation=aggregate.relation, sight=sql.SQL(sight))
+        " WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND ({sight}){lock}"
+    ).format(
+        json=aggregate.json(),
+        may=sql.SQL(may),
+        relation=aggregate.relation,
+        sight=sql.SQL(sight),
+        lock=sql.SQL(lock),
+    )
     return literal(text)
 
 
@@ -499,7 +508,29 @@ async def miss(
     edit), PreconditionFailed (another version).
     """
     parameters_ = {"id": id, "viewer": viewer, **(given or {})}
-    row = await one(session, _read_statement(aggregate, sight, may), parameters_)
+    statement = _read_statement(aggregate, sight, may)
+    return _judged(aggregate, await one(session, statement, parameters_), expected)
+
+
+async def hold(
+    session: Session,
+    aggregate: Aggregate,
+    id: UUID,
+    *,
+    viewer: UUID | None,
+    sight: LiteralString,
+    may: LiteralString,
+    expected: Expected,
+) -> Shown:
+    """The row as it stands, locked until the transaction ends against changes and against all that would refer to it.
+
+    Raises what `miss` does.
+    """
+    statement = _read_statement(aggregate, sight, may, " FOR UPDATE OF r")
+    return _judged(aggregate, await one(session, statement, {"id": id, "viewer": viewer}), expected)
+
+
+def _judged(aggregate: Aggregate, row: TupleRow | None, expected: Expected) -> Shown:
     if row is None:
         raise NotFound(aggregate.name.replace("_", " "))
     if not row[3]:

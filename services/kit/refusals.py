@@ -123,7 +123,11 @@ def _integrity(error: psycopg.IntegrityError) -> Problem:
         )
     field_, code = violated(error)
     if isinstance(error, psycopg.errors.UniqueViolation):
-        return Conflict(code or "duplicate", f"There is one with the same {field_ or 'key'} already.")
+        return Conflict(
+            code or "duplicate",
+            f"There is one with the same {field_ or 'key'} already. One that is deleted keeps it until it is purged:"
+            " restore that one.",
+        )
     return Invalid(
         [FieldError(field_ or "body", code or "constraint", _SAID.get(code, "does not fit the other fields"))]
     )

@@ -10,8 +10,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 class Settings(BaseSettings):
     """Every setting that a process of the platform reads; each is named as in the environment, in upper case.
 
-    Databases are secret because their addresses carry passwords. Of `republish_days` and `journal_retention_days` 0
-    means never and for ever.
+    Databases are secret because their addresses carry passwords. Of `republish_days` 0 means never, of
+    `journal_retention_days` and `deleted_days` for ever.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
@@ -41,6 +41,7 @@ class Settings(BaseSettings):
 
     republish_days: int = Field(default=7, ge=0, le=3650)
     journal_retention_days: int = Field(default=0, ge=0, le=36500)
+    deleted_days: int = Field(default=30, ge=0, le=36500)
 
     @field_validator("cors_origins", mode="before")
     @classmethod

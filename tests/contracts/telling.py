@@ -116,7 +116,11 @@ async def contacts_tells(databases: Databases) -> list[JournalRow]:
             )
             await _done(house, "seller", "DELETE", f"{path}/{link}")
             await _done(house, "seller", "POST", path, {"to_contact_id": engineer, "kind": "REPORTS_TO"})
-        await _hear_of_a_deal(url, {"account_id": account, "owner_id": seller})
+            await _hear_of_a_deal(url, {"account_id": account, "owner_id": seller})
+            leaver = await house.hire("leaver")
+            for gone in (f"/v1/accounts/{account}", f"/v1/members/{leaver}"):
+                await _done(house, "admin", "DELETE", gone)
+                await _done(house, "admin", "POST", f"{gone}/restoration")
         await _republish(CONTACTS, url)
         return await journaled(url)
 

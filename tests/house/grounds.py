@@ -83,6 +83,12 @@ class Ground:
             self.ids[name] = await self.hear("contact", department="USER", **told)
 
 
+def _taken_away(*nouns: str) -> Bodies:
+    """How the deletes and restorations of these nouns are asked."""
+    asked = ("DELETE /v1/{}/{{id}}", "POST /v1/{}/{{id}}/restoration")
+    return {form.format(noun): [None] for noun in nouns for form in asked}
+
+
 Open: TypeAlias = Callable[[str], AbstractAsyncContextManager[Ground]]
 
 
@@ -103,7 +109,12 @@ async def contacts(url: str) -> AsyncGenerator[Ground]:
             member = {"email": f"{name}@example.com", "name": name, "manager_id": ids.get("boss")}
             ids[name] = await ground.make("/v1/members", member, "admin")
             ground.callers.add(name, "rep", member_id=UUID(ids[name]))
-        ids["members"], ids["owner_id"] = ids["seller"], ids["seller"]
+        # Whoever owns or manages anything is not deleted.
+        ids["members"] = await ground.make(
+            "/v1/members", {"email": "other@example.com", "name": "other"}, "admin"
+        )
+        ids["owner_id"] = ids["seller"]
+        group = await ground.make("/v1/accounts", {"name": "云山集团"})
         ids["accounts"] = ids["account_id"] = await ground.make("/v1/accounts", {"name": "云山电网"})
         for name in ("contacts", "other"):
             person = {"name": name, "account_id": ids["accounts"]}
@@ -116,7 +127,7 @@ async def contacts(url: str) -> AsyncGenerator[Ground]:
             "PATCH /v1/members/{id}": [{"name": "更名"}, {"manager_id": ids["stranger"]}],
             "POST /v1/members/lookup": [wanted],
             "POST /v1/accounts": [
-                {"name": "子公司", "parent_account_id": ids["accounts"], "owner_id": ids["seller"]},
+                {"name": "子公司", "parent_account_id": group, "owner_id": ids["seller"]},
                 {"name": "甲", "team": [{"member_id": ids["boss"], "function": "RND"}]},
             ],
             "PATCH /v1/accounts/{id}": [
@@ -133,6 +144,8 @@ async def contacts(url: str) -> AsyncGenerator[Ground]:
                 {"to_contact_id": ids["other"], "kind": "CONFLICT", "note": "两派"},
             ],
             "DELETE /v1/contacts/{id}/links/{link_id}": [None],
+            "POST /v1/contacts/{id}/links/{link_id}/restoration": [None],
+            **_taken_away("members", "accounts", "contacts"),
         }
         yield ground
 

@@ -26,9 +26,10 @@ class Swept:
 
 
 def operations(app: FastAPI) -> list[tuple[str, str, dict[str, Any]]]:
-    """Method, path and description of every operation; what takes away comes last."""
-    paths: dict[str, Any] = app.openapi()["paths"]
-    return [(m.upper(), path, told[m]) for m in METHODS for path, told in paths.items() if m in told]
+    """Method, path and description of every operation; what takes away comes last, what lies within first."""
+    paths: list[tuple[str, Any]] = [*app.openapi()["paths"].items()]
+    made = [(m.upper(), path, told[m]) for m in METHODS[:-1] for path, told in paths if m in told]
+    return made + [("DELETE", path, told["delete"]) for path, told in reversed(paths) if "delete" in told]
 
 
 def filled(path: str, ids: dict[str, str]) -> str:

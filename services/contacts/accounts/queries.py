@@ -10,6 +10,7 @@ from services.kit.access import Sight
 from services.kit.app import Call
 from services.kit.db import Session, one
 from services.kit.filters import IDENTIFIER, INSTANT, INTEGER, TEXT, Filter, code, plain
+from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
 from services.kit.listing import Listing
 from services.kit.rows import STAMPS
@@ -78,6 +79,15 @@ async def sees_account(session: Session, call: Call, account: UUID) -> bool:
         {"id": account, "viewer": call.member_id},
     )
     return row is not None
+
+
+def account_held(viewer: Viewer) -> LiteralString:
+    """Whether `account_id` names an account that the viewer sees, kept from being deleted meanwhile: SQL."""
+    return (
+        "EXISTS (SELECT FROM account r WHERE r.id = %(account_id)s::uuid AND r.deleted_at IS NULL AND "
+        + SIGHT.visible(viewer)
+        + " FOR KEY SHARE OF r)"
+    )
 
 
 async def unknown_members(session: Session, ids: Sequence[UUID]) -> set[UUID]:

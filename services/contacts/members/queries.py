@@ -34,6 +34,8 @@ MEMBERS = Listing(
 )
 
 EVERYBODY: LiteralString = "true"
+MANAGER_HELD: LiteralString = """(%(manager_id)s::uuid IS NULL OR EXISTS (
+    SELECT FROM member m WHERE m.id = %(manager_id)s::uuid AND m.deleted_at IS NULL FOR KEY SHARE))"""
 LINE_LOCK: LiteralString = "SELECT pg_advisory_xact_lock(sight_line(), 0)"
 _ABOVE: LiteralString = """
 WITH RECURSIVE up(id) AS (
@@ -44,6 +46,12 @@ WITH RECURSIVE up(id) AS (
 async def lock_reporting_line(session: Session) -> None:
     """Takes the one lock under which the reporting line changes, until the transaction ends."""
     await session.execute(LINE_LOCK)
+
+
+async def is_member(session: Session, id: UUID) -> bool:
+    """Whether there is such a member, who is then not deleted before the transaction ends."""
+    row = await one(session, "SELECT " + MANAGER_HELD, {"manager_id": id})
+    return bool(row and row[0])
 
 
 async def is_above(session: Session, member: UUID, start: UUID) -> bool:

@@ -19,8 +19,9 @@ from services.kit.problems import invalid
 async def add_member(tx: Session, call: Call, body: MemberCreate) -> Shown:
     """A new member. Raises Forbidden, Conflict (mail address taken), Invalid (unknown manager)."""
     require_admin(call.viewer)
-    row = await journal.create(tx, MEMBER, body.model_dump(), call.cause)
-    assert row is not None
+    row = await journal.create(tx, MEMBER, body.model_dump(), call.cause, guard=queries.MANAGER_HELD)
+    if row is None:
+        raise invalid("manager_id", "unknown", "names no member")
     return row
 
 
@@ -41,7 +42,11 @@ async def change_member(tx: Session, call: Call, id: UUID, body: MemberUpdate, e
 async def _check_line(tx: Session, id: UUID, manager: UUID | None) -> None:
     """Takes the lock of the reporting line before that of any row, as all do who change it."""
     await queries.lock_reporting_line(tx)
-    if manager is not None and await queries.is_above(tx, id, manager):
+    if manager is None:
+        return
+    if not await queries.is_member(tx, manager):
+        raise invalid("manager_id", "unknown", "names no member")
+    if await queries.is_above(tx, id, manager):
         raise invalid(
             "manager_id", "cycle", "reports to this member already; choose somebody above or beside"
         )

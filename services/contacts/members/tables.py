@@ -15,12 +15,7 @@ class Member(Base, External, Row, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["manager_id"], ["member.id"], name="member__manager_id__unknown"),
         CheckConstraint("manager_id <> id", name="member__manager_id__cycle"),
-        Index(
-            "member__email__taken",
-            text("lower(email)"),
-            unique=True,
-            postgresql_where=text("deleted_at IS NULL"),
-        ),
+        Index("member__email__taken", text("lower(email)"), unique=True),
         Index("member_name", "name", "id"),
         Index("member_manager", "manager_id", "name", "id"),
     )

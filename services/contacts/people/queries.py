@@ -77,11 +77,12 @@ WITH RECURSIVE up(id) AS (
 
 
 async def account_of(session: Session, call: Call, contact: UUID) -> UUID | None:
-    """The account of a person that the caller sees, or None."""
+    """The account of a person that the caller sees, or None; the person is not deleted before the transaction ends."""
     row = await one(
         session,
         "SELECT r.account_id FROM contact r WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND "
-        + SIGHT.visible(call.viewer),
+        + SIGHT.visible(call.viewer)
+        + " FOR KEY SHARE OF r",
         {"id": contact, "viewer": call.member_id},
     )
     return row[0] if row else None

@@ -3,7 +3,7 @@
 from typing import LiteralString
 from uuid import UUID
 
-from services.contacts.accounts.queries import sees_account
+from services.contacts.accounts.queries import account_held
 from services.contacts.people import queries
 from services.contacts.people.domain import LinkKind
 from services.contacts.people.queries import CONTACT, LINK, SIGHT
@@ -21,10 +21,12 @@ from services.kit.problems import NotFound, invalid
 async def add_contact(tx: Session, call: Call, body: ContactCreate) -> Shown:
     """A new person at an account that the caller sees. Raises Forbidden, Invalid (unknown account)."""
     require_writer(call.viewer)
-    if not await sees_account(tx, call, body.account_id):
+    row = await journal.create(
+        tx, CONTACT, body.model_dump(), call.cause,
+        partition_key=body.account_id, guard=account_held(call.viewer),
+    )  # fmt: skip
+    if row is None:
         raise invalid("account_id", "unknown", "names no account that you may see")
-    row = await journal.create(tx, CONTACT, body.model_dump(), call.cause, partition_key=body.account_id)
-    assert row is not None
     return row
 
 

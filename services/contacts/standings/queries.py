@@ -17,7 +17,8 @@ STANDING = Aggregate(
 )
 
 _LOCKED: LiteralString = """
-SELECT r.id FROM account r WHERE r.id = ANY (%(ids)s::uuid[]) ORDER BY r.id FOR NO KEY UPDATE /* sight */"""
+SELECT r.id FROM account r WHERE r.id = ANY (%(ids)s::uuid[]) AND r.deleted_at IS NULL
+ORDER BY r.id FOR NO KEY UPDATE /* sight */"""
 _DUE: LiteralString = """
 SELECT r.id, r.partition_key, s.id IS NOT NULL, told.deal_team_ids
 FROM account r
@@ -27,7 +28,8 @@ CROSS JOIN LATERAL (
   FROM opportunity o
   WHERE o.account_id = r.id AND o.status = 'OPEN' AND o.owner_id IS NOT NULL AND o.deleted_at IS NULL
 ) told
-WHERE r.id = ANY (%(ids)s::uuid[]) AND told.deal_team_ids IS DISTINCT FROM coalesce(s.deal_team_ids, '[]')
+WHERE r.id = ANY (%(ids)s::uuid[]) AND r.deleted_at IS NULL
+  AND told.deal_team_ids IS DISTINCT FROM coalesce(s.deal_team_ids, '[]')
 ORDER BY r.id /* sight */"""
 
 

@@ -16,7 +16,7 @@ COSTS: list[tuple[str, str, str, Any, int]] = [
     ("seller", "POST", "/v1/members/lookup", {"ids": ["{boss}"]}, 1),
     ("admin", "POST", "/v1/members", {"email": "a@b.cd", "name": "A", "manager_id": "{boss}"}, 1),
     ("admin", "PATCH", "/v1/members/{boss}", {"name": "B"}, 1),
-    ("admin", "PATCH", "/v1/members/{boss}", {"manager_id": "{stranger}"}, 3),  # lock, circle, change
+    ("admin", "PATCH", "/v1/members/{boss}", {"manager_id": "{stranger}"}, 4),  # lock, manager, circle, change
     ("admin", "PATCH", "/v1/members/{boss}", {"manager_id": None}, 2),
     ("seller", "GET", "/v1/accounts", None, 1),
     ("seller", "GET", "/v1/accounts?q=acme&count=true&sort=-created_at", None, 1),
@@ -34,13 +34,20 @@ COSTS: list[tuple[str, str, str, Any, int]] = [
     ("seller", "GET", "/v1/contacts?account_id={account}&count=true", None, 1),
     ("seller", "GET", "/v1/contacts/{person}", None, 1),
     ("seller", "POST", "/v1/contacts/lookup", {"ids": ["{person}"]}, 1),
-    ("seller", "POST", "/v1/contacts", {"account_id": "{account}", "name": "Jane"}, 2),
+    ("seller", "POST", "/v1/contacts", {"account_id": "{account}", "name": "Jane"}, 1),
     ("seller", "PATCH", "/v1/contacts/{person}", {"title": "CTO"}, 1),
     ("seller", "GET", "/v1/contacts/{person}/links", None, 1),
     ("seller", "GET", "/v1/contacts/{person}/links/{link}", None, 1),
     ("seller", "POST", "/v1/contacts/{person}/links", {"to_contact_id": "{friend}", "kind": "ALLY"}, 3),
     ("seller", "POST", "/v1/contacts/{person}/links", {"to_contact_id": "{friend}", "kind": "REPORTS_TO"}, 5),
     ("seller", "DELETE", "/v1/contacts/{person}/links/{link}", None, 1),
+    ("seller", "POST", "/v1/contacts/{person}/links/{link}/restoration", None, 4),  # lines, lock, row, circle
+    ("seller", "DELETE", "/v1/contacts/{person}", None, 3),  # lock, row, links
+    ("seller", "POST", "/v1/contacts/{person}/restoration", None, 5),  # lines, lock, row, links, circle
+    ("seller", "DELETE", "/v1/accounts/{account}", None, 6),  # lock, what refuses, row, three kinds that follow
+    ("seller", "POST", "/v1/accounts/{account}/restoration", None, 9),  # and lines, circle, its standing
+    ("admin", "DELETE", "/v1/members/{stranger}", None, 3),
+    ("admin", "POST", "/v1/members/{stranger}/restoration", None, 2),
 ]  # fmt: skip
 
 

@@ -1,0 +1,161 @@
+"""What a delete means here: the table of what hangs on members, accounts, people and links."""
+
+from typing import Final, LiteralString
+from uuid import UUID
+
+from services.contacts.accounts.queries import ACCOUNT
+from services.contacts.accounts.queries import SIGHT as ACCOUNT_SIGHT
+from services.contacts.members.queries import MEMBER
+from services.contacts.people.queries import CONTACT, LINK
+from services.contacts.standings.queries import STANDING
+from services.kit.access import Sight
+from services.kit.db import Session, one
+from services.kit.dependants import Deletable, Dependant, Meaning, Need
+
+_DEALS = Sight(account="r.account_id", owner="r.owner_id")
+_ENDS_LIVE: LiteralString = """NOT EXISTS (
+    SELECT FROM contact c WHERE c.id IN (r.from_contact_id, r.to_contact_id) AND c.deleted_at IS NOT NULL)"""
+_AT_ACCOUNT: LiteralString = "SELECT c.id FROM contact c WHERE c.account_id = {root}"
+_HISTORY: LiteralString = "keep the id; what was done stays what it was"
+_HAND_OVER: LiteralString = "Or set the member inactive (`active: false`), which keeps everything."
+
+MEMBERS: Final = Deletable(
+    MEMBER,
+    (
+        Dependant(
+            "members",
+            Meaning.REFUSE,
+            "report to this member: give them another manager first. " + _HAND_OVER,
+            "member",
+            "r.manager_id = {root}",
+        ),
+        Dependant(
+            "accounts",
+            Meaning.REFUSE,
+            "have this member as owner or on the team: hand them over first. " + _HAND_OVER,
+            "account",
+            "r.id IN (SELECT s.account_id FROM account_seat s"
+            " WHERE s.member_id = {root} AND s.source IN ('OWNER', 'TEAM'))",
+            sight=ACCOUNT_SIGHT,
+        ),
+        Dependant(
+            "opportunities",
+            Meaning.REFUSE,
+            "are open and this member's: hand them over first. " + _HAND_OVER,
+            "opportunity",
+            "r.owner_id = {root} AND r.status = 'OPEN'",
+            sight=_DEALS,
+        ),
+        Dependant("activities", Meaning.STAY, _HISTORY),
+        Dependant("time-logs", Meaning.STAY, _HISTORY),
+    ),
+    (
+        Need(
+            "manager_deleted",
+            "r.manager_id IS NULL OR EXISTS ("
+            "SELECT FROM member m WHERE m.id = r.manager_id AND m.deleted_at IS NULL FOR KEY SHARE)",
+            "The member's manager is deleted; restore the manager first.",
+        ),
+    ),
+)
+ACCOUNTS: Final = Deletable(
+    ACCOUNT,
+    (
+        Dependant(
+            "opportunities",
+            Meaning.REFUSE,
+            "are open here: close them or move them to another account first",
+            "opportunity",
+            "r.account_id = {root} AND r.status = 'OPEN'",
+            sight=_DEALS,
+        ),
+        Dependant(
+            "accounts",
+            Meaning.REFUSE,
+            "have this account as their parent: give them another first",
+            "account",
+            "r.parent_account_id = {root}",
+            sight=ACCOUNT_SIGHT,
+        ),
+        Dependant(
+            "account-standings", Meaning.FOLLOW, "go along", "account_standing", "r.id = {root}", STANDING
+        ),
+        Dependant("contacts", Meaning.FOLLOW, "go along", "contact", "r.account_id = {root}", CONTACT),
+        Dependant(
+            "contact-links",
+            Meaning.FOLLOW,
+            "go along; a link comes back when both its ends are there",
+            "contact_link",
+            f"r.from_contact_id IN ({_AT_ACCOUNT}) OR r.to_contact_id IN ({_AT_ACCOUNT})",
+            LINK,
+            whole=_ENDS_LIVE,
+        ),
+        Dependant("opportunities that are closed", Meaning.HIDE, "come back with the account"),
+        Dependant("activities", Meaning.HIDE, "come back with the account"),
+        Dependant("time-logs", Meaning.STAY, "remain their members' hours"),
+    ),
+    (
+        Need(
+            "parent_deleted",
+            "r.parent_account_id IS NULL OR EXISTS ("
+            "SELECT FROM account a WHERE a.id = r.parent_account_id AND a.deleted_at IS NULL FOR KEY SHARE)",
+            "The parent account is deleted; restore it first.",
+        ),
+        Need(
+            "owner_deleted",
+            "r.owner_id IS NULL OR EXISTS ("
+            "SELECT FROM member m WHERE m.id = r.owner_id AND m.deleted_at IS NULL FOR KEY SHARE)",
+            "The account's owner is deleted; restore the member first.",
+        ),
+    ),
+)
+CONTACTS: Final = Deletable(
+    CONTACT,
+    (
+        Dependant(
+            "contact-links",
+            Meaning.FOLLOW,
+            "go along; a link comes back when both its ends are there",
+            "contact_link",
+            "r.from_contact_id = {root} OR r.to_contact_id = {root}",
+            LINK,
+            whole=_ENDS_LIVE,
+        ),
+        Dependant("stakeholders", Meaning.STAY, "stay on the maps of deals by id: take the person off there"),
+        Dependant("activities", Meaning.STAY, _HISTORY),
+    ),
+    (
+        Need(
+            "account_deleted",
+            "EXISTS (SELECT FROM account a WHERE a.id = r.account_id AND a.deleted_at IS NULL FOR KEY SHARE)",
+            "The person's account is deleted; restore it first, and its people come back with it.",
+        ),
+    ),
+)
+LINKS: Final = Deletable(
+    LINK,
+    needs=(
+        Need("contact_deleted", _ENDS_LIVE, "One of the two people is deleted; restore the person first."),
+        Need(
+            "linked",
+            """NOT EXISTS (SELECT FROM contact_link l WHERE l.from_contact_id = r.from_contact_id
+    AND l.to_contact_id = r.to_contact_id AND l.kind = r.kind AND l.deleted_at IS NULL)""",
+            "The two are linked in the same way again already.",
+        ),
+    ),
+)
+
+# A restored line that closes a circle leaves from a restored person; a link is kept under that person's account.
+_CIRCLE: LiteralString = """
+WITH RECURSIVE up(start, at) AS (
+  SELECT r.from_contact_id, r.to_contact_id FROM contact_link r
+  WHERE r.kind = 'REPORTS_TO' AND r.deleted_at IS NULL AND %(id)s::uuid IN (r.id, r.from_contact_id, r.account_id)
+  UNION SELECT up.start, r.to_contact_id FROM contact_link r JOIN up ON up.at = r.from_contact_id
+        WHERE r.kind = 'REPORTS_TO' AND r.deleted_at IS NULL AND up.at <> up.start
+) SELECT EXISTS (SELECT FROM up WHERE start = at) /* sight */"""
+
+
+async def is_circular(session: Session, id: UUID) -> bool:
+    """Whether a line of reporting runs in a circle through the link or person of that id, or the account's people."""
+    row = await one(session, _CIRCLE, {"id": id})
+    return bool(row and row[0])

@@ -1,0 +1,57 @@
+"""Deletes and restorations over HTTP."""
+
+from uuid import UUID
+
+from fastapi import Response
+
+from services.contacts.accounts.schemas import AccountRead
+from services.contacts.members.schemas import MemberRead
+from services.contacts.people.schemas import ContactRead, LinkRead
+from services.contacts.removal import service
+from services.kit.app import CallDep, Transaction, router, shown
+from services.kit.conditional import IfMatch
+from services.kit.deletion import Deleted
+
+members, accounts, contacts = router("members"), router("accounts"), router("contacts")
+
+
+@members.delete("/members/{id}", response_model=Deleted)
+async def delete_member(id: UUID, call: CallDep, tx: Transaction, expected: IfMatch) -> Response:
+    """Deletes a member; administrators only. Who owns or manages anything is not deleted: set `active` to false."""
+    return shown(await service.delete_member(tx, call, id, expected))
+
+
+@members.post("/members/{id}/restoration", response_model=MemberRead)
+async def restore_member(id: UUID, call: CallDep, tx: Transaction) -> Response:
+    """Restores a deleted member; administrators only."""
+    return shown(await service.restore_member(tx, call, id))
+
+
+@accounts.delete("/accounts/{id}", response_model=Deleted)
+async def delete_account(id: UUID, call: CallDep, tx: Transaction, expected: IfMatch) -> Response:
+    """Deletes an account with its people; refused while it has open deals or accounts below it."""
+    return shown(await service.delete_account(tx, call, id, expected))
+
+
+@accounts.post("/accounts/{id}/restoration", response_model=AccountRead)
+async def restore_account(id: UUID, call: CallDep, tx: Transaction) -> Response:
+    """Restores a deleted account with the people who went along."""
+    return shown(await service.restore_account(tx, call, id))
+
+
+@contacts.delete("/contacts/{id}", response_model=Deleted)
+async def delete_contact(id: UUID, call: CallDep, tx: Transaction, expected: IfMatch) -> Response:
+    """Deletes a person with the links to others."""
+    return shown(await service.delete_contact(tx, call, id, expected))
+
+
+@contacts.post("/contacts/{id}/restoration", response_model=ContactRead)
+async def restore_contact(id: UUID, call: CallDep, tx: Transaction) -> Response:
+    """Restores a deleted person with the links that went along."""
+    return shown(await service.restore_contact(tx, call, id))
+
+
+@contacts.post("/contacts/{id}/links/{link_id}/restoration", response_model=LinkRead)
+async def restore_link(id: UUID, link_id: UUID, call: CallDep, tx: Transaction) -> Response:
+    """Restores a link that was taken back."""
+    return shown(await service.restore_link(tx, call, id, link_id))

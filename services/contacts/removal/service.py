@@ -1,0 +1,96 @@
+"""What can be taken away and brought back."""
+
+from uuid import UUID
+
+from services.contacts.accounts.queries import SIGHT as ACCOUNT_SIGHT
+from services.contacts.members.queries import EVERYBODY
+from services.contacts.people.queries import OWNER, SIGHT, lock_lines
+from services.contacts.removal import queries
+from services.contacts.removal.queries import ACCOUNTS, CONTACTS, LINKS, MEMBERS
+from services.contacts.standings import service as standings
+from services.kit import deletion
+from services.kit.access import below, may_edit, may_hand_over, require_admin, require_writer
+from services.kit.app import Call
+from services.kit.conditional import Expected
+from services.kit.db import Session
+from services.kit.journal import Shown
+from services.kit.problems import Conflict
+
+
+async def delete_member(tx: Session, call: Call, id: UUID, expected: Expected) -> Shown:
+    """Deletes a member who owns nothing and manages nobody.
+
+    Raises Forbidden, NotFound, PreconditionFailed, Conflict (has_dependants).
+    """
+    require_admin(call.viewer)
+    return await deletion.delete(tx, call, MEMBERS, id, expected, sight=EVERYBODY, may="true")
+
+
+async def restore_member(tx: Session, call: Call, id: UUID) -> Shown:
+    """Restores a member. Raises Forbidden, NotFound, Conflict (the manager is deleted)."""
+    require_admin(call.viewer)
+    return await deletion.restore(tx, call, MEMBERS, id, sight=EVERYBODY, may="true")
+
+
+async def delete_account(tx: Session, call: Call, id: UUID, expected: Expected) -> Shown:
+    """Deletes an account with its people: for its owner, the managers above, and admin.
+
+    Raises NotFound, Forbidden, PreconditionFailed, Conflict (has_dependants).
+    """
+    sight, may = ACCOUNT_SIGHT.visible(call.viewer), may_hand_over(call.viewer, "r.owner_id")
+    return await deletion.delete(tx, call, ACCOUNTS, id, expected, sight=sight, may=may)
+
+
+async def restore_account(tx: Session, call: Call, id: UUID) -> Shown:
+    """Restores an account with the people who went along. Nobody has a seat at a deleted account but its owner.
+
+    Raises NotFound, Conflict (the parent or the owner is deleted, a circle of reporting).
+    """
+    sight = "/* sight */ true" if call.viewer.is_admin else "/* sight */ " + below("r.owner_id")
+    await lock_lines(tx)
+    row = await deletion.restore(tx, call, ACCOUNTS, id, sight=sight, may="true")
+    await _check_lines(tx, id)
+    await standings.derive(tx, [id])
+    return row
+
+
+async def delete_contact(tx: Session, call: Call, id: UUID, expected: Expected) -> Shown:
+    """Deletes a person with the links to others: for whoever may edit the person.
+
+    Raises NotFound, Forbidden, PreconditionFailed.
+    """
+    sight, may = SIGHT.visible(call.viewer), may_edit(call.viewer, OWNER, SIGHT)
+    return await deletion.delete(tx, call, CONTACTS, id, expected, sight=sight, may=may)
+
+
+async def restore_contact(tx: Session, call: Call, id: UUID) -> Shown:
+    """Restores a person with the links that went along.
+
+    Raises NotFound, Forbidden, Conflict (the account is deleted, a circle of reporting).
+    """
+    sight, may = SIGHT.visible(call.viewer), may_edit(call.viewer, OWNER, SIGHT)
+    await lock_lines(tx)
+    row = await deletion.restore(tx, call, CONTACTS, id, sight=sight, may=may)
+    await _check_lines(tx, id)
+    return row
+
+
+async def restore_link(tx: Session, call: Call, contact: UUID, id: UUID) -> Shown:
+    """Restores a link of the person.
+
+    Raises NotFound, Forbidden, Conflict (a person is deleted, the two are linked again, a circle of reporting).
+    """
+    require_writer(call.viewer)
+    sight = SIGHT.visible(call.viewer) + " AND r.from_contact_id = %(contact)s::uuid"
+    await lock_lines(tx)
+    row = await deletion.restore(tx, call, LINKS, id, sight=sight, may="true", given={"contact": contact})
+    await _check_lines(tx, id)
+    return row
+
+
+async def _check_lines(tx: Session, id: UUID) -> None:
+    if await queries.is_circular(tx, id):
+        raise Conflict(
+            "cycle",
+            "Restored, a line of reporting would run in a circle; take the link that was made since back.",
+        )
