@@ -103,8 +103,8 @@ async def restore(
 ) -> Shown:
     """Restores the row with what followed it, in a transaction, and gives it; a row that is not deleted as it stands.
 
-    `sight` and `may` are as in `delete`, as if the row were there, and over `given` as well. Raises NotFound, Forbidden,
-    Conflict (what it needs to come back is not there).
+    `sight` and `may` are as in `delete`, as if the row were there, and over `given` as well. Raises NotFound,
+    Forbidden, Conflict (what it needs to come back is not there).
     """
     aggregate, cause = deletable.aggregate, replace(call.cause, key=None)
     asked = {"id": id, "viewer": call.member_id, **(given or {})}

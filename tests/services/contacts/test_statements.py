@@ -44,8 +44,8 @@ COSTS: list[tuple[str, str, str, Any, int]] = [
     ("seller", "POST", "/v1/contacts/{person}/links/{link}/restoration", None, 4),  # lines, lock, row, circle
     ("seller", "DELETE", "/v1/contacts/{person}", None, 3),  # lock, row, links
     ("seller", "POST", "/v1/contacts/{person}/restoration", None, 5),  # lines, lock, row, links, circle
-    ("seller", "DELETE", "/v1/accounts/{account}", None, 6),  # lock, what refuses, row, three kinds that follow
-    ("seller", "POST", "/v1/accounts/{account}/restoration", None, 9),  # and lines, circle, its standing
+    ("seller", "DELETE", "/v1/accounts/{empty}", None, 6),  # lock, what refuses, row, three kinds that follow
+    ("seller", "POST", "/v1/accounts/{empty}/restoration", None, 9),  # and lines, circle, its standing
     ("admin", "DELETE", "/v1/members/{stranger}", None, 3),
     ("admin", "POST", "/v1/members/{stranger}/restoration", None, 2),
 ]  # fmt: skip
@@ -73,7 +73,8 @@ async def test_what_each_endpoint_costs(house: House) -> None:
     link = await house.ok(
         "seller", "POST", f"{person}/links", {"to_contact_id": friend[-36:], "kind": "CONFLICT"}
     )
-    paths = {"account": account, "other": other, "person": person, "friend": friend}
+    empty = await house.open("seller")
+    paths = {"account": account, "other": other, "empty": empty, "person": person, "friend": friend}
     names |= {name: path.rpartition("/")[2] for name, path in paths.items()} | {"link": link["id"]}
     for who, method, path, body, expected in COSTS:
         house.statements.clear()
