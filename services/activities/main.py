@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from services.activities.changes.routes import routes as changes
 from services.activities.engagements.imports import IMPORT as ACTIVITIES
 from services.activities.engagements.queries import ACTIVITY
 from services.activities.engagements.routes import routes as engagements
@@ -18,7 +19,7 @@ SERVICE = Service(
     name="activities",
     title="Foothold activities",
     description="What we did with whom, and how long it took.",
-    routers=(engagements, timelogs, overview),
+    routers=(engagements, timelogs, overview, changes),
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations",
     aggregates=(ACTIVITY, TIME_LOG),

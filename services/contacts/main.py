@@ -5,6 +5,7 @@ from pathlib import Path
 from services.contacts.accounts.imports import IMPORT as ACCOUNTS
 from services.contacts.accounts.queries import ACCOUNT
 from services.contacts.accounts.routes import routes as accounts
+from services.contacts.changes.routes import routes as changes
 from services.contacts.events import PUBLIC
 from services.contacts.handlers import HANDLERS
 from services.contacts.members.imports import IMPORT as MEMBERS
@@ -23,7 +24,16 @@ SERVICE = Service(
     name="contacts",
     title="Foothold contacts",
     description="Our members, the accounts we sell to, the people there and how they are linked.",
-    routers=(members, accounts, people, overview, removal.members, removal.accounts, removal.contacts),
+    routers=(
+        members,
+        accounts,
+        people,
+        overview,
+        changes,
+        removal.members,
+        removal.accounts,
+        removal.contacts,
+    ),
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations",
     aggregates=(MEMBER, ACCOUNT, STANDING, CONTACT, LINK),

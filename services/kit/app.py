@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import psycopg
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy import MetaData
@@ -25,6 +25,7 @@ from services.kit.conditional import etag, etag_of, unless_had
 from services.kit.db import Database, OnStatement, Session
 from services.kit.delivery import Batch, Handler
 from services.kit.events import PublicAggregate
+from services.kit.growth import MAX_WAIT, UNKNOWN, Head
 from services.kit.identity import Verifier, Viewer, member_lookup
 from services.kit.journal import Aggregate, Cause, Shown
 from services.kit.metrics import Metrics, install_metrics, of_an_api
@@ -88,6 +89,7 @@ class Call:
     bell: Bell
     client: AsyncClient
     token: str
+    head: Head
 
     @property
     def member_id(self) -> Any:
@@ -173,6 +175,7 @@ async def _called_by(request: Request) -> Call:
         state.bell,
         state.client,
         (authorization or "").partition(" ")[2],
+        state.head,
     )
 
 
@@ -273,6 +276,7 @@ def create_api(
         on_statement=on_statement,
     )
     bell = Bell(settings.database_url(service.name))
+    head = Head(db)
     client = peers or open_client()
     verifier = judge or Verifier(settings, member_lookup(db))
 
@@ -281,6 +285,7 @@ def create_api(
         await db.open()
         async with bell, verifier, client:
             yield
+        await head.close()
         await db.close()
 
     app = FastAPI(
@@ -293,11 +298,12 @@ def create_api(
         redirect_slashes=False,
     )
     app.state.db, app.state.settings, app.state.bell = db, settings, bell
-    app.state.verifier, app.state.client = verifier, client
+    app.state.verifier, app.state.client, app.state.head = verifier, client, head
     for routes in service.routers:
         # As they are: a router that is included is asked twice for each request, a tenth of a list's time.
         app.router.routes.extend(routes.routes)
     _install_health(app, service, db)
+    _install_head(app, head)
     install_metrics(app, Metrics(of_an_api(service.name, db)))
     _describe_problems(app)
     install_problems(app, service.routers)
@@ -326,6 +332,13 @@ def _install_health(app: FastAPI, service: Service, db: Database) -> None:
     async def readyz() -> Response:  # pyright: ignore[reportUnusedFunction]
         await require_migrated(service, db)
         return json_text('{"status":"ready"}')
+
+
+def _install_head(app: FastAPI, head: Head) -> None:
+    @app.get("/headz", include_in_schema=False)
+    async def headz(beyond: int = UNKNOWN, wait: Annotated[int, Query(ge=0, le=MAX_WAIT)] = 0) -> Response:  # pyright: ignore[reportUnusedFunction]
+        """For the gateway: waits, up to `wait` seconds, until the journal's head is beyond a position."""
+        return json_text(f'{{"position":{await head.beyond(beyond, wait)}}}')
 
 
 async def require_migrated(service: Service, db: Database) -> None:

@@ -26,6 +26,10 @@ SNAPSHOT = "snapshot"
 SWEPT = "swept"
 """What a consumer tells itself of a copy that a republish did not tell of: it is gone."""
 
+SIGHT = "sight"
+SIGHT_CHANGED, SIGHT_OVERTURNED = "sight.changed", "sight.overturned"
+"""Rows of the journal that tell of who sees what: for the feed of changes alone, and never published."""
+
 Fields = Mapping[str, Any]
 _T = TypeVar("_T")
 
@@ -156,7 +160,7 @@ class Encoder:
         self, service: str, public: Iterable[PublicAggregate], *, private: Collection[str] = ()
     ) -> None:
         self.topic = topic_of(service)
-        self._private = frozenset(private)
+        self._private = frozenset((SIGHT, *private))
         self._told = {
             type_: _told(service, aggregate, type_)
             for aggregate in (*public, MARKS)

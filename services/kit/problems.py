@@ -117,6 +117,12 @@ class Conflict(Problem):
     status, title = 409, "Conflict"
 
 
+class Gone(Problem):
+    """What was there once and is no longer: whoever asked has to begin afresh."""
+
+    status, title = 410, "Gone"
+
+
 class PreconditionFailed(Problem):
     """The version in If-Match is not the present one; `current` carries the present state (JSON bytes)."""
 

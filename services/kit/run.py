@@ -43,7 +43,8 @@ def run(service: Service) -> None:
     configure_logging(settings.log_level, process=f"{service.name}-{role}")
     sys.setswitchinterval(SWITCH_SECONDS)
     if role == "api":
-        serve(create_api(service, settings), host=settings.host, port=settings.port)
+        app = create_api(service, settings)
+        serve(app, host=settings.host, port=settings.port, ending=app.state.head.end)
     else:
         serve_worker(create_worker(service, settings), settings)
 

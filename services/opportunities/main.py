@@ -6,6 +6,7 @@ from pathlib import Path
 from services.kit.app import Service
 from services.kit.run import run
 from services.kit.settings import Settings
+from services.opportunities.changes.routes import routes as changes
 from services.opportunities.events import PUBLIC
 from services.opportunities.handlers import HANDLERS
 from services.opportunities.overview.routes import routes as overview
@@ -25,7 +26,7 @@ SERVICE = Service(
     name="opportunities",
     title="Foothold opportunities",
     description="Deals on their way through five stages, what each person thinks of each, and what that adds up to.",
-    routers=(pipeline, stakeholders, products, overview),
+    routers=(pipeline, stakeholders, products, overview, changes),
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations",
     aggregates=(PRODUCT, OPPORTUNITY, STAKEHOLDER, STANDING),

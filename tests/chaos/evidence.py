@@ -22,7 +22,7 @@ from services.contacts.accounts.queries import ACCOUNT
 from services.contacts.members.queries import MEMBER
 from services.contacts.people.queries import CONTACT, LINK
 from services.contacts.standings.queries import STANDING as ACCOUNT_STANDING
-from services.kit.events import MARKS, SNAPSHOT, JournalRow, topic_of
+from services.kit.events import MARKS, SIGHT, SNAPSHOT, JournalRow, topic_of
 from services.kit.journal import Aggregate
 from services.kit.kafka import last_records
 from services.opportunities.pipeline.queries import OPPORTUNITY
@@ -63,8 +63,8 @@ class Entry:
 
     @property
     def repeats(self) -> bool:
-        """Whether it tells a version once more, or is a mark: neither is a version of its own."""
-        return self.row.type.endswith(f".{SNAPSHOT}") or self.row.aggregate == MARKS.name
+        """Whether it tells a version once more, or is a mark, or tells of sight: none is a version of its own."""
+        return self.row.type.endswith(f".{SNAPSHOT}") or self.row.aggregate in (MARKS.name, SIGHT)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from services.kit import idempotency, journal, listing
+from services.kit import changes, idempotency, journal, listing
 from services.kit.access import Sight, may_edit
 from services.kit.app import (
     Call,
@@ -34,6 +34,7 @@ from services.kit.app import (
     router,
     shown,
 )
+from services.kit.changes import Feed, Followed, Limit, Since, Wait
 from services.kit.clients import AsyncClient
 from services.kit.clock import now
 from services.kit.conditional import TAGGED, IfMatch
@@ -272,6 +273,14 @@ async def delete_book(id: UUID, call: CallDep, tx: Statement, expected: IfMatch)
     if row is None:
         await journal.miss(tx, BOOK, id, viewer=call.member_id, sight=sight, expected=expected)
     return Response(status_code=204)
+
+
+FEED = Feed("library", (Followed(BOOK, SIGHT.visible, moves=("account_id", "owner_id")),))
+
+
+@routes.get("/changes")
+async def list_changes(call: CallDep, since: Since = None, limit: Limit = 50, wait: Wait = 0) -> Response:
+    return json_text(await changes.follow(call, FEED, since, limit, wait))
 
 
 @routes.get("/crash")

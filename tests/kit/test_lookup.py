@@ -65,7 +65,7 @@ class Owner:
 def call() -> Call:
     cause = Cause(actor="x", request_id="request-4711")
     none: Any = None
-    return Call(Viewer("x", "y"), cause, none, none, none, none, "the token")
+    return Call(Viewer("x", "y"), cause, none, none, none, none, "the token", none)
 
 
 async def ask(owner: Owner, ids: list[UUID]) -> list[dict[str, Any]]:

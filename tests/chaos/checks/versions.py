@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from services.kit.events import MARKS
+from services.kit.events import MARKS, SIGHT
 from tests.chaos.evidence import Entry, Evidence, Named
 from tests.chaos.finding import Finding
 
@@ -18,7 +18,7 @@ def check(evidence: Mapping[str, Evidence], paged: Mapping[str, Paged]) -> Itera
         histories = {
             named: [entry for entry in entries if not entry.repeats]
             for named, entries in held.by_row.items()
-            if named[0] != MARKS.name
+            if named[0] not in (MARKS.name, SIGHT)
         }
         for named, entries in histories.items():
             yield from _history(named, entries)

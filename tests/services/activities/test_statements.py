@@ -28,6 +28,7 @@ async def test_reading_takes_one_statement(house: House) -> None:
         f"/v1/activities?account_id={house.account}",
         f"/v1/time-logs/{log}",
         "/v1/time-logs?count=true",
+        "/v1/changes",
         f"/v1/accounts/{house.account}/view",
     ):
         assert await counted(house, "GET", path) == 1, path

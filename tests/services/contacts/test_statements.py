@@ -10,6 +10,7 @@ from tests.services.contacts.conftest import House
 # Caller, method, path, body and the statements of a request.
 COSTS: list[tuple[str, str, str, Any, int]] = [
     ("seller", "GET", "/v1/me", None, 1),
+    ("seller", "GET", "/v1/changes", None, 1),
     ("seller", "GET", "/v1/members", None, 1),
     ("seller", "GET", "/v1/members?count=true&manager_id[null]=true", None, 1),
     ("seller", "GET", "/v1/members/{boss}", None, 1),

@@ -43,6 +43,7 @@ async def test_every_endpoint_costs_what_it_should(house: House) -> None:
         ("GET", f"{path}/relationship", None, 1),
         ("POST", "/v1/relationship/evaluate", {"stage": "BIDDING", "people": []}, 0),
         ("GET", f"/v1/accounts/{house.account}/view", None, 1),
+        ("GET", "/v1/changes", None, 1),
         ("GET", "/v1/products", None, 1),
         ("GET", f"/v1/products/{product}", None, 1),
         ("POST", "/v1/products/lookup", {"ids": [product]}, 1),

@@ -1,0 +1,18 @@
+"""Of what the feed tells, and who hears it."""
+
+from services.contacts.accounts.queries import ACCOUNT
+from services.contacts.accounts.queries import SIGHT as ACCOUNTS
+from services.contacts.members.queries import MEMBER
+from services.contacts.people.queries import CONTACT, LINK
+from services.contacts.people.queries import SIGHT as PEOPLE
+from services.kit.changes import Feed, Followed
+
+FEED = Feed(
+    "contacts",
+    (
+        Followed(MEMBER),
+        Followed(ACCOUNT, ACCOUNTS.visible),
+        Followed(CONTACT, PEOPLE.visible, moves=("account_id",)),
+        Followed(LINK, PEOPLE.visible, moves=("account_id",)),
+    ),
+)

@@ -1,0 +1,17 @@
+"""The feed of changes over HTTP."""
+
+from fastapi import Response
+
+from services.contacts.changes.queries import FEED
+from services.contacts.changes.schemas import ChangeList
+from services.kit import changes
+from services.kit.app import CallDep, json_text, router
+from services.kit.changes import Limit, Since, Wait
+
+routes = router("changes")
+
+
+@routes.get("/changes", response_model=ChangeList)
+async def list_changes(call: CallDep, since: Since = None, limit: Limit = 50, wait: Wait = 0) -> Response:
+    """What has changed of members, accounts, people and the links between them that the caller sees, in order."""
+    return json_text(await changes.follow(call, FEED, since, limit, wait))

@@ -1,0 +1,333 @@
+"""The feed of changes: what happened to rows that the caller sees, in the order of the journal's positions.
+
+A caller holds an opaque token: the last position looked at for them, told to them or not. One statement walks on from
+there, over a bounded number of positions, and tells what concerns the caller. Who sees a row is judged as it stands
+now; what is told of it is its state after the change. What the caller may not see is not there, and so a change of who
+sees what has to be told of as well:
+
+- `granted` and `revoked` of an account: what this service shows at it is to be read afresh. They come from rows of the
+  journal that triggers write (sql/0005_changes.sql) and that are never published.
+- `revoked` of another row: its account or its owner has changed, and the caller saw it by the one it had.
+- 410 `sight_changed`: so much has changed that all is to be read afresh; 410 `too_old`: the journal no longer reaches
+  back to the token, or has been restored to a time before it.
+"""
+
+import base64
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Annotated, Final, LiteralString, NamedTuple
+from uuid import UUID
+
+import orjson
+from fastapi import Query
+from psycopg import sql
+
+from services.kit.access import Sight
+from services.kit.app import Call
+from services.kit.db import Session, literal, one
+from services.kit.events import SIGHT, SIGHT_OVERTURNED, SNAPSHOT
+from services.kit.fields import Read
+from services.kit.growth import MAX_WAIT
+from services.kit.identity import SEES_ALL, Viewer
+from services.kit.journal import Aggregate
+from services.kit.problems import Gone, Invalid, invalid
+
+LOOK: Final = 2_000
+"""Positions that one statement looks at, at the most."""
+
+KEPT_DAYS: Final = 30
+"""For so long a row that was deleted is there to say who may hear of it: a token reaches no further back."""
+
+MAX_LIMIT: Final = 200
+
+Since = Annotated[
+    str | None,
+    Query(
+        max_length=500, description="`next` of the answer before; without it the token of now, and no items."
+    ),
+]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Items at the most.")]
+Wait = Annotated[
+    int, Query(ge=0, le=MAX_WAIT, description="Seconds for which an answer without items may wait for one.")
+]
+
+
+def everybody(_: Viewer) -> LiteralString:
+    """The predicate of what everybody sees."""
+    return "true"
+
+
+class Change(Read):
+    """One change. `version` is null where not a row but who sees it has changed.
+
+    `data` is the row after the change, as GET shows it; null for `deleted`, `erased`, `granted` and `revoked`.
+    """
+
+    service: str
+    noun: str
+    id: UUID
+    type: str
+    version: int | None
+    at: datetime
+    actor: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """An aggregate that is told of. `visible` gives the predicate by which a viewer sees its row `row` of `source`.
+
+    `moves` are the columns, as in `r.owner_id`, whose change decides anew who sees the row.
+    """
+
+    aggregate: Aggregate
+    visible: Callable[[Viewer], LiteralString] = everybody
+    moves: tuple[LiteralString, ...] = ()
+    source: LiteralString = ""
+    row: LiteralString = "r"
+
+
+@dataclass(frozen=True, eq=False)
+class Feed:
+    """What a service tells of."""
+
+    service: str
+    followed: tuple[Followed, ...]
+
+
+class Token(NamedTuple):
+    """How far somebody is: the epoch and the position, and with which eyes they looked."""
+
+    epoch: int
+    position: int
+    eyes: str
+
+
+class _Walked(NamedTuple):
+    """What a walk found: the items as JSON, how many; where it ended; and what the token is held against."""
+
+    items: str
+    told: int
+    reached: int
+    head: int
+    epoch: int
+    survived: int | None
+    whole: bool
+    aged: bool
+    overturned: bool
+
+
+async def follow(call: Call, feed: Feed, since: str | None, limit: int, wait: int) -> str:
+    """The changes after the token as JSON text: `{"items": [...], "next": token, "more": bool}`. One statement.
+
+    Without a token only the one of now. With `wait` an answer without items waits so many seconds for one, and holds
+    no connection meanwhile. Raises Invalid (`since`) and Gone.
+    """
+    eyes = _eyes(call.viewer)
+    token = _opened(feed, since) if since is not None else None
+    if token is not None and token.eyes != eyes:
+        raise _sight_changed()
+    until = time.monotonic() + wait
+    while True:
+        async with call.db.connect() as session:
+            walked = await _walk(session, feed, call.viewer, token, limit)
+        if token is not None:
+            _check(token, walked)
+        more = walked.reached < walked.head
+        token = Token(walked.epoch, walked.reached, eyes)
+        left = until - time.monotonic()
+        if walked.told or more or since is None or left <= 0 or call.head.ended:
+            told = orjson.dumps(closed(feed, token)).decode()
+            return f'{{"items":[{walked.items}],"next":{told},"more":{str(more).lower()}}}'
+        await call.head.beyond(walked.reached, left)
+
+
+def _check(token: Token, walked: _Walked) -> None:
+    """Raises Gone where the walk from the token does not tell all that has happened since."""
+    lost = walked.survived is not None and token.position > walked.survived
+    if lost or token.position > walked.head or walked.aged or not walked.whole:
+        raise Gone(
+            "too_old",
+            "The feed does not reach back to this token. Take a new one, by asking without it, then read all afresh.",
+        )
+    if walked.overturned:
+        raise _sight_changed()
+
+
+def _sight_changed() -> Gone:
+    return Gone(
+        "sight_changed",
+        "What you may see has changed as a whole. Take a new token, by asking without one, then read all afresh.",
+    )
+
+
+# Tokens
+
+
+def _eyes(viewer: Viewer) -> str:
+    """What decides what a viewer sees, beside what the database knows: their roles, and which member they are."""
+    told = f"{viewer.member_id} {sorted(viewer.roles & SEES_ALL)}"
+    return hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
+
+
+def _sum(feed: Feed, token: Token) -> str:
+    return hashlib.blake2b(f"{feed.service} {token}".encode(), digest_size=4).hexdigest()
+
+
+def closed(feed: Feed, token: Token) -> str:
+    """The token as callers hold it."""
+    return base64.urlsafe_b64encode(orjson.dumps([*token, _sum(feed, token)])).decode().rstrip("=")
+
+
+def _opened(feed: Feed, text: str) -> Token:
+    try:
+        epoch, position, eyes, told = orjson.loads(base64.urlsafe_b64decode(text.encode() + b"=="))
+        token = Token(int(epoch), int(position), str(eyes))
+    except (ValueError, TypeError):
+        raise _not_a_token() from None
+    if closed(feed, token) != text or told != _sum(feed, token):
+        raise _not_a_token()
+    return token
+
+
+def _not_a_token() -> Invalid:
+    return invalid("since", "token", "is no token of this feed; take one by asking without it")
+
+
+# The walk
+
+
+async def _walk(session: Session, feed: Feed, viewer: Viewer, token: Token | None, limit: int) -> _Walked:
+    visible = tuple(each.visible(viewer) for each in feed.followed)
+    statement = _statement(feed, visible, Sight(account="r.id").visible(viewer))
+    given = {
+        "since": token.position if token else None,
+        "epoch": token.epoch if token else 0,
+        "viewer": viewer.member_id,
+        "limit": limit,
+        "look": LOOK,
+        "days": KEPT_DAYS,
+    }
+    row = await one(session, statement, given)
+    assert row is not None
+    return _Walked(*row)
+
+
+# A walk that came to its limit ends at the last item; one that looked at all that it may, there; else at the head.
+_WALK = sql.SQL("""
+WITH looked AS MATERIALIZED (
+  SELECT o.position, o.journal_id, o.recorded_at FROM journal_order o
+  WHERE o.position > %(since)s::bigint ORDER BY o.position LIMIT %(look)s::integer
+), stand AS MATERIALIZED (
+  SELECT h.position AS head, (SELECT max(epoch) FROM journal_epoch) AS epoch, seen.rows,
+         CASE WHEN seen.rows = %(look)s::integer THEN seen.last ELSE h.position END AS until
+  FROM journal_head h, (SELECT count(*) AS rows, max(position) AS last FROM looked) seen
+), told AS MATERIALIZED (
+  SELECT o.position, j.recorded_at, j.type, j.aggregate, j.aggregate_id, j.version, j.actor, j.state, v.verdict
+  FROM looked o
+  CROSS JOIN LATERAL (
+    SELECT j.* FROM journal j WHERE j.recorded_at = o.recorded_at AND j.id = o.journal_id OFFSET 0
+  ) j
+  CROSS JOIN LATERAL (SELECT CASE j.aggregate {verdicts} END AS verdict OFFSET 0) v
+  WHERE v.verdict IS NOT NULL
+  ORDER BY o.position LIMIT %(limit)s::integer + 1
+), page AS (
+  SELECT t.*, split_part(t.type, '.', 2) AS fact, row_number() OVER (ORDER BY t.position) AS n FROM told t
+)
+SELECT
+  coalesce(string_agg(i.json, ',' ORDER BY i.n), ''), count(i.n),
+  CASE WHEN s.filled THEN max(i.position) ELSE s.until END,
+  s.head, s.epoch,
+  (SELECT first_position - skipped - 1 FROM journal_epoch WHERE epoch = %(epoch)s::integer + 1),
+  s.rows = s.until - coalesce(%(since)s::bigint, s.until) - (
+    SELECT coalesce(sum(e.skipped), 0) FROM journal_epoch e
+    WHERE e.first_position - 1 <= s.until AND e.first_position - e.skipped > %(since)s::bigint),
+  coalesce((SELECT min(recorded_at) FROM looked) < now() - make_interval(days => %(days)s::integer), false),
+  coalesce(bool_or(i.overturned), false)
+FROM (SELECT stand.*, (SELECT count(*) FROM told) > %(limit)s::integer AS filled FROM stand) s
+LEFT JOIN LATERAL (
+  SELECT p.n, p.position, p.verdict = 'overturned' AS overturned, json_build_object(
+    'service', {service}, 'noun', CASE p.aggregate {nouns} END,
+    'id', CASE p.aggregate WHEN {sight} THEN (p.state ->> 'account_id')::uuid ELSE p.aggregate_id END,
+    'type', CASE p.verdict WHEN 'seen' THEN p.fact ELSE p.verdict END,
+    'version', CASE WHEN p.aggregate <> {sight} THEN p.version END,
+    'at', instant(p.recorded_at),
+    'actor', CASE WHEN p.aggregate <> {sight} THEN p.actor END,
+    'data', CASE WHEN p.verdict = 'seen' AND p.fact NOT IN ({gone}) THEN (
+      SELECT json_object_agg(f.name, p.state -> f.name ORDER BY f.n)
+      FROM unnest((CASE p.aggregate {fields} END)::text[]) WITH ORDINALITY f(name, n)) END
+  )::text AS json
+  FROM page p WHERE p.n <= %(limit)s::integer
+) i ON true
+GROUP BY s.head, s.epoch, s.rows, s.until, s.filled /* sight */""")
+_SIGHT_VERDICT = sql.SQL("""WHEN {sight} THEN CASE
+      WHEN NOT coalesce(j.state -> 'viewers' ? %(viewer)s::text, false) THEN NULL
+      WHEN j.type = {overturned} THEN 'overturned'
+      WHEN (SELECT true FROM account r
+            WHERE r.id = (j.state ->> 'account_id')::uuid AND r.deleted_at IS NULL AND {visible}) THEN 'granted'
+      ELSE 'revoked' END""")
+_SEEN = sql.SQL("""WHEN {name} THEN CASE
+      WHEN j.type = {snapshot} THEN NULL
+      WHEN (SELECT true FROM {source} WHERE {row}.id = j.aggregate_id
+              AND ({row}.deleted_at IS NULL OR split_part(j.type, '.', 2) IN ({gone})) AND ({visible})) THEN 'seen'
+      {moved} END""")
+_MOVED = sql.SQL(
+    """WHEN j.changed ?| {names}::text[] AND (SELECT {visible} FROM (SELECT {before}) r) THEN 'revoked'"""
+)
+_BEFORE = sql.SQL("""(CASE WHEN j.changed ? {name} THEN j.changed -> {name} ->> 'from'
+        ELSE j.state ->> {name} END)::uuid AS {column}""")
+_GONE = sql.SQL("'deleted', 'erased', 'purged'")
+
+
+@lru_cache(maxsize=256)
+def _statement(feed: Feed, visible: tuple[LiteralString, ...], account: LiteralString) -> LiteralString:
+    sight = sql.Literal(SIGHT)
+    own = _SIGHT_VERDICT.format(
+        sight=sight, overturned=sql.Literal(SIGHT_OVERTURNED), visible=sql.SQL(account)
+    )
+    verdicts = [_verdict(each, seen) for each, seen in zip(feed.followed, visible, strict=True)]
+    when = sql.SQL("WHEN {} THEN {}")
+    nouns = [(each.aggregate.name, sql.Literal(each.aggregate.plural)) for each in feed.followed]
+    fields = [(each.aggregate.name, sql.Literal(list(each.aggregate.fields))) for each in feed.followed]
+    text = _WALK.format(
+        service=sql.Literal(feed.service),
+        sight=sight,
+        gone=_GONE,
+        verdicts=sql.SQL(" ").join([own, *verdicts]),
+        nouns=sql.SQL(" ").join(
+            when.format(sql.Literal(name), noun) for name, noun in [(SIGHT, sql.Literal("accounts")), *nouns]
+        ),
+        fields=sql.SQL(" ").join(when.format(sql.Literal(name), names) for name, names in fields),
+    )
+    return literal(text)
+
+
+def _verdict(followed: Followed, visible: LiteralString) -> sql.Composed:
+    aggregate = followed.aggregate
+    source = sql.SQL(followed.source) if followed.source else sql.SQL("{} r").format(aggregate.relation)
+    return _SEEN.format(
+        name=sql.Literal(aggregate.name),
+        snapshot=sql.Literal(f"{aggregate.name}.{SNAPSHOT}"),
+        source=source,
+        row=sql.SQL(followed.row),
+        gone=_GONE,
+        visible=sql.SQL(visible),
+        moved=_moved(followed, visible),
+    )
+
+
+def _moved(followed: Followed, visible: LiteralString) -> sql.Composable:
+    """Whether the viewer saw the row by what it had before the change, by what they see now."""
+    if not followed.moves:
+        return sql.SQL("")
+    names = list(followed.moves)
+    return _MOVED.format(
+        names=sql.Literal(names),
+        visible=sql.SQL(visible),
+        before=sql.SQL(", ").join(
+            _BEFORE.format(name=sql.Literal(name), column=sql.Identifier(name)) for name in names
+        ),
+    )

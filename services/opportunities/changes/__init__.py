@@ -1,0 +1,1 @@
+"""What has changed since a caller last looked, in order."""

@@ -1,0 +1,22 @@
+"""Of what the feed tells, and who hears it."""
+
+from services.kit.changes import Feed, Followed
+from services.opportunities.pipeline.queries import OPPORTUNITY
+from services.opportunities.products.queries import PRODUCT
+from services.opportunities.sight import DEALS, stances
+from services.opportunities.stakeholders.queries import STAKEHOLDER
+
+FEED = Feed(
+    "opportunities",
+    (
+        Followed(PRODUCT),
+        Followed(OPPORTUNITY, DEALS.visible, moves=("account_id", "owner_id")),
+        # Seen by whoever may know the stances of the deal `r`.
+        Followed(
+            STAKEHOLDER,
+            stances,
+            source="stakeholder s JOIN opportunity r ON r.id = s.opportunity_id AND r.deleted_at IS NULL",
+            row="s",
+        ),
+    ),
+)

@@ -1,0 +1,17 @@
+"""The feed of changes over HTTP."""
+
+from fastapi import Response
+
+from services.kit import changes
+from services.kit.app import CallDep, json_text, router
+from services.kit.changes import Limit, Since, Wait
+from services.opportunities.changes.queries import FEED
+from services.opportunities.changes.schemas import ChangeList
+
+routes = router("changes")
+
+
+@routes.get("/changes", response_model=ChangeList)
+async def list_changes(call: CallDep, since: Since = None, limit: Limit = 50, wait: Wait = 0) -> Response:
+    """What has changed of products, deals and the people on their maps that the caller sees, in order."""
+    return json_text(await changes.follow(call, FEED, since, limit, wait))
