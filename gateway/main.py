@@ -12,13 +12,14 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from gateway.routes import health, pages
+from gateway.routes import catalog, health, pages
 from gateway.routes.account_view import PART_SECONDS, AccountView
 from gateway.routes.documents import install_documents
 from gateway.routes.door import METHODS, Door
 from gateway.routes.forward import ANSWER_SECONDS, Forward
 from gateway.upstreams import Upstreams
 from services.kit.identity import Verifier
+from services.kit.languages import language_of
 from services.kit.metrics import Metrics, install_metrics
 from services.kit.problems import BadRequest, MethodNotAllowed, NotFound, Problem, problem_response
 from services.kit.serving import serve
@@ -31,6 +32,7 @@ DESCRIPTION = (
 )
 
 _CORS_REQUEST = (
+    "Accept-Language",
     "Authorization",
     "Idempotency-Key",
     "If-Match",
@@ -38,7 +40,7 @@ _CORS_REQUEST = (
     "traceparent",
     "X-Request-Id",
 )
-_CORS_ANSWER = ("ETag", "Location", "Idempotency-Replayed", "Retry-After", "X-Request-Id")
+_CORS_ANSWER = ("Content-Language", "ETag", "Location", "Idempotency-Replayed", "Retry-After", "X-Request-Id")
 
 
 def create_gateway(
@@ -57,6 +59,7 @@ def create_gateway(
     door = Door(
         judge,
         view=AccountView(upstreams, part_seconds=part_seconds),
+        joined={catalog.PATH: catalog.Catalog(upstreams)},
         forward=Forward(upstreams, answer_seconds=answer_seconds),
         pages=_pages(upstreams, judge),
     )
@@ -103,7 +106,10 @@ def _pages(upstreams: Upstreams, verifier: Verifier) -> FastAPI:
 
 async def _refused(request: Request, error: Exception) -> Response:
     return problem_response(
-        _problem_of(error), request_id=request_id_of(request.scope), instance=request.url.path
+        _problem_of(error),
+        request_id=request_id_of(request.scope),
+        instance=request.url.path,
+        language=language_of(request.scope),
     )
 
 

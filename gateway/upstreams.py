@@ -26,6 +26,8 @@ OWNERS: Mapping[str, Sequence[str]] = {
     "activities": ("activities", "time-logs"),
 }
 SERVICES = tuple(OWNERS)
+JOINED: Mapping[str, str] = {"/v1/catalog": "contacts"}
+"""Paths that every service serves a part of, each with the service whose description stands for all of them."""
 OWNER_OF: Mapping[str, str] = {noun: service for service, nouns in OWNERS.items() for noun in nouns}
 
 

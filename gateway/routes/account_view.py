@@ -19,7 +19,7 @@ from services.kit.telemetry import header_of, request_id_of
 PART_SECONDS = 2.0
 
 # What a service says of the caller or the request holds for the whole view.
-_SAYS_NO = frozenset((400, 401, 403, 422))
+SAYS_NO = frozenset((400, 401, 403, 422))
 _PASSED_ON = (b"authorization", b"traceparent", b"tracestate", b"accept-language")
 
 
@@ -40,7 +40,7 @@ class AccountView:
         headers = _headers(scope)
         asked = (self._upstreams.ask(part, passed.target, headers, seconds=self._seconds) for part in PARTS)
         answers = dict(zip(PARTS, await asyncio.gather(*asked), strict=True))
-        refusal = next((a for a in answers.values() if isinstance(a, Answer) and a.status in _SAYS_NO), None)
+        refusal = next((a for a in answers.values() if isinstance(a, Answer) and a.status in SAYS_NO), None)
         if refusal is not None:
             await _send(send, refusal.status, back(refusal.headers), refusal.body)
         else:
@@ -51,7 +51,7 @@ async def _show(scope: Scope, send: Send, parts: Mapping[str, bytes | Reason], a
     """The view, or 304 where the caller has it. Its tag is weak: two views that say the same differ in their moment."""
     tag = f"W/{etag_of(said(parts))}"
     headers = [(b"etag", tag.encode()), (b"cache-control", CACHING.encode())]
-    if has(_lines(scope, b"if-none-match"), tag):
+    if has(lines_of(scope, b"if-none-match"), tag):
         await _send(send, 304, headers, b"")
         return
     body = spliced(parts, as_of)
@@ -59,7 +59,7 @@ async def _show(scope: Scope, send: Send, parts: Mapping[str, bytes | Reason], a
     await _send(send, 200, [(b"content-type", b"application/json"), length, *headers], body)
 
 
-def _lines(scope: Scope, name: bytes) -> list[str]:
+def lines_of(scope: Scope, name: bytes) -> list[str]:
     """The headers of that name (in lower case)."""
     headers: list[tuple[bytes, bytes]] = scope["headers"]
     return [value.decode("latin-1") for key, value in headers if key == name]

@@ -5,6 +5,7 @@ ordinary app.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.upstreams import OWNER_OF
 from services.kit.identity import Verifier
+from services.kit.languages import language_of
 from services.kit.problems import (
     BadRequest,
     MethodNotAllowed,
@@ -33,7 +35,7 @@ _WORD = re.compile(r"[a-z][a-z-]{0,39}")
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A request that the door let in: its target as it came (path and query), and the service that owns it."""
+    """A request that the door let in: its target as it came (path and query), and who owns it."""
 
     target: str
     service: str
@@ -46,10 +48,13 @@ class Room(Protocol):
 
 
 class Door:
-    """Lets requests in: to the account view, to forwarding, or, outside of /v1, to the pages."""
+    """Lets requests in: to the account view, to what is joined, to forwarding, or, outside of /v1, to the pages."""
 
-    def __init__(self, verifier: Verifier, *, view: Room, forward: Room, pages: ASGIApp) -> None:
+    def __init__(
+        self, verifier: Verifier, *, view: Room, joined: Mapping[str, Room], forward: Room, pages: ASGIApp
+    ) -> None:
         self._verifier, self._view, self._forward, self._pages = verifier, view, forward, pages
+        self._joined = {path.encode(): room for path, room in joined.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection of an ASGI server."""
@@ -60,20 +65,26 @@ class Door:
             await self._let_in(scope, receive, send)
         except Problem as problem:
             instance = scope["raw_path"].decode("ascii", "replace")
-            response = problem_response(problem, request_id=request_id_of(scope), instance=instance)
+            response = problem_response(
+                problem,
+                request_id=request_id_of(scope),
+                instance=instance,
+                language=language_of(scope),
+            )
             await response(scope, receive, send)
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: bytes = scope["raw_path"]
         segments = judged(path)
         scope[ROUTE] = template(segments)
-        service = OWNER_OF.get(segments[1])
+        joined = self._joined.get(path)
+        service = "gateway" if joined else OWNER_OF.get(segments[1])
         if service is None:
             raise NotFound("path")
         if scope["method"] not in METHODS:
             raise not_allowed(METHODS)
         await self._verifier.viewer(_authorization(scope))
-        room = self._view if _VIEW.fullmatch(path) else self._forward
+        room = joined or (self._view if _VIEW.fullmatch(path) else self._forward)
         await room(Passed(_target(path, scope["query_string"]), service), scope, receive, send)
 
 

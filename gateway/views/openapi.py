@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
-from gateway.upstreams import OWNER_OF
+from gateway.upstreams import JOINED, OWNER_OF
 from gateway.views.account import PARTS
 from services.kit.conditional import TAGGED
 from services.kit.problems import PROBLEM_RESPONSE, PROBLEM_SCHEMA
@@ -56,7 +56,7 @@ def _paths(documents: Mapping[str, Document]) -> Iterator[tuple[str, Any]]:
     for service, document in documents.items():
         for path, item in document.get("paths", {}).items():
             noun = path.split("/")[2] if path.startswith("/v1/") else ""
-            if OWNER_OF.get(noun) == service and not _VIEW.fullmatch(path):
+            if (JOINED.get(path) or OWNER_OF.get(noun)) == service and not _VIEW.fullmatch(path):
                 yield path, item
 
 

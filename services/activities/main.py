@@ -12,14 +12,16 @@ from services.activities.overview.routes import routes as overview
 from services.activities.tables import Base
 from services.activities.timelogs.queries import TIME_LOG
 from services.activities.timelogs.routes import routes as timelogs
+from services.kit import catalog
 from services.kit.app import Service
 from services.kit.run import run
+from services.kit.words import KIT_WORDS
 
 SERVICE = Service(
     name="activities",
     title="Foothold activities",
     description="What we did with whom, and how long it took.",
-    routers=(engagements, timelogs, overview, changes),
+    routers=(engagements, timelogs, overview, changes, catalog.routes),
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations",
     aggregates=(ACTIVITY, TIME_LOG),
@@ -27,6 +29,7 @@ SERVICE = Service(
     handlers=HANDLERS,
     consumes=("contacts", "opportunities"),
     imports=(ACTIVITIES,),
+    words=KIT_WORDS.and_those_in(Path(__file__).with_name("words.toml")),
 )
 
 if __name__ == "__main__":

@@ -17,8 +17,10 @@ from services.contacts.people.routes import routes as people
 from services.contacts.removal import routes as removal
 from services.contacts.standings.queries import STANDING
 from services.contacts.tables import Base
+from services.kit import catalog
 from services.kit.app import Service
 from services.kit.run import run
+from services.kit.words import KIT_WORDS
 
 SERVICE = Service(
     name="contacts",
@@ -33,6 +35,7 @@ SERVICE = Service(
         removal.members,
         removal.accounts,
         removal.contacts,
+        catalog.routes,
     ),
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations",
@@ -41,6 +44,7 @@ SERVICE = Service(
     handlers=HANDLERS,
     consumes=("opportunities",),
     imports=(MEMBERS, ACCOUNTS),
+    words=KIT_WORDS.and_those_in(Path(__file__).with_name("words.toml")),
 )
 
 if __name__ == "__main__":

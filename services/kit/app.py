@@ -44,6 +44,7 @@ from services.kit.refusals import install_problems
 from services.kit.settings import Settings
 from services.kit.strict import StrictRequest
 from services.kit.telemetry import BodyLimit, Telemetry, request_id_of, traceparent_of
+from services.kit.words import KIT_WORDS, Words
 
 # Roles that need no member row.
 STANDING_ROLES = frozenset({"admin", "service", "executive", "marketing", "reporting"})
@@ -76,6 +77,7 @@ class Service:
     consumes: tuple[str, ...] = ()
     imports: tuple[Import, ...] = ()
     parts: tuple[Callable[[Settings, Database], Part], ...] = ()
+    words: Words = KIT_WORDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -299,6 +301,7 @@ def create_api(
     )
     app.state.db, app.state.settings, app.state.bell = db, settings, bell
     app.state.verifier, app.state.client, app.state.head = verifier, client, head
+    app.state.service = service
     for routes in service.routers:
         # As they are: a router that is included is asked twice for each request, a tenth of a list's time.
         app.router.routes.extend(routes.routes)
@@ -306,7 +309,7 @@ def create_api(
     _install_head(app, head)
     install_metrics(app, Metrics(of_an_api(service.name, db)))
     _describe_problems(app)
-    install_problems(app, service.routers)
+    install_problems(app, service.routers, words=service.words)
     app.add_middleware(BodyLimit)
     app.add_middleware(Telemetry, service=service.name)
     return app

@@ -10,6 +10,9 @@ from typing import Any, ClassVar, Final
 import orjson
 from starlette.responses import Response
 
+from services.kit.languages import LANGUAGES, Language, spoken_in
+from services.kit.words import KIT_WORDS, Words
+
 MEDIA_TYPE = "application/problem+json"
 
 PROBLEM_SCHEMA: Final[Mapping[str, Any]] = {
@@ -188,11 +191,13 @@ def invalid(field: str, code: str, message: str) -> Invalid:
     return Invalid([FieldError(field, code, message)])
 
 
-def problem_body(problem: Problem, *, request_id: str | None, instance: str) -> bytes:
-    """The problem document as JSON bytes."""
+def problem_body(
+    problem: Problem, *, request_id: str | None, instance: str, title: str | None = None
+) -> bytes:
+    """The problem document as JSON bytes; a title of its code's own goes before that of its status."""
     document: dict[str, object] = {
         "type": f"urn:foothold:problem:{problem.code}",
-        "title": problem.title,
+        "title": title or problem.title,
         "status": problem.status,
         "detail": _sendable(problem.detail),
         "instance": instance,
@@ -213,7 +218,16 @@ def _sendable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def problem_response(problem: Problem, *, request_id: str | None, instance: str) -> Response:
-    """The answer for a problem, ready to send."""
-    body = problem_body(problem, request_id=request_id, instance=instance)
-    return Response(body, status_code=problem.status, media_type=MEDIA_TYPE, headers=problem.headers)
+def problem_response(
+    problem: Problem,
+    *,
+    request_id: str | None,
+    instance: str,
+    language: Language = LANGUAGES[0],
+    words: Words = KIT_WORDS,
+) -> Response:
+    """The answer for a problem, ready to send, its title in the language; the detail is in English for everybody."""
+    title = words.title(problem.code, language)
+    body = problem_body(problem, request_id=request_id, instance=instance, title=title)
+    headers = {**problem.headers, **spoken_in(language if title else LANGUAGES[0])}
+    return Response(body, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)

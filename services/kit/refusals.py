@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Match, Route
 
 from services.kit import idempotency
 from services.kit.db import violated
+from services.kit.languages import language_of
 from services.kit.problems import (
     BadRequest,
     Conflict,
@@ -27,21 +28,22 @@ from services.kit.problems import (
 )
 from services.kit.strict import field_errors
 from services.kit.telemetry import request_id_of
+from services.kit.words import KIT_WORDS, Words
 
 
-def install_problems(app: FastAPI, routers: Sequence[APIRouter] = ()) -> None:
+def install_problems(app: FastAPI, routers: Sequence[APIRouter] = (), *, words: Words = KIT_WORDS) -> None:
     """Turns every way in which a request can fail into a problem document; crashes are `Telemetry`'s."""
     routes = [*app.routes, *(route for router in routers for route in router.routes)]
 
     async def refused(request: Request, error: Exception) -> Response:
-        return await _refuse(request, _problem_of(error))
+        return await _refuse(request, _problem_of(error), words)
 
     async def not_allowed(request: Request, _: Exception) -> Response:
         allowed = ", ".join(sorted({m for route in routes for m in _methods(route, request)}))
         problem = MethodNotAllowed(
             "method_not_allowed", f"This path takes {allowed}.", headers={"Allow": allowed}
         )
-        return await _refuse(request, problem)
+        return await _refuse(request, problem, words)
 
     for kind in (
         Problem,
@@ -62,7 +64,7 @@ def _methods(route: BaseRoute, request: Request) -> set[str]:
     return set()
 
 
-async def _refuse(request: Request, problem: Problem) -> Response:
+async def _refuse(request: Request, problem: Problem, words: Words) -> Response:
     key: idempotency.Key | None = getattr(request.state, "idempotency", None)
     if key is not None and problem.status < 500:
         try:
@@ -71,7 +73,13 @@ async def _refuse(request: Request, problem: Problem) -> Response:
             problem, answer = reused, None
         if answer is not None:
             return answer
-    return problem_response(problem, request_id=request_id_of(request.scope), instance=request.url.path)
+    return problem_response(
+        problem,
+        request_id=request_id_of(request.scope),
+        instance=request.url.path,
+        language=language_of(request.scope),
+        words=words,
+    )
 
 
 def _problem_of(error: Exception) -> Problem:

@@ -18,6 +18,7 @@ from structlog.typing import EventDict
 from uuid_utils import uuid7
 
 from services.kit.clock import now
+from services.kit.languages import language_of
 from services.kit.problems import Problem, TooLarge, problem_response
 from services.kit.redaction import redact, without_trace_text
 
@@ -127,7 +128,12 @@ async def _answer_crash(scope: Scope, receive: Receive, answer: _Answer) -> None
     # An answer that has begun cannot be taken back; the server notices that it does not end, and hangs up.
     if answer.status is None:
         problem = Problem("internal", "Something went wrong on our side; the request id finds it in our log.")
-        response = problem_response(problem, request_id=answer.request_id, instance=scope["path"])
+        response = problem_response(
+            problem,
+            request_id=answer.request_id,
+            instance=scope["path"],
+            language=language_of(scope),
+        )
         await response(scope, receive, answer.send)
 
 
@@ -201,7 +207,12 @@ async def _refuse_body(scope: Scope, receive: Receive, send: Send, limit: int, *
     problem = TooLarge("body_too_large", f"The body may hold at most {limit:,} bytes.")
     if not ended:
         problem.headers["Connection"] = "close"
-    response = problem_response(problem, request_id=request_id_of(scope), instance=scope["path"])
+    response = problem_response(
+        problem,
+        request_id=request_id_of(scope),
+        instance=scope["path"],
+        language=language_of(scope),
+    )
     await response(scope, receive, send)
 
 

@@ -3,9 +3,11 @@
 import sys
 from pathlib import Path
 
+from services.kit import catalog
 from services.kit.app import Service
 from services.kit.run import run
 from services.kit.settings import Settings
+from services.kit.words import KIT_WORDS
 from services.opportunities.changes.routes import routes as changes
 from services.opportunities.events import PUBLIC
 from services.opportunities.handlers import HANDLERS
@@ -26,7 +28,7 @@ SERVICE = Service(
     name="opportunities",
     title="Foothold opportunities",
     description="Deals on their way through five stages, what each person thinks of each, and what that adds up to.",
-    routers=(pipeline, stakeholders, products, overview, changes),
+    routers=(pipeline, stakeholders, products, overview, changes, catalog.routes),
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations",
     aggregates=(PRODUCT, OPPORTUNITY, STAKEHOLDER, STANDING),
@@ -35,6 +37,7 @@ SERVICE = Service(
     consumes=("contacts", "activities"),
     imports=(PRODUCTS, OPPORTUNITIES),
     parts=(DueStandings,),
+    words=KIT_WORDS.and_those_in(Path(__file__).with_name("words.toml")),
 )
 
 if __name__ == "__main__":

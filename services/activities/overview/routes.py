@@ -5,14 +5,14 @@ from uuid import UUID
 from fastapi import Response
 
 from services.activities.overview import queries
-from services.activities.overview.schemas import AccountPart
+from services.activities.overview.schemas import AccountView
 from services.kit.app import CallDep, Reading, router, tagged
 from services.kit.conditional import TAGGED
 
 routes = router("views")
 
 
-@routes.get("/accounts/{id}/view", response_model=AccountPart, responses=TAGGED)
+@routes.get("/accounts/{id}/view", response_model=AccountView, responses=TAGGED)
 async def get_account_part(id: UUID, call: CallDep, tx: Reading) -> Response:
     """What was done at the account, as this service knows it: 404 as well while it does not know the account yet."""
     return tagged(await queries.account_part(tx, call, id))

@@ -26,7 +26,7 @@ class Touch(Read):
     owner_id: UUID
 
 
-class AccountPart(Read):
+class AccountView(Read):
     """The last ten activities, the latest first; the minutes of the last 90 days, most first; the last touch."""
 
     activities: list[ActivityRead]

@@ -5,14 +5,14 @@ from uuid import UUID
 from fastapi import Response
 
 from services.contacts.overview import queries
-from services.contacts.overview.schemas import AccountPart
+from services.contacts.overview.schemas import AccountView
 from services.kit.app import CallDep, Reading, router, tagged
 from services.kit.conditional import TAGGED
 
 routes = router("views")
 
 
-@routes.get("/accounts/{id}/view", response_model=AccountPart, responses=TAGGED)
+@routes.get("/accounts/{id}/view", response_model=AccountView, responses=TAGGED)
 async def get_account_part(id: UUID, call: CallDep, tx: Reading) -> Response:
     """The account with its people, as this service knows them."""
     return tagged(await queries.account_part(tx, call, id))

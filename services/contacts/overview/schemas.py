@@ -14,7 +14,7 @@ class StandingRead(Stamped):
     deal_team_ids: list[UUID]
 
 
-class AccountPart(Read):
+class AccountView(Read):
     """The account, its standing (null before the first deal) and up to 200 of its people, by name."""
 
     account: AccountRead

@@ -7,12 +7,12 @@ from fastapi import Response
 from services.kit.app import CallDep, Reading, router, tagged
 from services.kit.conditional import TAGGED
 from services.opportunities.overview import queries
-from services.opportunities.overview.schemas import AccountPart
+from services.opportunities.overview.schemas import AccountView
 
 routes = router("views")
 
 
-@routes.get("/accounts/{id}/view", response_model=AccountPart, responses=TAGGED)
+@routes.get("/accounts/{id}/view", response_model=AccountView, responses=TAGGED)
 async def get_account_part(id: UUID, call: CallDep, tx: Reading) -> Response:
     """The open deals of an account, as this service knows them."""
     return tagged(await queries.account_part(tx, call, id))

@@ -42,7 +42,7 @@ class Total(Read):
     weighted_amount: int | None
 
 
-class AccountPart(Read):
+class AccountView(Read):
     """The account's open deals, the largest first, and what they come to."""
 
     deals: list[DealShown]

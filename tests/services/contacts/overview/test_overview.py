@@ -1,7 +1,7 @@
 """This service's part of an account's view."""
 
 from services.contacts.accounts.schemas import AccountRead
-from services.contacts.overview.schemas import AccountPart
+from services.contacts.overview.schemas import AccountView
 from services.contacts.people.schemas import ContactRead
 from tests.problems import assert_problem
 from tests.services.contacts.conftest import House
@@ -16,7 +16,7 @@ async def test_a_part_holds_the_account_and_its_people_by_name(house: House) -> 
     assert part["standing"] is None
     assert [person["name"] for person in part["people"]] == ["Ann", "Ben", "Zoe", "王伟"]
     assert part["people"][2] == await house.ok("seller", "GET", people[0])
-    AccountPart.model_validate(part)
+    AccountView.model_validate(part)
 
 
 async def test_a_part_is_seen_by_whoever_sees_the_account(house: House) -> None:

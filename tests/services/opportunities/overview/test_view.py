@@ -1,6 +1,6 @@
 """The deals of an account, as its view shows them."""
 
-from services.opportunities.overview.schemas import AccountPart
+from services.opportunities.overview.schemas import AccountView
 from tests.services.elsewhere import NOWHERE
 from tests.services.opportunities.conftest import House, person
 
@@ -19,7 +19,7 @@ async def test_the_open_deals_of_an_account_are_shown_with_how_we_stand(house: H
     house.statements.clear()
     answer = await house.call("seller", "GET", f"/v1/accounts/{house.account}/view")
     assert len(house.statements) == 1
-    assert AccountPart.model_validate_json(answer.content)
+    assert AccountView.model_validate_json(answer.content)
     view = answer.json()
     assert view["deals"][0] == {
         "id": first["id"], "name": "a", "stage": "TARGETING", "amount": 1000, "currency": "USD", "probability": 11,

@@ -1,0 +1,330 @@
+"""`GET /v1/catalog`: what a service's codes, fields, refusals and events are called, in the reader's language.
+
+What there is comes from what the service declares: its OpenAPI document and what it tells as events. What it is called
+comes from `words`. The answer is the same for every caller and as long as the process runs, so it is made once a
+language.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI, Request, Response
+
+from services.kit.app import CallDep, Service, router
+from services.kit.conditional import TAGGED, etag_of
+from services.kit.currencies import UNUSUAL, USUAL
+from services.kit.fields import Read
+from services.kit.languages import LANGUAGES, Language, language_of, spoken_in
+from services.kit.settings import Settings
+from services.kit.words import Text
+
+Json = dict[str, Any]
+
+_PAGE: Final = frozenset({"items", "next_cursor", "total"})
+
+
+class FieldType(StrEnum):
+    """What kind of value a field holds."""
+
+    TEXT = "TEXT"
+    ID = "ID"
+    INTEGER = "INTEGER"
+    FLAG = "FLAG"
+    INSTANT = "INSTANT"
+    DAY = "DAY"
+    CODE = "CODE"
+    OBJECT = "OBJECT"
+    TABLE = "TABLE"
+    ANY = "ANY"
+
+
+class NamedRead(Read):
+    """A code and what it is called."""
+
+    code: str
+    label: str
+    definition: str
+
+
+class EnumerationRead(Read):
+    """An enumeration, its codes in the method's order."""
+
+    label: str
+    definition: str
+    codes: list[NamedRead]
+
+
+class FieldRead(Read):
+    """A field of a resource. `many` of its kind may be there; `enumeration` and `resource` name what it refers to."""
+
+    name: str
+    label: str
+    definition: str
+    type: FieldType
+    many: bool
+    nullable: bool
+    enumeration: str | None
+    resource: str | None
+    unit: str | None
+
+
+class ResourceRead(Read):
+    """What answers show under a name of the OpenAPI document."""
+
+    label: str
+    definition: str
+    fields: list[FieldRead]
+
+
+class ProblemRead(Read):
+    """A refusal: what it is called, and what to do about it."""
+
+    code: str
+    title: str
+    action: str
+
+
+class OrganisationRead(Read):
+    """The organisation that the platform serves."""
+
+    timezone: str
+    currency: str
+
+
+class CurrencyRead(Read):
+    """A currency whose minor unit is not a hundredth."""
+
+    code: str
+    decimals: int
+
+
+class MissingRead(Read):
+    """A part that is not there, and why."""
+
+    part: str
+    reason: str
+
+
+class CatalogRead(Read):
+    """What everything is called, in one language."""
+
+    language: str
+    languages: list[NamedRead]
+    organisation: OrganisationRead
+    usual_decimals: int
+    currencies: list[CurrencyRead]
+    units: list[NamedRead]
+    enumerations: dict[str, EnumerationRead]
+    resources: dict[str, ResourceRead]
+    problems: list[ProblemRead]
+    events: list[NamedRead]
+    missing: list[MissingRead]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The answer in one language, with its entity tag."""
+
+    language: Language
+    body: bytes
+    tag: str
+
+
+routes = router("catalog")
+
+
+@routes.get("/catalog", response_model=CatalogRead, responses=TAGGED)
+async def get_catalog(request: Request, _: CallDep) -> Response:
+    """What codes, fields, refusals and events are called, in the language that Accept-Language asks for."""
+    catalog = (await catalogs_of(request))[language_of(request.scope)]
+    headers = {"ETag": catalog.tag, **spoken_in(catalog.language)}
+    return Response(catalog.body, media_type="application/json", headers=headers)
+
+
+async def catalogs_of(request: Request) -> Mapping[Language, Catalog]:
+    """The catalogues of the process that answers, made when they are first asked for, beside what else it does."""
+    app: FastAPI = request.app
+    if not hasattr(app.state, "catalogs"):
+        making = asyncio.to_thread(lambda: catalogs(app.state.service, app.state.settings, app.openapi()))
+        app.state.catalogs = asyncio.ensure_future(making)
+    return await asyncio.shield(app.state.catalogs)
+
+
+def catalogs(service: Service, settings: Settings, document: Mapping[str, Any]) -> Mapping[Language, Catalog]:
+    """The service's catalogue in every language; `document` is its OpenAPI document."""
+    return {language: _catalog(Teller(service, language), settings, document) for language in LANGUAGES}
+
+
+def _catalog(teller: "Teller", settings: Settings, document: Mapping[str, Any]) -> Catalog:
+    schemas: Mapping[str, Json] = document["components"]["schemas"]
+    told: Json = {
+        "language": teller.language,
+        "languages": teller.named("languages"),
+        "organisation": {
+            "timezone": settings.organisation_timezone,
+            "currency": settings.organisation_currency,
+        },
+        "usual_decimals": USUAL,
+        "currencies": [{"code": code, "decimals": decimals} for code, decimals in UNUSUAL.items()],
+        "units": teller.named("units"),
+        "enumerations": {
+            name: teller.enumeration(name, codes)
+            for name, codes in enumerations(schemas, teller.service).items()
+        },
+        "resources": {name: teller.resource(name, schemas) for name in resources(document)},
+        "problems": teller.problems(),
+        "events": teller.events(),
+        "missing": [],
+    }
+    body = orjson.dumps(told)
+    return Catalog(teller.language, body, etag_of(body))
+
+
+def enumerations(schemas: Mapping[str, Json], service: Service) -> dict[str, list[str]]:
+    """The codes of every enumeration that requests, answers or events of the service hold, by its name."""
+    states = (each.state.model_json_schema(mode="serialization") for each in service.public)
+    told = [dict(schemas), *(state.get("$defs", {}) for state in states)]
+    found = {name: schema["enum"] for each in told for name, schema in each.items() if "enum" in schema}
+    return dict(sorted(found.items()))
+
+
+def resources(document: Mapping[str, Any]) -> list[str]:
+    """The names of what answers show; a page is what it holds. In the order of their names."""
+    schemas: Mapping[str, Json] = document["components"]["schemas"]
+    found: set[str] = set()
+    new = set(_references(_answers(document)))
+    while new:
+        found |= new
+        new = {name for each in new for name in _references(schemas[each])} - found
+    return sorted(name for name in found if schemas[name].get("properties", {}).keys() - _PAGE)
+
+
+def _answers(document: Mapping[str, Any]) -> list[Any]:
+    operations = (operation for item in document["paths"].values() for operation in item.values())
+    answers = (answer for operation in operations for answer in operation["responses"].items())
+    return [answer for status, answer in answers if status.startswith("2")]
+
+
+def _references(content: Any) -> Iterator[str]:
+    if isinstance(content, dict):
+        for key, value in content.items():  # pyright: ignore[reportUnknownVariableType]
+            if key == "$ref":
+                yield str(value).rpartition("/")[2]  # pyright: ignore[reportUnknownArgumentType]
+            else:
+                yield from _references(value)
+    elif isinstance(content, list):
+        for each in content:  # pyright: ignore[reportUnknownVariableType]
+            yield from _references(each)
+
+
+@dataclass(frozen=True)
+class Teller:
+    """What a service calls things in one language. What has no words goes by its name."""
+
+    service: Service
+    language: Language
+
+    def text(self, *paths: tuple[str, ...], name: str) -> Text:
+        """The text at the first of the paths that has one."""
+        found = (self.service.words.text(self.language, *path) for path in paths)
+        return next((text for text in found if text), Text(name, ""))
+
+    def named(self, table: str) -> list[Json]:
+        """All codes of a table of the words."""
+        return [
+            self._named(code, self.text((table, code), name=code)) for code in self.service.words.at(table)
+        ]
+
+    def enumeration(self, name: str, codes: Iterable[str]) -> Json:
+        """An enumeration with its codes; those that it shares with others may be said there."""
+        text = self.text(("enumerations", name), name=name)
+        like: list[str] = self.service.words.at("enumerations", name).get("like", [])
+        homes = [("enumerations", each, "codes") for each in (name, *like)]
+        told = [self._named(code, self.text(*((*home, code) for home in homes), name=code)) for code in codes]
+        return {"label": text.label, "definition": text.definition, "codes": told}
+
+    def resource(self, name: str, schemas: Mapping[str, Json]) -> Json:
+        """A resource with its fields."""
+        text = self.text(("resources", name), name=name)
+        fields = [
+            self._field(name, field, schema, schemas) for field, schema in schemas[name]["properties"].items()
+        ]
+        return {"label": text.label, "definition": text.definition, "fields": fields}
+
+    def _field(self, resource: str, name: str, schema: Json, schemas: Mapping[str, Json]) -> Json:
+        homes = (("resources", resource, "fields", name), ("fields", name))
+        text = self.text(*homes, name=name)
+        said = (self.service.words.at(*home) for home in homes)
+        unit = next((each.get("unit") for each in said if each), None)
+        return {
+            "name": name,
+            "label": text.label,
+            "definition": text.definition,
+            **_kind(schema, schemas),
+            "unit": unit,
+        }
+
+    def problems(self) -> list[Json]:
+        """Every refusal that the service knows of, by code."""
+        codes = sorted(self.service.words.at("problems"))
+        texts = ((code, self.text(("problems", code), name=code)) for code in codes)
+        return [{"code": code, "title": text.label, "action": text.definition} for code, text in texts]
+
+    def events(self) -> list[Json]:
+        """Every type of event that the service tells; `{}` in a fact's text is its aggregate."""
+        return [
+            self._named(type_, self._fact(each.name, type_.partition(".")[2]))
+            for each in self.service.public
+            for type_ in each.types
+        ]
+
+    def _fact(self, aggregate: str, fact: str) -> Text:
+        whose = self.text(("aggregates", aggregate), name=aggregate)
+        what = self.text(("facts", fact), name=f"{{}} {fact}")
+        return Text(what.label.replace("{}", whose.label), what.definition)
+
+    def _named(self, code: str, text: Text) -> Json:
+        return {"code": code, "label": text.label, "definition": text.definition}
+
+
+_FORMATS: Final = {"uuid": FieldType.ID, "date-time": FieldType.INSTANT, "date": FieldType.DAY}
+_TYPES: Final = {
+    "string": FieldType.TEXT,
+    "integer": FieldType.INTEGER,
+    "boolean": FieldType.FLAG,
+    "object": FieldType.TABLE,
+}
+
+
+def _kind(schema: Json, schemas: Mapping[str, Json]) -> Json:
+    """What a property holds, as a field's description says it."""
+    choices: list[Json] = schema.get("anyOf", [schema])
+    some = [each for each in choices if each.get("type") != "null"]
+    nullable = len(some) < len(choices)
+    if len(some) != 1:
+        return _described(FieldType.ANY, nullable=nullable)
+    if some[0].get("type") == "array":
+        return _kind(some[0].get("items", {}), schemas) | {"many": True, "nullable": nullable}
+    name: str = some[0].get("$ref", "").rpartition("/")[2]
+    if not name:
+        plain = _TYPES.get(some[0].get("type", ""), FieldType.ANY)
+        return _described(_FORMATS.get(some[0].get("format", ""), plain), nullable=nullable)
+    if "enum" in schemas[name]:
+        return _described(FieldType.CODE, nullable=nullable, enumeration=name)
+    return _described(FieldType.OBJECT, nullable=nullable, resource=name)
+
+
+def _described(
+    type_: FieldType, *, nullable: bool, enumeration: str | None = None, resource: str | None = None
+) -> Json:
+    return {
+        "type": type_,
+        "many": False,
+        "nullable": nullable,
+        "enumeration": enumeration,
+        "resource": resource,
+    }
