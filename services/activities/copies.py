@@ -33,6 +33,7 @@ class Member(Told):
 
     name: str
     email: str
+    subject: str | None = None
     function: str
     manager_id: UUID | None
     active: bool

@@ -51,12 +51,14 @@ class Member(Base, Kept, table=True):
 
     __table_args__ = (
         Index("member_email", text("lower(email)")),
+        Index("member_subject", "subject"),
         Index("member_manager", "manager_id"),
         Index("member_source", "external_ids", **BY_SOURCE),
     )
 
     name: str = Field(sa_type=Text)
     email: str = Field(sa_type=Text)
+    subject: str | None = Field(default=None, sa_type=Text)
     function: str = Field(sa_type=Text)
     manager_id: UUID | None = None
     active: bool = Field(sa_type=Boolean)

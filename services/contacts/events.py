@@ -14,10 +14,11 @@ from services.kit.events import PublicAggregate
 
 
 class MemberState(BaseModel):
-    """A member as others know them; the mail address joins an identity to the member."""
+    """A member as others know them; the subject, or else the mail address, joins an identity to the member."""
 
     id: UUID
     email: str
+    subject: str | None = None
     name: str
     function: MemberFunction
     manager_id: UUID | None

@@ -1,4 +1,4 @@
-"""Who sees what, in SQL: `Sight` is where every query of a visible table starts.
+"""Who sees what, in SQL: `Sight` is where every query of a visible table starts; and who may do what.
 
 The tables `person_up` and `account_view` are kept by triggers (sql/0001_kit.sql). Predicates are over the row `r`
 and want the parameter `viewer`, the viewer's member id or null. Each carries the mark `/* sight */`: a test holds
@@ -15,6 +15,11 @@ from services.kit.problems import Forbidden
 WRITERS = frozenset({"rep", "manager", "admin", "service"})
 # From so few accounts or people a list is found by walking from each of them; from more, by walking the list.
 FEW: LiteralString = "200"
+
+# Of a machine account's scopes: to read a service's rows, to write them (and read them), to send files to it.
+IMPORTS = "imports"
+_UNSCOPED = frozenset({"/v1/me", "/v1/catalog"})
+_ASKING = ("/lookup", "/evaluate")
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,11 @@ def below(member: LiteralString) -> LiteralString:
     )
 
 
+def as_seller(viewer: Viewer) -> Viewer:
+    """The viewer without what roles alone show; administrators and machine accounts as they are."""
+    return viewer if viewer.acts_for_anybody else replace(viewer, roles=viewer.roles - SEES_ALL)
+
+
 def may_edit(viewer: Viewer, owner: LiteralString, sight: Sight | None = None) -> LiteralString:
     """Whoever sees may edit, but executives, marketing and reporting only what they own: SQL over row `r`.
 
@@ -93,9 +103,9 @@ def may_edit(viewer: Viewer, owner: LiteralString, sight: Sight | None = None) -
     """
     if not viewer.roles & WRITERS:
         return "coalesce(" + owner + " = %(viewer)s::uuid, false)"
-    if viewer.is_admin or not viewer.sees_all:
+    if viewer.acts_for_anybody or not viewer.sees_all:
         return "true"
-    return (sight or Sight(owner=owner)).visible(replace(viewer, roles=viewer.roles - SEES_ALL))
+    return (sight or Sight(owner=owner)).visible(as_seller(viewer))
 
 
 def may_hand_over(viewer: Viewer, owner: LiteralString) -> LiteralString:
@@ -117,3 +127,31 @@ def require_admin(viewer: Viewer) -> None:
     """Raises Forbidden when the viewer is no administrator."""
     if not viewer.is_admin:
         raise Forbidden("admin_only", "Only an administrator may do this.")
+
+
+def require_importer(viewer: Viewer) -> None:
+    """Raises Forbidden when the viewer may send no files: administrators may, and machine accounts with the scope."""
+    if "service" not in viewer.roles:
+        require_admin(viewer)
+
+
+def scope_of(service: str, method: str, path: str) -> str | None:
+    """The scope that a machine account needs for the operation, None where everybody is answered about themselves."""
+    if path in _UNSCOPED:
+        return None
+    if "/imports" in path:
+        return IMPORTS
+    reads = method in ("GET", "HEAD") or path.endswith(_ASKING)
+    return f"{service}:{'read' if reads else 'write'}"
+
+
+def require_scope(viewer: Viewer, scope: str | None) -> None:
+    """Raises Forbidden when the viewer is a machine account without the scope; whoever may write may read."""
+    if scope is None or "service" not in viewer.roles:
+        return
+    if scope not in viewer.scopes and scope.replace(":read", ":write") not in viewer.scopes:
+        raise Forbidden(
+            "scope_missing",
+            f"Your machine account lacks the scope {scope}; whoever looks after its issuer can give it.",
+            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
+        )

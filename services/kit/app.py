@@ -20,14 +20,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from services.kit import idempotency, migrations
+from services.kit.access import require_scope, scope_of
 from services.kit.clients import AsyncClient, open_client
 from services.kit.conditional import etag, etag_of, unless_had
 from services.kit.db import Database, OnStatement, Session
 from services.kit.delivery import Batch, Handler
 from services.kit.events import PublicAggregate
 from services.kit.growth import MAX_WAIT, UNKNOWN, Head
-from services.kit.identity import Verifier, Viewer, member_lookup
+from services.kit.identity import Verifier, Viewer
 from services.kit.journal import Aggregate, Cause, Shown
+from services.kit.membership import member_lookup
 from services.kit.metrics import Metrics, install_metrics, of_an_api
 from services.kit.numbering import Bell
 from services.kit.problems import (
@@ -121,7 +123,7 @@ class StrictRoute(APIRoute):
 
         async def strictly(request: Request) -> Response:
             request = StrictRequest(request.scope, request.receive)
-            call = request.state.call = await _called_by(request)
+            call = request.state.call = await _called_by(request, self.path_format)
             self.check_query(request)
             try:
                 # Its exit, and with it the commit, comes before the answer is sent.
@@ -154,11 +156,12 @@ def router(tag: str) -> APIRouter:
     )
 
 
-async def _called_by(request: Request) -> Call:
+async def _called_by(request: Request, path: str) -> Call:
     state = request.app.state
     authorization = request.headers.get("authorization")
     viewer = await state.verifier.viewer(authorization)
-    _require_standing(viewer)
+    _require_standing(viewer, state.settings.access_contact)
+    require_scope(viewer, scope_of(state.service, request.method, path))
     uploads = request.headers.get("content-type", "").startswith("multipart/")
     key = await idempotency.key_of(request, viewer, body=b"" if uploads else await request.body())
     request.state.idempotency = key
@@ -181,10 +184,12 @@ async def _called_by(request: Request) -> Call:
     )
 
 
-def _require_standing(viewer: Viewer) -> None:
+def _require_standing(viewer: Viewer, contact: str) -> None:
     if viewer.member_id is None and not viewer.roles & STANDING_ROLES:
         raise Forbidden(
-            "not_a_member", "Your token is good, but no member has your mail address; ask an administrator."
+            "not_a_member",
+            "Your token is good, but no member has your mail address (verified by the issuer) or your subject; "
+            f"ask {contact}, and tell them the subject: {viewer.subject}",
         )
 
 
@@ -299,7 +304,7 @@ def create_api(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.db, app.state.settings, app.state.bell = db, settings, bell
+    app.state.service, app.state.db, app.state.settings, app.state.bell = service.name, db, settings, bell
     app.state.verifier, app.state.client, app.state.head = verifier, client, head
     app.state.service = service
     for routes in service.routers:

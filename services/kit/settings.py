@@ -23,6 +23,10 @@ class Settings(BaseSettings):
 
     oidc_issuer: str = "http://127.0.0.1:8004"
     oidc_audience: str = "foothold"
+    oidc_algorithm: Literal["ES256", "ES384", "RS256", "PS256"] = "ES256"
+    oidc_roles_claim: str = Field(default="roles", min_length=1)
+    oidc_scope_claim: str = Field(default="scope", min_length=1)
+    access_contact: str = Field(default="an administrator", min_length=1, max_length=200)
 
     contacts_database_url: SecretStr | None = None
     opportunities_database_url: SecretStr | None = None

@@ -1,6 +1,6 @@
 """What tests of a service need: its database, its API without a network, and callers by name."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -36,10 +36,10 @@ class Callers:
             raise Unauthorized("token_missing", "Send a bearer token.")
         return self.viewers[name]
 
-    def add(self, name: str, *roles: str, member_id: UUID | None = None) -> None:
-        """Makes the caller known, with roles and member."""
+    def add(self, name: str, *roles: str, member_id: UUID | None = None, scopes: Iterable[str] = ()) -> None:
+        """Makes the caller known, with roles, member and scopes."""
         email = f"{name}@example.com"
-        self.viewers[name] = Viewer(name, ISSUER, email, frozenset(roles), frozenset(), member_id)
+        self.viewers[name] = Viewer(name, ISSUER, email, frozenset(roles), frozenset(scopes), member_id)
 
     def join(self, name: str, member_id: UUID) -> None:
         """Joins the caller to a member."""

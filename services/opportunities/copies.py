@@ -32,6 +32,7 @@ class Member(Told):
 
     name: str
     email: str
+    subject: str | None = None
     function: str
     manager_id: UUID | None
     active: bool

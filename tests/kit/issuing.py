@@ -1,5 +1,6 @@
 """An issuer of tokens for tests: its keys can be changed, its tokens be wrong in one thing, its fetches counted."""
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,11 +27,15 @@ class Clock:
 
 @dataclass(eq=False)
 class StubIssuer:
-    """Publishes the public halves of `keys`; `down` makes it fail, `metadata` and `jwks` make it answer otherwise."""
+    """Publishes the public halves of `keys`.
+
+    `down` makes it fail, `hold` keeps it from answering, `metadata` and `jwks` make it answer otherwise.
+    """
 
     keys: list[ECKey] = field(default_factory=lambda: [new_key()])
     clock: Clock = field(default_factory=Clock)
     down: bool = False
+    hold: asyncio.Event | None = None
     fetches: int = 0
     metadata: dict[str, Any] | None = None
     jwks: dict[str, Any] | None = None
@@ -62,7 +67,9 @@ class StubIssuer:
         }
         return {name: value for name, value in (good | changed).items() if value is not None}
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        if self.hold is not None:
+            await self.hold.wait()
         if self.down:
             raise httpx.ConnectError("refused", request=request)
         if request.url.path == "/.well-known/openid-configuration":

@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 from uuid import UUID
 
@@ -20,7 +20,10 @@ from services.kit.access import (
     may_edit,
     may_hand_over,
     require_admin,
+    require_importer,
+    require_scope,
     require_writer,
+    scope_of,
 )
 from services.kit.identity import Viewer
 from services.kit.problems import Forbidden
@@ -404,7 +407,8 @@ def found(books: Connection, predicate: str, who: Viewer) -> set[UUID]:
         (BOTH, viewer("manager", member=MANAGER), {MINE}),
         (BOTH, viewer("rep", member=OTHER), {HIS}),
         (BOTH, viewer("rep", member=HEAD), set[UUID]()),
-        (BOTH, viewer("service", member=None), set[UUID]()),
+        (BOTH, viewer("service", member=None), {MINE, HIS, FREE}),
+        (PRIVATE, viewer("service", member=None), set[UUID]()),
         (BOTH, viewer("executive", member=None), {MINE, HIS, FREE}),
         (BOTH, viewer("admin", member=None), {MINE, HIS, FREE}),
         (BOTH, viewer("marketing", member=HEAD), {MINE, HIS, FREE}),
@@ -435,6 +439,7 @@ def test_a_row_is_seen_through_its_account_and_its_owner(
         (viewer("executive", "rep"), {MINE}),
         (viewer("marketing", "manager", member=OTHER), {HIS}),
         (viewer("executive", "admin", member=HEAD), {MINE, HIS, FREE}),
+        (viewer("service", member=None), {MINE, HIS, FREE}),
     ],
 )
 def test_whoever_sees_all_for_a_role_edits_what_sellers_see(
@@ -450,6 +455,7 @@ def test_whoever_sees_all_for_a_role_edits_what_sellers_see(
         (viewer("manager", member=MANAGER), set[UUID]()),
         (viewer("executive", member=OTHER), {HIS}),
         (viewer("admin", member=None), {MINE, HIS, FREE}),
+        (viewer("service", member=None), set[UUID]()),
     ],
 )
 def test_owners_those_above_them_and_administrators_hand_over(
@@ -466,3 +472,56 @@ def test_roles_that_read_are_refused() -> None:
             require_admin(viewer(role, "rep"))
     require_writer(viewer("executive", "rep"))
     require_admin(viewer("admin"))
+    with pytest.raises(Forbidden, match="administrator"):
+        require_importer(viewer("rep"))
+    require_importer(viewer("admin"))
+    require_importer(viewer("service"))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "scope"),
+    [
+        ("GET", "/v1/accounts/{id}", "contacts:read"),
+        ("HEAD", "/v1/accounts", "contacts:read"),
+        ("POST", "/v1/accounts/lookup", "contacts:read"),
+        ("POST", "/v1/relationship/evaluate", "contacts:read"),
+        ("POST", "/v1/accounts", "contacts:write"),
+        ("PATCH", "/v1/accounts/{id}", "contacts:write"),
+        ("DELETE", "/v1/contacts/{id}/links/{link_id}", "contacts:write"),
+        ("POST", "/v1/accounts/imports", "imports"),
+        ("GET", "/v1/accounts/imports/{id}/report", "imports"),
+        ("GET", "/v1/me", None),
+    ],
+)
+def test_each_operation_has_a_scope(method: str, path: str, scope: str | None) -> None:
+    assert scope_of("contacts", method, path) == scope
+
+
+@pytest.mark.parametrize(
+    ("scopes", "refused"),
+    [
+        ("", {"contacts:read", "contacts:write", "imports"}),
+        ("contacts:read", {"contacts:write", "imports"}),
+        ("contacts:write", {"imports"}),
+        ("imports", {"contacts:read", "contacts:write"}),
+        (
+            "opportunities:write contacts CONTACTS:READ contacts:* imports:write",
+            {"contacts:read", "contacts:write", "imports"},
+        ),
+    ],
+)
+def test_a_machine_account_does_what_its_scopes_say(scopes: str, refused: set[str]) -> None:
+    machine = replace(viewer("service", "admin"), scopes=frozenset(scopes.split()))
+    for scope in ("contacts:read", "contacts:write", "imports"):
+        if scope in refused:
+            with pytest.raises(Forbidden, match=scope) as problem:
+                require_scope(machine, scope)
+            assert problem.value.code == "scope_missing"
+            assert f'scope="{scope}"' in problem.value.headers["WWW-Authenticate"]
+        else:
+            require_scope(machine, scope)
+    require_scope(machine, None)
+
+
+def test_people_need_no_scope() -> None:
+    require_scope(viewer("rep"), "contacts:write")

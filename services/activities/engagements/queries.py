@@ -102,7 +102,7 @@ class Standing(NamedTuple):
 
 
 def _mine(viewer: Viewer) -> LiteralString:
-    return "true" if viewer.is_admin else below("%(owner_id)s::uuid")
+    return "true" if viewer.acts_for_anybody else below("%(owner_id)s::uuid")
 
 
 def _account(viewer: Viewer) -> LiteralString:

@@ -75,7 +75,7 @@ class Standing(NamedTuple):
 
 
 def _mine(viewer: Viewer) -> LiteralString:
-    return "true" if viewer.is_admin else below("%(member_id)s::uuid")
+    return "true" if viewer.acts_for_anybody else below("%(member_id)s::uuid")
 
 
 def _activity(viewer: Viewer) -> LiteralString:

@@ -80,7 +80,12 @@ def _patched(body: AccountUpdate) -> dict[str, Any]:
 
 
 async def _check_owner(tx: Session, call: Call, owner: UUID | None) -> None:
-    if call.viewer.is_admin or owner == call.member_id is not None:
+    viewer = call.viewer
+    if viewer.is_admin or owner == call.member_id is not None:
+        return
+    if viewer.acts_for_anybody:
+        if owner is None:
+            raise invalid("owner_id", "required", "is required: you are no member yourself")
         return
     if owner is None or not await queries.is_below(tx, call, owner):
         raise Forbidden("owner_not_yours", "Open accounts for yourself or for people who report to you.")

@@ -15,7 +15,18 @@ MEMBER = Aggregate(
     "member",
     "members",
     Member,
-    ("id", "email", "name", "function", "manager_id", "active", "external_ids", "version", *STAMPS),
+    (
+        "id",
+        "email",
+        "subject",
+        "name",
+        "function",
+        "manager_id",
+        "active",
+        "external_ids",
+        "version",
+        *STAMPS,
+    ),
 )
 
 MEMBERS = Listing(

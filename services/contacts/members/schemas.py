@@ -1,16 +1,24 @@
 """Members as requests send them and answers show them."""
 
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from services.contacts.members.domain import MemberFunction
 from services.kit.fields import Body, Email, ExternalIds, ExternalIdsPatch, Flag, Name, Read, Stamped
+
+# As OpenID Connect bounds it.
+Subject = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,255}$")]
 
 
 class MemberFields(Body):
     """What new members and patches have in common."""
 
+    subject: Subject | None = Field(
+        default=None,
+        description="The issuer's `sub` for the member: binds the member to that identity alone, whatever its address.",
+    )
     function: MemberFunction = MemberFunction.SALES
     manager_id: UUID | None = Field(default=None, description="Whom the member reports to.")
     active: Flag = True
@@ -37,6 +45,7 @@ class MemberRead(Stamped):
 
     id: UUID
     email: str
+    subject: str | None
     name: str
     function: MemberFunction
     manager_id: UUID | None

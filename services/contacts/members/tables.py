@@ -16,11 +16,13 @@ class Member(Base, External, Row, table=True):
         ForeignKeyConstraint(["manager_id"], ["member.id"], name="member__manager_id__unknown"),
         CheckConstraint("manager_id <> id", name="member__manager_id__cycle"),
         Index("member__email__taken", text("lower(email)"), unique=True),
+        Index("member__subject__taken", "subject", unique=True),
         Index("member_name", "name", "id"),
         Index("member_manager", "manager_id", "name", "id"),
     )
 
     email: str = Field(sa_type=Text)
+    subject: str | None = Field(default=None, sa_type=Text)
     name: str = Field(sa_type=Text)
     function: str = Field(sa_type=Text)
     manager_id: UUID | None = None

@@ -9,6 +9,7 @@ from services.kit.access import Sight
 from services.kit.app import Call
 from services.kit.db import Session, one
 from services.kit.filters import BOOLEAN, DAY, IDENTIFIER, INSTANT, TEXT, Filter, code, plain
+from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
 from services.kit.listing import Listing, Within
 from services.kit.rows import STAMPS
@@ -76,12 +77,17 @@ WITH RECURSIVE up(id) AS (
 ) SELECT EXISTS (SELECT FROM up WHERE id = %(contact)s::uuid) /* sight */"""
 
 
-async def account_of(session: Session, call: Call, contact: UUID) -> UUID | None:
-    """The account of a person that the caller sees, or None; the person is not deleted before the transaction ends."""
+async def account_of(
+    session: Session, call: Call, contact: UUID, viewer: Viewer | None = None
+) -> UUID | None:
+    """The account of a person that the caller sees, or does as `viewer`; or None.
+
+    The person is not deleted before the transaction ends.
+    """
     row = await one(
         session,
         "SELECT r.account_id FROM contact r WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND "
-        + SIGHT.visible(call.viewer)
+        + SIGHT.visible(viewer or call.viewer)
         + " FOR KEY SHARE OF r",
         {"id": contact, "viewer": call.member_id},
     )

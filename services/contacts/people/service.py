@@ -9,7 +9,7 @@ from services.contacts.people.domain import LinkKind
 from services.contacts.people.queries import CONTACT, LINK, SIGHT
 from services.contacts.people.schemas import ContactCreate, ContactUpdate, LinkCreate
 from services.kit import journal
-from services.kit.access import may_edit, require_writer
+from services.kit.access import as_seller, may_edit, require_writer
 from services.kit.app import Call
 from services.kit.clock import now
 from services.kit.conditional import Expected
@@ -19,11 +19,11 @@ from services.kit.problems import NotFound, invalid
 
 
 async def add_contact(tx: Session, call: Call, body: ContactCreate) -> Shown:
-    """A new person at an account that the caller sees. Raises Forbidden, Invalid (unknown account)."""
+    """A new person at an account that the caller sees as sellers do. Raises Forbidden, Invalid (unknown account)."""
     require_writer(call.viewer)
     row = await journal.create(
         tx, CONTACT, body.model_dump(), call.cause,
-        partition_key=body.account_id, guard=account_held(call.viewer),
+        partition_key=body.account_id, guard=account_held(as_seller(call.viewer)),
     )  # fmt: skip
     if row is None:
         raise invalid("account_id", "unknown", "names no account that you may see")
@@ -45,12 +45,12 @@ async def change_contact(tx: Session, call: Call, id: UUID, body: ContactUpdate,
 
 
 async def link_contacts(tx: Session, call: Call, id: UUID, body: LinkCreate) -> Shown:
-    """Links the person to another one.
+    """Links the person, whom the caller sees as sellers do, to another one.
 
     Raises NotFound, Forbidden, Invalid (unknown person, a circle), Conflict (linked already).
     """
     require_writer(call.viewer)
-    account = await queries.account_of(tx, call, id)
+    account = await queries.account_of(tx, call, id, as_seller(call.viewer))
     if account is None:
         raise NotFound("contact")
     if await queries.account_of(tx, call, body.to_contact_id) is None:
@@ -72,7 +72,7 @@ async def show_link(tx: Session, call: Call, contact: UUID, id: UUID) -> Shown:
 async def unlink_contacts(tx: Session, call: Call, contact: UUID, id: UUID, expected: Expected) -> None:
     """Removes a link of the person. Raises NotFound, Forbidden, PreconditionFailed."""
     require_writer(call.viewer)
-    sight: LiteralString = SIGHT.visible(call.viewer) + queries.FROM_CONTACT
+    sight: LiteralString = SIGHT.visible(as_seller(call.viewer)) + queries.FROM_CONTACT
     given = {"contact": contact}
     row = await journal.remove(
         tx, LINK, id, call.cause, at=now(), expected=expected, allowed=sight, given=given

@@ -25,7 +25,7 @@ async def test_an_event_told_twice_has_one_effect(house: House) -> None:
     told: dict[str, dict[str, Any]] = {
         "member": {
             "name": "王芳", "email": "wf@example.com", "function": "RND", "manager_id": None, "active": True,
-            "external_ids": {"hr": "工-7"},
+            "subject": "auth0|7", "external_ids": {"hr": "工-7"},
         },
         "account": {"name": "北方重工", "owner_id": house.members["stranger"], "team": [], "external_ids": {}},
         "contact": {"name": "赵敏", "account_id": house.account},

@@ -41,10 +41,22 @@ async def test_a_mail_address_is_one_members_in_whatever_case(house: House) -> N
     assert [item["id"] for item in found["items"]] == [house.id_of("seller")]
 
 
+async def test_a_member_is_bound_to_one_identity_by_an_administrator(house: House) -> None:
+    seller, boss = (f"/v1/members/{house.id_of(name)}" for name in ("seller", "boss"))
+    body = {"subject": "auth0|5f3a"}
+    assert_problem(await house.call("seller", "PATCH", seller, body, if_match="*"), 403, "admin_only")
+    assert (await house.ok("admin", "PATCH", seller, body, if_match="*"))["subject"] == "auth0|5f3a"
+    answer = await house.call("admin", "PATCH", boss, body, if_match="*")
+    assert "subject" in assert_problem(answer, 409, "taken")["detail"]
+    await house.ok("admin", "PATCH", seller, {"subject": None}, if_match="*")
+    await house.ok("admin", "PATCH", boss, body, if_match="*")
+
+
 async def test_bad_values_are_refused_by_name(house: House) -> None:
     for field, value in [
         ("email", "x"), ("email", "a@b"), ("email", "a b@c.de"), ("email", "a@b.c, d@e.f"),
         ("email", "x" * 250 + "@b.cd"),
+        ("subject", ""), ("subject", "x" * 256), ("subject", "a\x00b"), ("subject", "ünï"), ("subject", 7),
         ("email", None), ("name", ""), ("name", 5), ("function", "CEO"), ("manager_id", "x"), ("active", 1),
         ("active", "true"), ("active", None), ("external_ids", None), ("role", "admin"),
     ]:  # fmt: skip

@@ -1,0 +1,62 @@
+"""Which member an identity is: found by the issuer's subject that the member is bound to, or by verified mail address.
+
+A member who is bound is found by the subject alone: whoever is given the mail address afterwards is somebody else.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import LiteralString, NamedTuple, TypeAlias
+from uuid import UUID
+
+from services.kit.db import Database
+from services.kit.remembered import Clock, Remembered
+
+# Seconds. What changes about a member shows everywhere within one; the news of it travels for some tenths.
+MEMBER_FOR = 0.5
+MAX_REMEMBERED = 10_000
+
+
+class Membership(NamedTuple):
+    """A member, and whether the member is active."""
+
+    member_id: UUID
+    active: bool
+
+
+MemberOf: TypeAlias = Callable[[str, str | None], Awaitable[Membership | None]]
+"""Finds the member by subject and verified mail address (in lower case, if any)."""
+
+_FOUND: LiteralString = """
+SELECT m.id, m.active, m.subject IS NOT NULL AS bound FROM member m
+WHERE m.deleted_at IS NULL
+  AND (m.subject = %(subject)s OR m.subject IS NULL AND lower(m.email) = %(email)s::text)
+ORDER BY bound DESC, m.active DESC LIMIT 2"""
+
+
+def member_lookup(db: Database) -> MemberOf:
+    """Finds members in the service's table; an address of two active members names neither."""
+
+    async def member_of(subject: str, email: str | None) -> Membership | None:
+        async with db.connect() as session:
+            cursor = await session.execute(_FOUND, {"subject": subject, "email": email})
+            rows = await cursor.fetchall()
+        if len(rows) == 2 and rows[0][1:] == rows[1][1:] and rows[0][1]:
+            return None
+        return Membership(rows[0][0], rows[0][1]) if rows else None
+
+    return member_of
+
+
+class Members:
+    """Who is which member, remembered for `MEMBER_FOR`."""
+
+    def __init__(self, member_of: MemberOf, clock: Clock) -> None:
+        self._member_of, self._clock = member_of, clock
+        self._known = Remembered[tuple[str, str | None], tuple[Membership | None]](MAX_REMEMBERED, clock)
+
+    async def find(self, subject: str, email: str | None) -> Membership | None:
+        """The member whom the subject, or else the address, names."""
+        known = self._known.get((subject, email))
+        if known is None:
+            known = (await self._member_of(subject, email),)
+            self._known.put((subject, email), known, self._clock() + MEMBER_FOR)
+        return known[0]

@@ -1,0 +1,12 @@
+"""Members may be bound to an identity of the issuer."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    op.add_column("member", sa.Column("subject", sa.Text(), nullable=True))
+    op.create_index("member_subject", "member", ["subject"])
