@@ -24,7 +24,8 @@ SETTINGS = Settings.model_validate(
 REFUSALS = frozenset(
     {
         "Problem", "BadRequest", "Unauthorized", "Forbidden", "Conflict", "Gone", "TooLarge", "Unsupported",
-        "Unavailable", "UpstreamTimeout", "MethodNotAllowed", "TooMany", "PreconditionFailed", "_refuse", "_refusal", "Need",
+        "Unavailable", "UpstreamTimeout", "MethodNotAllowed", "TooMany", "PreconditionFailed", "_refuse", "_refusal",
+        "Need",
     }
 )  # fmt: skip
 
