@@ -81,7 +81,7 @@ OPPORTUNITIES = Copy("opportunity", Opportunity, {"account_id": "uuid", "owner_i
 
 
 ACCOUNT_SIGHT = Sight(account="r.id")
-DEAL_SIGHT = Sight(account="r.account_id", owner="r.owner_id")
+DEAL_SIGHT = Sight(account="r.account_id", owner="r.owner_id", hanging=True)
 
 
 def member_active(parameter: LiteralString) -> LiteralString:

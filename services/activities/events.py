@@ -58,7 +58,12 @@ PUBLIC = (
         "activities",
         ActivityState,
         facts=("planned", "completed", "missed", "cancelled"),
-        standard=("created", "updated"),
     ),
-    PublicAggregate("time_log", "time-logs", TimeLogState, facts=("recorded",), standard=("updated",)),
+    PublicAggregate(
+        "time_log",
+        "time-logs",
+        TimeLogState,
+        facts=("recorded",),
+        standard=("updated", "deleted", "restored"),
+    ),
 )

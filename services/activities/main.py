@@ -9,6 +9,7 @@ from services.activities.engagements.routes import routes as engagements
 from services.activities.events import PUBLIC
 from services.activities.handlers import HANDLERS
 from services.activities.overview.routes import routes as overview
+from services.activities.removal import routes as removal
 from services.activities.tables import Base
 from services.activities.timelogs.queries import TIME_LOG
 from services.activities.timelogs.routes import routes as timelogs
@@ -21,7 +22,16 @@ SERVICE = Service(
     name="activities",
     title="Foothold activities",
     description="What we did with whom, and how long it took.",
-    routers=(engagements, timelogs, overview, changes, catalog.routes),
+    routers=(
+        engagements,
+        timelogs,
+        overview,
+        changes,
+        catalog.routes,
+        removal.activities,
+        removal.time_logs,
+        removal.contacts,
+    ),
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations",
     aggregates=(ACTIVITY, TIME_LOG),

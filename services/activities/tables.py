@@ -68,7 +68,10 @@ class Member(Base, Kept, table=True):
 class Account(Base, Kept, table=True):
     """A copy of an account: its owner and team decide who sees what was done there."""
 
-    __table_args__ = (Index("account_source", "external_ids", **BY_SOURCE),)
+    __table_args__ = (
+        Index("account_source", "external_ids", **BY_SOURCE),
+        Index("account_gone", "id", postgresql_where=text("deleted_at IS NOT NULL")),
+    )
 
     name: str = Field(sa_type=Text)
     owner_id: UUID | None = None

@@ -32,16 +32,25 @@ class Way:
 
 @dataclass(frozen=True)
 class Sight:
-    """Through which columns of row `r` it is seen: its account, its owner, or (`private`) its member alone."""
+    """Through which columns of row `r` it is seen: its account, its owner, or (`private`) its member alone.
+
+    Where it is `hanging`, nobody sees a row while its account, another service's, is deleted.
+    """
 
     account: LiteralString | None = None
     owner: LiteralString | None = None
     private: bool = False
+    hanging: bool = False
 
     def visible(self, viewer: Viewer) -> LiteralString:
         """The predicate: cheap checks a row, for reading one row or walking a list's own index."""
+        if self.hanging:
+            return "/* sight */ (" + self._seen(viewer) + " AND " + self._held_up() + ")"
+        return "/* sight */ " + self._seen(viewer)
+
+    def _seen(self, viewer: Viewer) -> LiteralString:
         if self.everything(viewer):
-            return "/* sight */ true"
+            return "true"
         checks: list[LiteralString] = []
         if self.owner:
             checks.append(below(self.owner))
@@ -51,7 +60,15 @@ class Sight:
                 + self.account
                 + " LIMIT 1), false)"
             )
-        return "/* sight */ (" + " OR ".join(checks) + ")"
+        return "(" + " OR ".join(checks) + ")"
+
+    def _held_up(self) -> LiteralString:
+        """Whether the row's account is not deleted: the few that are, are read once a statement and hashed."""
+        account = self.account or "NULL::uuid"
+        return (
+            "(" + account + " IS NULL OR " + account
+            + " NOT IN (SELECT gone.id FROM account gone WHERE gone.deleted_at IS NOT NULL))"
+        )  # fmt: skip
 
     def at(self, pinned: Mapping[LiteralString, LiteralString]) -> "Sight":
         """The same of rows whose columns in `pinned` equal these values: asked once, where they say all."""
@@ -66,10 +83,11 @@ class Sight:
     def ways(self) -> list[Way]:
         """How a viewer comes to rows: from the accounts in view, from the people below."""
         ways: list[Way] = []
+        also: LiteralString = " AND " + self._held_up() if self.hanging else ""
         if self.account:
-            ways.append(Way("account_view", "s.account_id = " + self.account))
+            ways.append(Way("account_view", "s.account_id = " + self.account + also))
         if self.owner:
-            ways.append(Way("person_up", "s.member_id = " + self.owner))
+            ways.append(Way("person_up", "s.member_id = " + self.owner + also))
         return ways
 
     def reach(self, relation: LiteralString) -> LiteralString:

@@ -137,21 +137,16 @@ class ProductState(BaseModel):
     external_ids: dict[str, str]
 
 
-KEPT = ("created", "updated")
-"""What happens to rows that nobody deletes yet."""
-
 PUBLIC = (
-    PublicAggregate(
-        "opportunity", "opportunities", OpportunityState, facts=("stage_changed", "closed"), standard=KEPT
-    ),
-    PublicAggregate("opportunity_standing", "opportunity-standings", OpportunityStandingState, standard=KEPT),
+    PublicAggregate("opportunity", "opportunities", OpportunityState, facts=("stage_changed", "closed")),
+    PublicAggregate("opportunity_standing", "opportunity-standings", OpportunityStandingState),
     # A person comes onto a map, and back onto it, by being mapped.
     PublicAggregate(
         "stakeholder",
         "stakeholders",
         StakeholderState,
         facts=("mapped", "stance_changed"),
-        standard=("updated", "deleted"),
+        standard=("updated", "deleted", "restored"),
     ),
-    PublicAggregate("product", "products", ProductState, standard=KEPT),
+    PublicAggregate("product", "products", ProductState),
 )

@@ -19,6 +19,7 @@ from services.opportunities.policy import PolicyError, policy_of
 from services.opportunities.products.imports import IMPORT as PRODUCTS
 from services.opportunities.products.queries import PRODUCT
 from services.opportunities.products.routes import routes as products
+from services.opportunities.removal import routes as removal
 from services.opportunities.stakeholders.due import DueStandings
 from services.opportunities.stakeholders.queries import STAKEHOLDER, STANDING
 from services.opportunities.stakeholders.routes import routes as stakeholders
@@ -28,7 +29,17 @@ SERVICE = Service(
     name="opportunities",
     title="Foothold opportunities",
     description="Deals on their way through five stages, what each person thinks of each, and what that adds up to.",
-    routers=(pipeline, stakeholders, products, overview, changes, catalog.routes),
+    routers=(
+        pipeline,
+        stakeholders,
+        products,
+        overview,
+        changes,
+        catalog.routes,
+        removal.deals,
+        removal.products,
+        removal.contacts,
+    ),
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations",
     aggregates=(PRODUCT, OPPORTUNITY, STAKEHOLDER, STANDING),

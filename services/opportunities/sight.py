@@ -6,7 +6,7 @@ from typing import LiteralString
 from services.kit.access import Sight
 from services.kit.identity import SEES_ALL, Viewer
 
-DEALS = Sight(account="r.account_id", owner="r.owner_id")
+DEALS = Sight(account="r.account_id", owner="r.owner_id", hanging=True)
 ACCOUNTS = Sight(account="r.id")
 CONTACTS = Sight(account="r.account_id")
 
@@ -21,5 +21,5 @@ def stances(viewer: Viewer) -> LiteralString:
     The account team, the managers above it, and administrators; not those who see every deal for their role's sake.
     """
     if viewer.is_admin:
-        return SHOWN
+        return DEALS.visible(viewer)
     return DEALS.visible(replace(viewer, roles=viewer.roles - SEES_ALL))

@@ -156,6 +156,9 @@ async def opportunities_tells(databases: Databases) -> list[JournalRow]:
         told = {"shortlisted_at": "2026-04-01T08:00:00Z", "shortlist_evidence": evidence}
         await _done(house, "seller", "PATCH", path, told)
         assert (await house.move("seller", deal, "LOST", reason_code="PRICE", note=note)).status_code == 200
+        for gone in (path, f"/v1/products/{product}"):
+            await _done(house, "admin", "DELETE", gone)
+            await _done(house, "admin", "POST", f"{gone}/restoration")
         await _republish(OPPORTUNITIES, url)
         return await journaled(url)
 
@@ -183,6 +186,9 @@ async def activities_tells(databases: Databases) -> list[JournalRow]:
         path = "/v1/time-logs"
         log = await _done(house, "seller", "POST", path, log | {"robber": "MEETINGS", "note": note})
         await _done(house, "seller", "PATCH", f"{path}/{log}", {"minutes": 60, "note": note * 2})
+        for gone in (met, f"{path}/{log}"):
+            await _done(house, "seller", "DELETE", gone)
+            await _done(house, "seller", "POST", f"{gone}/restoration")
         agent: dict[str, Any] = {
             "name": "Darcel",
             "email": "agent@example.com",

@@ -202,6 +202,7 @@ async def opportunities(url: str) -> AsyncGenerator[Ground]:
                 {"stage": "ENGAGEMENT", "people": [{"id": "a"} | held], "links": []}
             ],
             "POST /v1/products/lookup": [wanted],
+            **_taken_away("opportunities", "products"),
         }
         yield ground
 
@@ -251,6 +252,7 @@ async def activities(url: str) -> AsyncGenerator[Ground]:
                 log | {"activity_id": ids["activities"]},
                 log | {"account_id": ids["accounts"]},
             ],
+            **_taken_away("activities", "time-logs"),
             "PATCH /v1/time-logs/{id}": [
                 {"minutes": 5},
                 {"activity_id": None},

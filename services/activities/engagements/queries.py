@@ -38,7 +38,7 @@ ACTIVITY = Aggregate(
     ),
 )  # fmt: skip
 
-SIGHT = Sight(account="r.account_id", owner="r.owner_id")
+SIGHT = Sight(account="r.account_id", owner="r.owner_id", hanging=True)
 
 ACTIVITIES = Listing(
     aggregate=ACTIVITY,

@@ -1,16 +1,25 @@
 """What a delete means here: the table of what hangs on members, accounts, people and links."""
 
+from dataclasses import replace
+from functools import lru_cache
 from typing import Final, LiteralString
 from uuid import UUID
+
+from psycopg import sql
 
 from services.contacts.accounts.queries import ACCOUNT
 from services.contacts.accounts.queries import SIGHT as ACCOUNT_SIGHT
 from services.contacts.members.queries import MEMBER
 from services.contacts.people.queries import CONTACT, LINK
+from services.contacts.people.queries import SIGHT as CONTACT_SIGHT
 from services.contacts.standings.queries import STANDING
 from services.kit.access import Sight
-from services.kit.db import Session, one
+from services.kit.app import Call
+from services.kit.db import Session, literal, one
 from services.kit.dependants import Deletable, Dependant, Meaning, Need
+from services.kit.identity import SEES_ALL
+from services.kit.mentions import FreeText, mentions
+from services.kit.problems import NotFound
 
 _DEALS = Sight(account="r.account_id", owner="r.owner_id")
 _ENDS_LIVE: LiteralString = """NOT EXISTS (
@@ -159,3 +168,43 @@ async def is_circular(session: Session, id: UUID) -> bool:
     """Whether a line of reporting runs in a circle through the link or person of that id, or the account's people."""
     row = await one(session, _CIRCLE, {"id": id})
     return bool(row and row[0])
+
+
+TEXTS: Final = (
+    FreeText("accounts", "account", "r.id = c.account_id", ("name", "office_location", "website")),
+    FreeText(
+        "contact-links",
+        "contact_link",
+        "r.account_id = c.account_id AND c.id NOT IN (r.from_contact_id, r.to_contact_id)",
+        ("note",),
+    ),
+)
+_ABOUT = sql.SQL("""
+SELECT json_build_object(
+  'contact', {contact},
+  'links', (
+    SELECT coalesce(json_agg({link} ORDER BY r.id), '[]') FROM contact_link r
+    WHERE c.id IN (r.from_contact_id, r.to_contact_id)),
+  'journal_entries', (
+    SELECT count(*) FROM journal j WHERE j.aggregate_id = ANY (ARRAY(
+      SELECT c.id UNION SELECT l.id FROM contact_link l WHERE c.id IN (l.from_contact_id, l.to_contact_id)))),
+  'mentions_in_contacts', {mentions})::text
+FROM contact r, LATERAL (SELECT r.id, r.name, r.account_id) c
+WHERE r.id = %(id)s::uuid AND {sight}""")
+
+
+@lru_cache
+def _about(sight: LiteralString) -> LiteralString:
+    text = _ABOUT.format(
+        contact=CONTACT.json(), link=LINK.json(), mentions=mentions(TEXTS), sight=sql.SQL(sight)
+    )
+    return literal(text)
+
+
+async def about(session: Session, call: Call, id: UUID) -> str:
+    """What is held about the person, deleted or not, for those who may know stances, as JSON text. Raises NotFound."""
+    viewer = call.viewer if call.viewer.is_admin else replace(call.viewer, roles=call.viewer.roles - SEES_ALL)
+    row = await one(session, _about(CONTACT_SIGHT.visible(viewer)), {"id": id, "viewer": call.member_id})
+    if row is None:
+        raise NotFound("contact")
+    return str(row[0])

@@ -7,8 +7,9 @@ from fastapi import Response
 from services.contacts.accounts.schemas import AccountRead
 from services.contacts.members.schemas import MemberRead
 from services.contacts.people.schemas import ContactRead, LinkRead
-from services.contacts.removal import service
-from services.kit.app import CallDep, Transaction, router, shown
+from services.contacts.removal import queries, service
+from services.contacts.removal.schemas import ContactHeld
+from services.kit.app import CallDep, Reading, Transaction, json_text, router, shown
 from services.kit.conditional import IfMatch
 from services.kit.deletion import Deleted
 
@@ -55,3 +56,9 @@ async def restore_contact(id: UUID, call: CallDep, tx: Transaction) -> Response:
 async def restore_link(id: UUID, link_id: UUID, call: CallDep, tx: Transaction) -> Response:
     """Restores a link that was taken back."""
     return shown(await service.restore_link(tx, call, id, link_id))
+
+
+@contacts.get("/contacts/{id}/personal-data", response_model=ContactHeld)
+async def get_personal_data(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """What this service holds about a person, for the account team, its managers and administrators."""
+    return json_text(await queries.about(tx, call, id))

@@ -1,12 +1,14 @@
-"""What requests of erasure send."""
+"""What is held here about a person, as answers show it."""
 
-from pydantic import Field
+from services.contacts.people.schemas import ContactRead, LinkRead
+from services.kit.fields import Read
+from services.kit.mentions import Mention
 
-from services.contacts.removal.domain import ErasureReason
-from services.kit.fields import Body
 
+class ContactHeld(Read):
+    """What this service holds about a person: the row, the links, its history's length, and texts with the name."""
 
-class ErasureCreate(Body):
-    """Why a person is to be erased."""
-
-    reason: ErasureReason = Field(description="A code, for words would name the person again.")
+    contact: ContactRead
+    links: list[LinkRead]
+    journal_entries: int
+    mentions_in_contacts: list[Mention]

@@ -185,6 +185,18 @@ async def lock_links(session: Session, contacts: Collection[UUID]) -> None:
     await session.execute(locked, {"contacts": list(contacts)})
 
 
+async def hold_map(session: Session, deal: UUID) -> None:
+    """Keeps links between people of the deal's map from being learnt elsewhere until the transaction ends."""
+    await session.execute(_MAP_HELD, {"deal": deal})
+
+
+_MAP_HELD: LiteralString = """
+SELECT count(pg_advisory_xact_lock_shared(7106, b.bucket)) FROM (
+  SELECT DISTINCT hashtext(s.contact_id::text) & 1023 AS bucket FROM stakeholder s
+  WHERE s.opportunity_id = %(deal)s::uuid ORDER BY bucket
+) b /* sight */"""
+
+
 async def deals_linked(session: Session, groups: Collection[Collection[UUID]]) -> set[UUID]:
     """The open deals that have two or more of the people of one of the groups on their map."""
     numbered = [(number, contact) for number, group in enumerate(groups) for contact in set(group)]

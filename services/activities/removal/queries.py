@@ -1,0 +1,58 @@
+"""What a delete means here: the table of what hangs on activities and time logs."""
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final, LiteralString
+from uuid import UUID
+
+from psycopg import sql
+
+from services.activities.engagements.queries import ACTIVITY
+from services.activities.timelogs.queries import TIME_LOG
+from services.kit.access import Sight
+from services.kit.app import Call
+from services.kit.db import Session, literal, one
+from services.kit.dependants import Deletable, Dependant, Meaning
+from services.kit.identity import SEES_ALL
+from services.kit.mentions import FreeText, mentions
+from services.kit.problems import NotFound
+
+ACTIVITIES: Final = Deletable(
+    ACTIVITY,
+    (
+        Dependant(
+            "time-logs", Meaning.STAY, "remain their members' hours", "time_log", "r.activity_id = {root}"
+        ),
+    ),
+)
+TIME_LOGS: Final = Deletable(TIME_LOG)
+
+
+_CONTACTS: Final = Sight(account="r.account_id")
+_TEXTS: Final = (
+    FreeText("activities", "activity", "r.account_id = c.account_id", ("subject", "outcome", "next_step")),
+    FreeText("time-logs", "time_log", "r.account_id = c.account_id", ("note",)),
+)
+_ABOUT = sql.SQL("""
+SELECT json_build_object(
+  'known_to_activities', json_build_object('id', c.id, 'account_id', c.account_id, 'name', c.name),
+  'activity_ids', (
+    SELECT coalesce(json_agg(r.id ORDER BY r.id), '[]') FROM activity r
+    WHERE r.account_id = c.account_id AND c.id = ANY (r.contact_ids)),
+  'mentions_in_activities', {mentions})::text
+FROM contact c WHERE c.id = %(id)s::uuid AND NOT c.erased AND EXISTS (
+  SELECT FROM contact r WHERE r.id = c.id AND {sight})""")
+
+
+@lru_cache
+def _about(sight: LiteralString) -> LiteralString:
+    return literal(_ABOUT.format(mentions=mentions(_TEXTS), sight=sql.SQL(sight)))
+
+
+async def about(session: Session, call: Call, id: UUID) -> str:
+    """What is held about the person, for the account team, its managers and admin, as JSON text. Raises NotFound."""
+    viewer = call.viewer if call.viewer.is_admin else replace(call.viewer, roles=call.viewer.roles - SEES_ALL)
+    row = await one(session, _about(_CONTACTS.visible(viewer)), {"id": id, "viewer": call.member_id})
+    if row is None:
+        raise NotFound("contact")
+    return str(row[0])

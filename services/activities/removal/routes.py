@@ -1,0 +1,45 @@
+"""Deletes and restorations over HTTP."""
+
+from uuid import UUID
+
+from fastapi import Response
+
+from services.activities.engagements.schemas import ActivityRead
+from services.activities.removal import queries, service
+from services.activities.removal.schemas import ActivitiesAboutContact
+from services.activities.timelogs.schemas import TimeLogRead
+from services.kit.app import CallDep, Reading, Transaction, json_text, router, shown
+from services.kit.conditional import IfMatch
+from services.kit.deletion import Deleted
+
+activities, time_logs, contacts = router("activities"), router("time-logs"), router("contacts")
+
+
+@activities.delete("/activities/{id}", response_model=Deleted)
+async def delete_activity(id: UUID, call: CallDep, tx: Transaction, expected: IfMatch) -> Response:
+    """Deletes an activity; minutes logged for it stay."""
+    return shown(await service.delete_activity(tx, call, id, expected))
+
+
+@activities.post("/activities/{id}/restoration", response_model=ActivityRead)
+async def restore_activity(id: UUID, call: CallDep, tx: Transaction) -> Response:
+    """Restores a deleted activity."""
+    return shown(await service.restore_activity(tx, call, id))
+
+
+@time_logs.delete("/time-logs/{id}", response_model=Deleted)
+async def delete_time_log(id: UUID, call: CallDep, tx: Transaction, expected: IfMatch) -> Response:
+    """Deletes a time log."""
+    return shown(await service.delete_time(tx, call, id, expected))
+
+
+@time_logs.post("/time-logs/{id}/restoration", response_model=TimeLogRead)
+async def restore_time_log(id: UUID, call: CallDep, tx: Transaction) -> Response:
+    """Restores a deleted time log."""
+    return shown(await service.restore_time(tx, call, id))
+
+
+@contacts.get("/contacts/{id}/personal-data", response_model=ActivitiesAboutContact)
+async def get_personal_data(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """What this service holds about a person, for the account team, its managers and administrators."""
+    return json_text(await queries.about(tx, call, id))

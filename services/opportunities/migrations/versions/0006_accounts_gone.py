@@ -1,0 +1,11 @@
+"""What hangs on a deleted account is hidden: the accounts that are deleted are found at once."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    op.create_index("account_gone", "account", ["id"], postgresql_where=sa.text("deleted_at IS NOT NULL"))

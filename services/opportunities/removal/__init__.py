@@ -1,0 +1,1 @@
+"""What is taken away: deleted with what hangs on it, and restored."""

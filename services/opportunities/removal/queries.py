@@ -1,0 +1,97 @@
+"""What a delete means here: the table of what hangs on deals and products."""
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final, LiteralString
+from uuid import UUID
+
+from psycopg import sql
+
+from services.kit.app import Call
+from services.kit.db import Session, literal, one
+from services.kit.dependants import Deletable, Dependant, Meaning
+from services.kit.identity import SEES_ALL
+from services.kit.mentions import FreeText, mentions
+from services.kit.problems import NotFound
+from services.opportunities.pipeline.queries import OPPORTUNITY
+from services.opportunities.products.queries import PRODUCT
+from services.opportunities.sight import CONTACTS
+from services.opportunities.stakeholders.queries import STAKEHOLDER, STANDING
+
+_HISTORY: LiteralString = "keep the id; what was done stays what it was"
+
+DEALS: Final = Deletable(
+    OPPORTUNITY,
+    (
+        Dependant(
+            "stakeholders",
+            Meaning.FOLLOW,
+            "go along",
+            "stakeholder",
+            "r.opportunity_id = {root}",
+            STAKEHOLDER,
+        ),
+        Dependant(
+            "opportunity-standings",
+            Meaning.FOLLOW,
+            "go along",
+            "opportunity_standing",
+            "r.id = {root}",
+            STANDING,
+        ),
+        Dependant("activities", Meaning.STAY, _HISTORY),
+    ),
+)
+PRODUCTS: Final = Deletable(
+    PRODUCT,
+    (
+        Dependant(
+            "opportunities",
+            Meaning.STAY,
+            "keep the id of what they are about",
+            "opportunity",
+            "r.product_id = {root}",
+        ),
+    ),
+)
+
+
+_TEXTS: Final = (
+    FreeText(
+        "opportunities",
+        "opportunity",
+        "r.account_id = c.account_id",
+        ("name", "need_summary", "funding_source", "shortlist_evidence", "lost_to", "moves"),
+    ),
+    FreeText(
+        "stakeholders",
+        "stakeholder",
+        "r.opportunity_id IN (SELECT o.id FROM opportunity o WHERE o.account_id = c.account_id)",
+        ("stance_note",),
+    ),
+)
+_ABOUT = sql.SQL("""
+SELECT json_build_object(
+  'known_to_opportunities', json_build_object('id', c.id, 'account_id', c.account_id, 'name', c.name,
+    'title', c.title, 'department', c.department, 'level', c.level),
+  'stakeholders', (
+    SELECT coalesce(json_agg({stakeholder} ORDER BY r.id), '[]') FROM stakeholder r WHERE r.contact_id = c.id),
+  'mentions_in_opportunities', {mentions})::text
+FROM contact c WHERE c.id = %(id)s::uuid AND NOT c.erased AND EXISTS (
+  SELECT FROM contact r WHERE r.id = c.id AND {sight})""")
+
+
+@lru_cache
+def _about(sight: LiteralString) -> LiteralString:
+    return literal(
+        _ABOUT.format(stakeholder=STAKEHOLDER.json(), mentions=mentions(_TEXTS), sight=sql.SQL(sight))
+    )
+
+
+async def about(session: Session, call: Call, id: UUID) -> str:
+    """What is held about the person, for those who may know stances, as JSON text. Raises NotFound."""
+    viewer = call.viewer if call.viewer.is_admin else replace(call.viewer, roles=call.viewer.roles - SEES_ALL)
+    row = await one(session, _about(CONTACTS.visible(viewer)), {"id": id, "viewer": call.member_id})
+    if row is None:
+        raise NotFound("contact")
+    return str(row[0])

@@ -1,0 +1,45 @@
+"""Deletes and restorations over HTTP."""
+
+from uuid import UUID
+
+from fastapi import Response
+
+from services.kit.app import CallDep, Reading, Transaction, json_text, router, shown
+from services.kit.conditional import IfMatch
+from services.kit.deletion import Deleted
+from services.opportunities.pipeline.schemas import OpportunityRead
+from services.opportunities.products.schemas import ProductRead
+from services.opportunities.removal import queries, service
+from services.opportunities.removal.schemas import DealsAboutContact
+
+deals, products, contacts = router("opportunities"), router("products"), router("contacts")
+
+
+@deals.delete("/opportunities/{id}", response_model=Deleted)
+async def delete_opportunity(id: UUID, call: CallDep, tx: Transaction, expected: IfMatch) -> Response:
+    """Deletes a deal with its map."""
+    return shown(await service.delete_deal(tx, call, id, expected))
+
+
+@deals.post("/opportunities/{id}/restoration", response_model=OpportunityRead)
+async def restore_opportunity(id: UUID, call: CallDep, tx: Transaction) -> Response:
+    """Restores a deleted deal with its map."""
+    return shown(await service.restore_deal(tx, call, id))
+
+
+@products.delete("/products/{id}", response_model=Deleted)
+async def delete_product(id: UUID, call: CallDep, tx: Transaction, expected: IfMatch) -> Response:
+    """Deletes a product; administrators only. Deals go on naming it."""
+    return shown(await service.delete_product(tx, call, id, expected))
+
+
+@products.post("/products/{id}/restoration", response_model=ProductRead)
+async def restore_product(id: UUID, call: CallDep, tx: Transaction) -> Response:
+    """Restores a deleted product; administrators only."""
+    return shown(await service.restore_product(tx, call, id))
+
+
+@contacts.get("/contacts/{id}/personal-data", response_model=DealsAboutContact)
+async def get_personal_data(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """What this service holds about a person, for the account team, its managers and administrators."""
+    return json_text(await queries.about(tx, call, id))

@@ -1,0 +1,47 @@
+"""What can be taken away and brought back."""
+
+from uuid import UUID
+
+from services.kit import deletion
+from services.kit.access import may_hand_over, require_admin
+from services.kit.app import Call
+from services.kit.conditional import Expected
+from services.kit.db import Session
+from services.kit.journal import Shown
+from services.opportunities.policy import policy_of
+from services.opportunities.products.queries import EVERYBODY
+from services.opportunities.removal.queries import DEALS, PRODUCTS
+from services.opportunities.sight import DEALS as SIGHT
+from services.opportunities.stakeholders import standing
+from services.opportunities.stakeholders.queries import hold_map
+
+
+async def delete_deal(tx: Session, call: Call, id: UUID, expected: Expected) -> Shown:
+    """Deletes a deal with its map: for its owner, the managers above, and admin.
+
+    Raises NotFound, Forbidden, PreconditionFailed.
+    """
+    sight, may = SIGHT.visible(call.viewer), may_hand_over(call.viewer, "r.owner_id")
+    return await deletion.delete(tx, call, DEALS, id, expected, sight=sight, may=may)
+
+
+async def restore_deal(tx: Session, call: Call, id: UUID) -> Shown:
+    """Restores a deal with its map; its standing is what the map says by now. Raises NotFound, Forbidden."""
+    sight, may = SIGHT.visible(call.viewer), may_hand_over(call.viewer, "r.owner_id")
+    await hold_map(tx, id)
+    row = await deletion.restore(tx, call, DEALS, id, sight=sight, may=may)
+    policy = policy_of(call.settings.policy_file)
+    await standing.follow(tx, [id], policy, call.settings.timezone, call.cause)
+    return row
+
+
+async def delete_product(tx: Session, call: Call, id: UUID, expected: Expected) -> Shown:
+    """Deletes a product. Raises Forbidden, NotFound, PreconditionFailed."""
+    require_admin(call.viewer)
+    return await deletion.delete(tx, call, PRODUCTS, id, expected, sight=EVERYBODY, may="true")
+
+
+async def restore_product(tx: Session, call: Call, id: UUID) -> Shown:
+    """Restores a product. Raises Forbidden, NotFound."""
+    require_admin(call.viewer)
+    return await deletion.restore(tx, call, PRODUCTS, id, sight=EVERYBODY, may="true")
