@@ -33,7 +33,7 @@ async def meet(house: House) -> None:
 async def account_is(house: House, fact: str, version: int) -> None:
     """Tells what has happened to the account."""
     seller = house.members["seller"]
-    told = {"name": "云山电网", "owner_id": seller, "team": [], "external_ids": {}}
+    told: dict[str, Any] = {"name": "云山电网", "owner_id": seller, "team": [], "external_ids": {}}
     await house.hear("account", fact, version, id=house.account, **told)
 
 
