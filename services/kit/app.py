@@ -161,7 +161,7 @@ async def _called_by(request: Request, path: str) -> Call:
     authorization = request.headers.get("authorization")
     viewer = await state.verifier.viewer(authorization)
     _require_standing(viewer, state.settings.access_contact)
-    require_scope(viewer, scope_of(state.service, request.method, path))
+    require_scope(viewer, scope_of(state.service.name, request.method, path))
     uploads = request.headers.get("content-type", "").startswith("multipart/")
     key = await idempotency.key_of(request, viewer, body=b"" if uploads else await request.body())
     request.state.idempotency = key
@@ -304,7 +304,7 @@ def create_api(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.service, app.state.db, app.state.settings, app.state.bell = service.name, db, settings, bell
+    app.state.db, app.state.settings, app.state.bell = db, settings, bell
     app.state.verifier, app.state.client, app.state.head = verifier, client, head
     app.state.service = service
     for routes in service.routers:
