@@ -33,6 +33,24 @@ class Plan:
             for node in self.scans(relation)
         )
 
+    def sequential(self, relation: str) -> bool:
+        """Whether the table is read from its first row to its last."""
+        return any(node["Node Type"] == "Seq Scan" for node in self.scans(relation))
+
+    def sorted(self) -> int:
+        """How many rows went into sorting, all in all."""
+        return sum(
+            round(inner["Actual Rows"] * inner["Actual Loops"])
+            for node in self._nodes(self.tree)
+            if node["Node Type"] in ("Sort", "Incremental Sort")
+            for inner in node["Plans"]
+        )
+
+    @property
+    def buffers(self) -> int:
+        """How many blocks were looked at, wherever they were."""
+        return self.tree["Shared Hit Blocks"] + self.tree["Shared Read Blocks"]
+
     def _bitmap(self, node: Mapping[str, Any]) -> str:
         return next((inner["Index Name"] for inner in self._nodes(node) if "Index Name" in inner), "")
 

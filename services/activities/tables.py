@@ -3,7 +3,6 @@
 No row here refers to a copy by a foreign key: copies come and go with the events of their owners.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -25,16 +24,6 @@ BY_SOURCE: dict[str, Any] = {
 
 class Base(SQLModel, registry=registry()):
     """Tables of activities."""
-
-
-def live(name: str, *columns: str, also: str = "", include: Sequence[str] = ()) -> Index:
-    """An index of the rows that are not deleted, and for which `also` holds (SQL): all that a list looks at.
-
-    What is not in the index need not be looked up in the table to find that it is there.
-    """
-    where = " AND ".join(filter(None, (also, "deleted_at IS NULL")))
-    more: dict[str, Any] = {"postgresql_include": list(include)} if include else {}
-    return Index(name, *columns, postgresql_where=text(where), **more)
 
 
 class Kept(SQLModel):

@@ -24,10 +24,20 @@ _ASKING = ("/lookup", "/evaluate")
 
 @dataclass(frozen=True)
 class Way:
-    """One way from a viewer to rows `r`: the table `s` where it starts, and what joins a row to it."""
+    """One way from a viewer to rows `r`: the table `s` where it starts, and the columns that join a row to it.
+
+    `also` is SQL that holds for the row besides.
+    """
 
     start: LiteralString
-    joins: LiteralString
+    key: LiteralString
+    column: LiteralString
+    also: LiteralString = ""
+
+    @property
+    def joins(self) -> LiteralString:
+        """What joins a row to where the way starts."""
+        return "s." + self.key + " = " + self.column + self.also
 
 
 @dataclass(frozen=True)
@@ -85,9 +95,9 @@ class Sight:
         ways: list[Way] = []
         also: LiteralString = " AND " + self._held_up() if self.hanging else ""
         if self.account:
-            ways.append(Way("account_view", "s.account_id = " + self.account + also))
+            ways.append(Way("account_view", "account_id", self.account, also))
         if self.owner:
-            ways.append(Way("person_up", "s.member_id = " + self.owner + also))
+            ways.append(Way("person_up", "member_id", self.owner, also))
         return ways
 
     def reach(self, relation: LiteralString) -> LiteralString:

@@ -123,6 +123,7 @@ LINES: Final = Listing(
     sorts={"row": plain("r.row", "bigint")},
     default_sort="row",
     where="r.job_id = %(job)s::uuid",
+    small=True,
 )
 
 UPLOAD: Final[dict[str, Any]] = {

@@ -13,7 +13,7 @@ from services.kit.db import Session, one
 from services.kit.filters import BOOLEAN, IDENTIFIER, INSTANT, Filter, code, plain
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
-from services.kit.listing import Listing
+from services.kit.listing import Listing, Pair
 from services.kit.rows import STAMPS
 
 MEMBERS_BY_EXTERNAL_ID: LiteralString = """
@@ -59,6 +59,13 @@ ACTIVITIES = Listing(
         "created_at": plain("r.created_at", "timestamptz"),
     },
     default_sort="-starts_at",
+    pairs={
+        "account_id": Pair(("starts_at", "-starts_at")),
+        "opportunity_id": Pair(sparse=True),
+        "owner_id": Pair(("starts_at", "-starts_at")),
+        "type": Pair(("starts_at", "-starts_at")),
+        "status": Pair(("starts_at", "-starts_at")),
+    },
 )
 
 ACCOUNT_OF: LiteralString = (

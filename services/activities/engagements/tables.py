@@ -8,8 +8,8 @@ from sqlalchemy import CheckConstraint, Computed, Integer, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
-from services.activities.tables import Base, live
-from services.kit.rows import External, Instant, Row
+from services.activities.tables import Base
+from services.kit.rows import External, Instant, Row, live
 
 NOBODY = {"server_default": text("'[]'")}
 NO_IDS = {"server_default": text("'{}'")}

@@ -14,7 +14,7 @@ from services.kit.db import Session, one
 from services.kit.filters import DAY, IDENTIFIER, Filter, code, plain
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
-from services.kit.listing import Listing
+from services.kit.listing import Listing, Pair
 from services.kit.rows import STAMPS
 
 TIME_LOG = Aggregate(
@@ -44,6 +44,13 @@ TIME_LOGS = Listing(
     },
     sorts={"spent_on": plain("r.spent_on", "date")},
     default_sort="-spent_on",
+    pairs={
+        "member_id": Pair(("spent_on", "-spent_on")),
+        "category": Pair(("spent_on", "-spent_on")),
+        "activity_id": Pair(("spent_on", "-spent_on"), sparse=True),
+        "account_id": Pair(("spent_on", "-spent_on"), sparse=True),
+        "robber": Pair(("spent_on", "-spent_on"), sparse=True),
+    },
 )
 
 _OF_ACTIVITY: LiteralString = (

@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Date, ForeignKeyConstraint, Integer, Text
 from sqlmodel import Field
 
-from services.activities.tables import Base, live
-from services.kit.rows import Row
+from services.activities.tables import Base
+from services.kit.rows import Row, live
 
 
 class TimeLog(Base, Row, table=True):

@@ -9,10 +9,20 @@ from services.contacts.accounts.tables import Account
 from services.kit.access import Sight
 from services.kit.app import Call
 from services.kit.db import Session, one
-from services.kit.filters import IDENTIFIER, INSTANT, INTEGER, TEXT, Filter, code, plain
+from services.kit.filters import (
+    IDENTIFIER,
+    INSTANT,
+    INTEGER,
+    TEXT,
+    Filter,
+    code,
+    greatest_first,
+    number,
+    plain,
+)
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
-from services.kit.listing import Listing
+from services.kit.listing import Listing, Pair
 from services.kit.rows import STAMPS
 
 ACCOUNT = Aggregate(
@@ -43,9 +53,22 @@ ACCOUNTS = Listing(
         "target_type": Filter("r.target_type", code(TargetType)),
         "created_at": Filter("r.created_at", INSTANT),
     },
-    sorts={"name": plain("r.name", "text"), "created_at": plain("r.created_at", "timestamptz")},
+    sorts={
+        "name": plain("r.name", "text"),
+        "created_at": plain("r.created_at", "timestamptz"),
+        "employees": number("r.employees"),
+    },
+    together={"-employees,name": (greatest_first("r.employees"), plain("r.name", "text").up)},
     default_sort="name",
     search="r.name",
+    pairs={
+        "owner_id": Pair(("name", "-name")),
+        "parent_account_id": Pair(),
+        "account_kind": Pair(("name", "-name")),
+        "industry": Pair(("name", "-name")),
+        "region": Pair(("name", "-name")),
+        "target_type": Pair(("name", "-name"), sparse=True),
+    },
 )
 
 HIERARCHY_LOCK: LiteralString = "SELECT pg_advisory_xact_lock(7103, 0)"

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from services.contacts.tables import Base
-from services.kit.rows import External, Row
+from services.kit.rows import External, Row, live
 
 
 class Account(Base, External, Row, table=True):
@@ -24,6 +24,18 @@ class Account(Base, External, Row, table=True):
         Index("account_owner", "owner_id", "name", "id"),
         Index("account_parent", "parent_account_id", "name", "id"),
         Index("account_born", "created_at", "id"),
+        live("account_kind", "account_kind", "name", "id"),
+        live("account_industry", "industry", "name", "id"),
+        live("account_region", "region", "name", "id"),
+        live("account_target", "target_type", "name", "id", also="target_type IS NOT NULL"),
+        live("account_employees_up", text("coalesce(employees, 9223372036854775807)"), "id"),
+        live("account_employees_down", text("coalesce(employees, '-9223372036854775808'::bigint)"), "id"),
+        live(
+            "account_employees_name",
+            text("coalesce((-employees)::bigint, 9223372036854775807)"),
+            "name",
+            "id",
+        ),
         Index("account_search", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
     )
 

@@ -8,7 +8,7 @@ from services.contacts.members.tables import Member
 from services.kit.db import Session, one
 from services.kit.filters import BOOLEAN, EMAIL, IDENTIFIER, TEXT, Filter, code, plain
 from services.kit.journal import Aggregate
-from services.kit.listing import Listing
+from services.kit.listing import Listing, Pair
 from services.kit.rows import STAMPS
 
 MEMBER = Aggregate(
@@ -42,6 +42,13 @@ MEMBERS = Listing(
     },
     sorts={"name": plain("r.name", "text")},
     default_sort="name",
+    search="r.name",
+    pairs={
+        "email": Pair(),
+        "function": Pair(("name", "-name")),
+        "manager_id": Pair(("name", "-name")),
+        "active": Pair(("name", "-name")),
+    },
 )
 
 EVERYBODY: LiteralString = "true"

@@ -6,7 +6,7 @@ from sqlalchemy import Boolean, CheckConstraint, ForeignKeyConstraint, Index, Te
 from sqlmodel import Field
 
 from services.contacts.tables import Base
-from services.kit.rows import External, Row
+from services.kit.rows import External, Row, live
 
 
 class Member(Base, External, Row, table=True):
@@ -19,6 +19,9 @@ class Member(Base, External, Row, table=True):
         Index("member__subject__taken", "subject", unique=True),
         Index("member_name", "name", "id"),
         Index("member_manager", "manager_id", "name", "id"),
+        live("member_function", "function", "name", "id"),
+        live("member_active", "active", "name", "id"),
+        Index("member_search", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
     )
 
     email: str = Field(sa_type=Text)

@@ -8,10 +8,10 @@ from services.contacts.people.tables import Contact, ContactLink
 from services.kit.access import Sight
 from services.kit.app import Call
 from services.kit.db import Session, one
-from services.kit.filters import BOOLEAN, DAY, IDENTIFIER, INSTANT, TEXT, Filter, code, plain
+from services.kit.filters import BOOLEAN, DAY, IDENTIFIER, INSTANT, TEXT, Filter, code, day, plain
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
-from services.kit.listing import Listing, Within
+from services.kit.listing import Listing, Pair, Within
 from services.kit.rows import STAMPS
 
 CONTACT = Aggregate(
@@ -51,9 +51,19 @@ CONTACTS = Listing(
         "do_not_contact": Filter("r.do_not_contact", BOOLEAN),
         "created_at": Filter("r.created_at", INSTANT),
     },
-    sorts={"name": plain("r.name", "text"), "created_at": plain("r.created_at", "timestamptz")},
+    sorts={
+        "name": plain("r.name", "text"),
+        "created_at": plain("r.created_at", "timestamptz"),
+        "tenure_end_on": day("r.tenure_end_on"),
+    },
     default_sort="name",
     search="r.name",
+    pairs={
+        "account_id": Pair(),
+        "department": Pair(("name", "-name")),
+        "level": Pair(("name", "-name")),
+        "real_influence": Pair(("name", "-name"), sparse=True),
+    },
 )
 LINKS = Listing(
     aggregate=LINK,
@@ -66,6 +76,7 @@ LINKS = Listing(
     sorts={"created_at": plain("r.created_at", "timestamptz")},
     default_sort="created_at",
     where="r.deleted_at IS NULL" + FROM_CONTACT,
+    small=True,
     within=Within("contact", "contact", "contact", SIGHT),
 )
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from services.contacts.tables import Base
-from services.kit.rows import External, Row
+from services.kit.rows import External, Row, live
 
 EMPTY_LIST = {"server_default": text("'[]'")}
 
@@ -22,6 +22,11 @@ class Contact(Base, External, Row, table=True):
         Index("contact_name", "name", "id"),
         Index("contact_account", "account_id", "name", "id"),
         Index("contact_born", "created_at", "id"),
+        live("contact_department", "department", "name", "id"),
+        live("contact_level", "level", "name", "id"),
+        live("contact_influence", "real_influence", "name", "id", also="real_influence IS NOT NULL"),
+        live("contact_tenure_up", text("coalesce(tenure_end_on, 'infinity'::date)"), "id"),
+        live("contact_tenure_down", text("coalesce(tenure_end_on, '-infinity'::date)"), "id"),
         Index("contact_search", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
     )
 

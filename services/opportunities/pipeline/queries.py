@@ -20,11 +20,12 @@ from services.kit.filters import (
     Filter,
     code,
     day,
+    greatest_first,
     number,
     plain,
 )
 from services.kit.journal import Aggregate
-from services.kit.listing import Asked, Listing, matching
+from services.kit.listing import Asked, Listing, Pair, matching
 from services.kit.problems import NotFound
 from services.kit.rows import STAMPS
 from services.opportunities.pipeline.domain import (
@@ -89,9 +90,22 @@ OPPORTUNITIES = Listing(
         "name": plain("r.name", "text"),
         "amount": number("r.amount"),
         "expected_close_on": day("r.expected_close_on"),
+        "closed_on": day("r.closed_on"),
+    },
+    together={
+        "-amount,name": (greatest_first("r.amount"), plain("r.name", "text").up),
+        "expected_close_on,-amount": (day("r.expected_close_on").up, greatest_first("r.amount")),
     },
     default_sort="-created_at",
     search="r.name",
+    pairs={
+        "account_id": Pair(),
+        "owner_id": Pair(("created_at", "-created_at", "expected_close_on", "-amount")),
+        "status": Pair(("created_at", "-created_at", "expected_close_on", "-amount")),
+        "stage": Pair(("created_at", "-created_at")),
+        "product_id": Pair(("created_at", "-created_at")),
+        "lost_reason": Pair(("created_at", "-created_at"), sparse=True),
+    },
 )
 
 # What files call the rows that a deal refers to: (external id, id) of those that are known under `source`. OFFSET keeps
@@ -193,9 +207,9 @@ def _summary(where: LiteralString, by: tuple[str, ...]) -> LiteralString:
     return literal(_SUMMARY.format(columns=columns, where=sql.SQL(where)))
 
 
-_PAGED = frozenset({"limit", "cursor", "count", "sort"})
+PAGED = frozenset({"limit", "cursor", "count", "sort", "fields"})
 SUMMARY_PARAMETERS = [
-    *(each for each in OPPORTUNITIES.parameters() if each["name"] not in _PAGED),
+    *(each for each in OPPORTUNITIES.parameters() if each["name"] not in PAGED),
     {
         "name": "by",
         "in": "query",

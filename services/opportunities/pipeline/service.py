@@ -117,7 +117,7 @@ async def sum_up(tx: Session, call: Call, query: Iterable[tuple[str, str]]) -> s
     """Count and amounts of the deals that the filters leave, as JSON text. Raises Invalid."""
     pairs = list(query)
     by = [text for name, text in pairs if name == "by"]
-    paging = [name for name, _ in pairs if name in ("limit", "cursor", "count", "sort")]
+    paging = [name for name, _ in pairs if name in queries.PAGED]
     errors = [
         FieldError(name, "unknown_parameter", "is not known here: sums have no pages") for name in paging
     ]
@@ -126,7 +126,7 @@ async def sum_up(tx: Session, call: Call, query: Iterable[tuple[str, str]]) -> s
         errors.append(FieldError("by", "value", "must be some of " + ", ".join(GROUPS) + ", each once"))
     if errors:
         raise Invalid(errors)
-    asked = listing.parse(OPPORTUNITIES, [pair for pair in pairs if pair[0] != "by"])
+    asked = listing.parse(OPPORTUNITIES, [pair for pair in pairs if pair[0] != "by"], whole=True)
     # Amounts of different currencies do not add up.
     return await queries.summary(tx, call, asked, [name for name in GROUPS if name in {*columns, "currency"}])
 

@@ -8,9 +8,13 @@ from sqlalchemy import BigInteger, Boolean, Date, ForeignKeyConstraint, Index, I
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from services.kit.rows import External, Instant, Row
+from services.kit.rows import External, Instant, Row, live
 from services.opportunities.tables import Base
 
+# What is not known comes last in both directions: see kit/filters.py.
+CLOSE_UP = text("coalesce(expected_close_on, 'infinity'::date)")
+AMOUNT_DOWN = text("coalesce(amount, '-9223372036854775808'::bigint)")
+AMOUNT_FALLING = text("coalesce(-amount, 9223372036854775807)")
 NO_MOVES = {"server_default": text("'[]'")}
 
 
@@ -22,15 +26,24 @@ class Opportunity(Base, External, Row, table=True):
         Index("opportunity_born", "created_at", "id"),
         Index("opportunity_name", "name", "id"),
         Index("opportunity_status", "status", "created_at", "id"),
-        Index("opportunity_stage", "stage", "status", "created_at", "id"),
+        live("opportunity_stage", "stage", "created_at", "id"),
+        live("opportunity_status_close", "status", CLOSE_UP, "id"),
+        live("opportunity_status_amount", "status", AMOUNT_DOWN, "id"),
         Index("opportunity_owner", "owner_id", "stage", "created_at", "id"),
+        live("opportunity_owner_born", "owner_id", "created_at", "id"),
+        live("opportunity_owner_close", "owner_id", CLOSE_UP, "id"),
+        live("opportunity_owner_amount", "owner_id", AMOUNT_DOWN, "id"),
         Index("opportunity_account", "account_id", "status", "created_at", "id"),
         Index("opportunity_product", "product_id", "created_at", "id"),
         Index("opportunity_amount_up", text("coalesce(amount, 9223372036854775807)"), "id"),
-        Index("opportunity_amount_down", text("coalesce(amount, '-9223372036854775808'::bigint)"), "id"),
-        Index("opportunity_close_up", text("coalesce(expected_close_on, 'infinity'::date)"), "id"),
+        Index("opportunity_amount_down", AMOUNT_DOWN, "id"),
+        Index("opportunity_close_up", CLOSE_UP, "id"),
         Index("opportunity_close_down", text("coalesce(expected_close_on, '-infinity'::date)"), "id"),
-        Index("opportunity_closed", "closed_on", postgresql_where=text("closed_on IS NOT NULL")),
+        live("opportunity_amount_name", AMOUNT_FALLING, "name", "id"),
+        live("opportunity_close_amount", CLOSE_UP, AMOUNT_FALLING, "id"),
+        live("opportunity_closed_up", text("coalesce(closed_on, 'infinity'::date)"), "id"),
+        live("opportunity_closed_down", text("coalesce(closed_on, '-infinity'::date)"), "id"),
+        live("opportunity_lost", "lost_reason", "created_at", "id", also="lost_reason IS NOT NULL"),
         Index("opportunity_search", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
     )
 

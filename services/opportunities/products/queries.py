@@ -2,9 +2,9 @@
 
 from typing import LiteralString
 
-from services.kit.filters import INTEGER, TEXT, Filter, plain
+from services.kit.filters import INTEGER, TEXT, Filter, number, plain
 from services.kit.journal import Aggregate
-from services.kit.listing import Listing
+from services.kit.listing import Listing, Pair
 from services.kit.rows import STAMPS
 from services.opportunities.products.tables import Product
 
@@ -26,6 +26,8 @@ PRODUCTS = Listing(
         "series": Filter("r.series", TEXT),
         "list_price": Filter("r.list_price", INTEGER),
     },
-    sorts={"name": plain("r.name", "text")},
+    sorts={"name": plain("r.name", "text"), "list_price": number("r.list_price")},
     default_sort="name",
+    search="r.name",
+    pairs={"series": Pair(("name", "-name"))},
 )

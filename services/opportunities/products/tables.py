@@ -1,9 +1,9 @@
 """Products: what deals are about. They come with imports and are only read here."""
 
-from sqlalchemy import BigInteger, Index, Text
+from sqlalchemy import BigInteger, Index, Text, text
 from sqlmodel import Field
 
-from services.kit.rows import External, Row
+from services.kit.rows import External, Row, live
 from services.opportunities.tables import Base
 
 
@@ -13,6 +13,9 @@ class Product(Base, External, Row, table=True):
     __table_args__ = (
         Index("product_name", "name", "id"),
         Index("product_series", "series", "name", "id"),
+        live("product_price_up", text("coalesce(list_price, 9223372036854775807)"), "id"),
+        live("product_price_down", text("coalesce(list_price, '-9223372036854775808'::bigint)"), "id"),
+        Index("product_search", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
     )
 
     name: str = Field(sa_type=Text)

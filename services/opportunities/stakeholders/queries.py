@@ -55,6 +55,7 @@ STAKEHOLDERS = Listing(
     sorts={"created_at": plain("r.created_at", "timestamptz")},
     default_sort="created_at",
     where="r.deleted_at IS NULL AND r.opportunity_id = %(deal)s::uuid /* sight */",
+    small=True,
 )
 
 

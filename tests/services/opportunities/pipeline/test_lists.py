@@ -43,18 +43,21 @@ async def test_deals_are_filtered_by_what_they_say(house: House) -> None:
         f"owner_id={seller}&stage=SHORTLIST": ["a"],
         "stage=TARGETING&status=OPEN": ["c", "b"],
         "status=LOST": ["d"],
-        "status[ne]=OPEN": ["d"],
+        "status[ne]=OPEN&stage=TARGETING": ["d"],
         "stage[in]=SHORTLIST,TARGETING&status=OPEN": ["c", "b", "a"],
         "lost_reason=PRICE": ["d"],
         f"account_id={house.account}&status=OPEN": ["b", "a"],
         "account_id[null]=true": ["c"],
+        "status[in]=OPEN,LOST&sort=expected_close_on": ["c", "d", "a", "b"],
+        "status[in]=OPEN&sort=-amount&currency[ne]=CNY": ["a", "c"],
+        f"owner_id={seller}&sort=-amount": ["a", "d", "c", "b"],
         f"product_id={product}": ["d"],
-        "amount[gte]=200": ["d", "a"],
-        "amount[null]=true": ["b"],
-        "currency=CNY": ["b"],
-        "expected_close_on[lt]=2027-01-03": ["d", "c"],
-        f"closed_on[gte]={today}": ["d"],
-        "tactic=FLANK": ["a"],
+        "amount[gte]=200&sort=amount": ["d", "a"],
+        "amount[null]=true&sort=-amount": ["b"],
+        "currency=CNY&status=OPEN": ["b"],
+        "expected_close_on[lt]=2027-01-03&sort=-expected_close_on": ["d", "c"],
+        f"closed_on[gte]={today}&sort=-closed_on": ["d"],
+        "tactic=FLANK&status=OPEN": ["a"],
         f"created_at[gt]={today}T00:00:00Z": ["d", "c", "b", "a"],
         "name[prefix]=A": ["a"],
         "q=b": ["b"],
@@ -67,7 +70,8 @@ async def test_deals_are_sorted_with_the_unknown_last_in_both_directions(house: 
     await four(house)
     sorts = {
         "amount": "cdab", "-amount": "adcb", "expected_close_on": "cdab", "-expected_close_on": "adcb",
-        "name": "abcd", "-name": "dcba", "created_at": "abcd", "-created_at": "dcba",
+        "name": "abcd", "-name": "dcba", "created_at": "abcd", "-created_at": "dcba", "-closed_on": "dcba",
+        "-amount,name": "adcb", "expected_close_on,-amount": "cdab",
     }  # fmt: skip
     for sort, names in sorts.items():
         assert "".join(await listed(house, f"sort={sort}")) == names, sort
@@ -93,7 +97,8 @@ async def test_pages_follow_each_other_without_gap_or_repetition(house: House, s
     "query",
     [
         "stage=WON", "owner_id=me", "amount=NaN", "amount[gt]=1e3", "expected_close_on=soon", "colour=red", "limit=0",
-        "limit=201", "sort=owner_id", "sort=amount,name", "cursor=x", "stage[gt]=BIDDING", "name=%00", "count=yes",
+        "limit=201", "sort=owner_id", "sort=amount,name", "tactic=FLANK", "fields=moves",
+        "cursor=x", "stage[gt]=BIDDING", "name=%00", "count=yes",
         "created_at=2026-01-01", "limit=1&limit=2",
     ],
 )  # fmt: skip
