@@ -121,7 +121,7 @@ class Conflict(Problem):
 
 
 class Gone(Problem):
-    """What was there once and is no longer: whoever asked has to begin afresh."""
+    """What was there once and is not kept any more."""
 
     status, title = 410, "Gone"
 

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from services.kit import changes, idempotency, journal, listing
+from services.kit import changes, history, idempotency, journal, listing, past
 from services.kit.access import Sight, may_edit
 from services.kit.app import (
     Call,
@@ -57,6 +57,7 @@ from services.kit.filters import (
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate, Cause
 from services.kit.listing import Listing, Pair, Within
+from services.kit.past import AsOf, Names, Past
 from services.kit.problems import Conflict
 from services.kit.rows import STAMPS, External, Row, live
 from services.kit.rows import Instant as InstantType
@@ -186,6 +187,7 @@ BOOKS = Listing(
 )
 # The same without the rule that an index finds what is asked for.
 BOXED = replace(BOOKS, small=True)
+PAST = Past(BOOK, SIGHT.visible, names=(Names("member"),))
 SHELF = replace(
     BOOKS,
     search=None,
@@ -270,8 +272,16 @@ async def sell_book(id: UUID, call: CallDep, tx: Statement) -> Response:
 
 
 @routes.get("/books/{id}", responses=TAGGED)
-async def get_book(id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_book(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
+    if as_of is not None:
+        return shown(await past.at(tx, PAST, as_of, call.viewer, {"id": id}))
     return shown(await journal.read(tx, BOOK, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer)))
+
+
+@routes.get("/books/{id}/history", openapi_extra={"parameters": history.PARAMETERS})
+async def list_book_history(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+    asked = history.parse(request.query_params.multi_items())
+    return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))
 
 
 @routes.patch("/books/{id}")
