@@ -18,6 +18,7 @@ from services.kit.app import Call
 from services.kit.copies import Copy
 from services.kit.db import Session
 from services.kit.identity import Viewer
+from services.kit.past import Names
 
 
 class Told(BaseModel):
@@ -82,6 +83,12 @@ OPPORTUNITIES = Copy("opportunity", Opportunity, {"account_id": "uuid", "owner_i
 
 ACCOUNT_SIGHT = Sight(account="r.id")
 DEAL_SIGHT = Sight(account="r.account_id", owner="r.owner_id", hanging=True)
+NAMES = (
+    Names("member"),
+    Names("account", ACCOUNT_SIGHT),
+    Names("contact", Sight(account="r.account_id")),
+    Names("opportunity", DEAL_SIGHT),
+)
 
 
 def member_active(parameter: LiteralString) -> LiteralString:

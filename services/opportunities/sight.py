@@ -5,10 +5,18 @@ from typing import LiteralString
 
 from services.kit.access import Sight
 from services.kit.identity import SEES_ALL, Viewer
+from services.kit.past import Names
 
 DEALS = Sight(account="r.account_id", owner="r.owner_id", hanging=True)
 ACCOUNTS = Sight(account="r.id")
 CONTACTS = Sight(account="r.account_id")
+NAMES = (
+    Names("member"),
+    Names("account", ACCOUNTS),
+    Names("contact", CONTACTS),
+    Names("opportunity", DEALS),
+    Names("product"),
+)
 
 
 SHOWN: LiteralString = "/* sight */ true"

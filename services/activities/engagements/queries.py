@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import LiteralString, NamedTuple
 from uuid import UUID
 
-from services.activities.copies import account_seen, deal_seen, member_active
+from services.activities.copies import NAMES, account_seen, deal_seen, member_active
 from services.activities.engagements.domain import ActivityStatus, ActivityType
 from services.activities.engagements.tables import Activity
 from services.kit.access import Sight, below
@@ -14,6 +14,7 @@ from services.kit.filters import BOOLEAN, IDENTIFIER, INSTANT, Filter, code, pla
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
 from services.kit.listing import Listing, Pair
+from services.kit.past import Past
 from services.kit.rows import STAMPS
 
 MEMBERS_BY_EXTERNAL_ID: LiteralString = """
@@ -39,6 +40,7 @@ ACTIVITY = Aggregate(
 )  # fmt: skip
 
 SIGHT = Sight(account="r.account_id", owner="r.owner_id", hanging=True)
+PAST = Past(ACTIVITY, SIGHT.visible, names=NAMES, same={"our_attendees": "member_id"})
 
 ACTIVITIES = Listing(
     aggregate=ACTIVITY,

@@ -6,7 +6,7 @@ from fastapi import Request, Response
 
 from services.activities.engagements import service
 from services.activities.engagements.imports import IMPORT
-from services.activities.engagements.queries import ACTIVITIES
+from services.activities.engagements.queries import ACTIVITIES, PAST
 from services.activities.engagements.schemas import (
     ActivityCreate,
     ActivityFound,
@@ -14,11 +14,13 @@ from services.activities.engagements.schemas import (
     ActivityRead,
     ActivityUpdate,
 )
-from services.kit import imports, listing, lookup
+from services.kit import history, imports, listing, lookup
 from services.kit.app import CallDep, Reading, Statement, json_text, router, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
+from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
+from services.kit.past import AsOf
 
 routes = router("activities")
 
@@ -62,9 +64,9 @@ async def look_up_activities(body: LookupRequest, call: CallDep, tx: Reading) ->
 
 
 @routes.get("/activities/{id}", response_model=ActivityRead, responses=TAGGED)
-async def get_activity(id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_activity(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One activity."""
-    return shown(await service.show_activity(tx, call, id))
+    return shown(await service.show_activity(tx, call, id, as_of))
 
 
 @routes.patch("/activities/{id}", response_model=ActivityRead)
@@ -73,3 +75,12 @@ async def update_activity(
 ) -> Response:
     """Changes an activity (JSON merge patch)."""
     return shown(await service.change_activity(tx, call, id, body, expected))
+
+
+@routes.get(
+    "/activities/{id}/history", response_model=HistoryPage, openapi_extra={"parameters": history.PARAMETERS}
+)
+async def list_activity_history(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+    """Who changed what of an activity, the latest change first."""
+    asked = history.parse(request.query_params.multi_items())
+    return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))

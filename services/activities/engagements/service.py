@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, LiteralString, TypedDict
 from uuid import UUID
 
@@ -14,9 +15,9 @@ from services.activities.engagements.domain import (
     check_named_once,
     check_timing,
 )
-from services.activities.engagements.queries import ACTIVITY, SIGHT, Named, Standing
+from services.activities.engagements.queries import ACTIVITY, PAST, SIGHT, Named, Standing
 from services.activities.engagements.schemas import ActivityCreate, ActivityRead, ActivityUpdate
-from services.kit import journal
+from services.kit import journal, past
 from services.kit.access import may_edit, may_hand_over, require_writer
 from services.kit.app import Call
 from services.kit.clock import now
@@ -63,8 +64,10 @@ async def record_activity(tx: Session, call: Call, body: ActivityCreate) -> Show
     return row
 
 
-async def show_activity(tx: Session, call: Call, id: UUID) -> Shown:
-    """The activity. Raises NotFound."""
+async def show_activity(tx: Session, call: Call, id: UUID, as_of: datetime | None = None) -> Shown:
+    """The activity, now or as of an instant. Raises NotFound, and what `past.at` does."""
+    if as_of is not None:
+        return await past.at(tx, PAST, as_of, call.viewer, {"id": id})
     return await journal.read(tx, ACTIVITY, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer))
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import LiteralString, NamedTuple
 from uuid import UUID
 
-from services.activities.copies import account_seen, member_active
+from services.activities.copies import NAMES, account_seen, member_active
 from services.activities.engagements.queries import SIGHT as ACTIVITY_SIGHT
 from services.activities.timelogs.domain import Robber, TimeCategory
 from services.activities.timelogs.tables import TimeLog
@@ -15,6 +15,7 @@ from services.kit.filters import DAY, IDENTIFIER, Filter, code, plain
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
 from services.kit.listing import Listing, Pair
+from services.kit.past import Past
 from services.kit.rows import STAMPS
 
 TIME_LOG = Aggregate(
@@ -29,6 +30,7 @@ TIME_LOG = Aggregate(
 
 # Whoever sees all accounts does not see whose minutes went where.
 SIGHT = Sight(owner="r.member_id", private=True)
+PAST = Past(TIME_LOG, SIGHT.visible, names=NAMES)
 
 TIME_LOGS = Listing(
     aggregate=TIME_LOG,

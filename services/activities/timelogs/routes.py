@@ -5,11 +5,13 @@ from uuid import UUID
 from fastapi import Request, Response
 
 from services.activities.timelogs import service
-from services.activities.timelogs.queries import TIME_LOGS
+from services.activities.timelogs.queries import PAST, TIME_LOGS
 from services.activities.timelogs.schemas import TimeLogCreate, TimeLogList, TimeLogRead, TimeLogUpdate
-from services.kit import listing
+from services.kit import history, listing
 from services.kit.app import CallDep, Reading, Statement, json_text, router, shown
 from services.kit.conditional import TAGGED, IfMatch
+from services.kit.history import HistoryPage
+from services.kit.past import AsOf
 
 routes = router("time-logs")
 
@@ -29,9 +31,9 @@ async def create_time_log(body: TimeLogCreate, call: CallDep, tx: Statement) -> 
 
 
 @routes.get("/time-logs/{id}", response_model=TimeLogRead, responses=TAGGED)
-async def get_time_log(id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_time_log(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One time log."""
-    return shown(await service.show_time(tx, call, id))
+    return shown(await service.show_time(tx, call, id, as_of))
 
 
 @routes.patch("/time-logs/{id}", response_model=TimeLogRead)
@@ -40,3 +42,12 @@ async def update_time_log(
 ) -> Response:
     """Changes a time log (JSON merge patch)."""
     return shown(await service.change_time(tx, call, id, body, expected))
+
+
+@routes.get(
+    "/time-logs/{id}/history", response_model=HistoryPage, openapi_extra={"parameters": history.PARAMETERS}
+)
+async def list_time_log_history(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+    """Who changed what of a time log, the latest change first."""
+    asked = history.parse(request.query_params.multi_items())
+    return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))

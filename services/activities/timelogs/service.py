@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from services.activities.copies import Unmet, ask_owners
 from services.activities.timelogs import queries
 from services.activities.timelogs.domain import Spent, check_spent
-from services.activities.timelogs.queries import SIGHT, TIME_LOG, Named, Standing
+from services.activities.timelogs.queries import PAST, SIGHT, TIME_LOG, Named, Standing
 from services.activities.timelogs.schemas import TimeLogCreate, TimeLogRead, TimeLogUpdate
-from services.kit import journal
+from services.kit import journal, past
 from services.kit.access import may_edit, require_writer
 from services.kit.app import Call
 from services.kit.clock import today
@@ -47,8 +48,10 @@ async def record_time(tx: Session, call: Call, body: TimeLogCreate) -> Shown:
     return row
 
 
-async def show_time(tx: Session, call: Call, id: UUID) -> Shown:
-    """The time log. Raises NotFound."""
+async def show_time(tx: Session, call: Call, id: UUID, as_of: datetime | None = None) -> Shown:
+    """The time log, now or as of an instant. Raises NotFound, and what `past.at` does."""
+    if as_of is not None:
+        return await past.at(tx, PAST, as_of, call.viewer, {"id": id})
     return await journal.read(tx, TIME_LOG, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer))
 
 

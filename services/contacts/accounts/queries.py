@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.contacts.accounts.domain import AccountKind, TargetType
 from services.contacts.accounts.tables import Account
+from services.contacts.members.queries import NAMES as MEMBERS
 from services.kit.access import Sight
 from services.kit.app import Call
 from services.kit.db import Session, one
@@ -23,6 +24,7 @@ from services.kit.filters import (
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
 from services.kit.listing import Listing, Pair
+from services.kit.past import Names, Past
 from services.kit.rows import STAMPS
 
 ACCOUNT = Aggregate(
@@ -37,6 +39,8 @@ ACCOUNT = Aggregate(
 )  # fmt: skip
 
 SIGHT = Sight(account="r.id")
+NAMES = Names("account", SIGHT)
+PAST = Past(ACCOUNT, SIGHT.visible, names=(MEMBERS, NAMES), same={"team": "member_id"})
 
 ACCOUNTS = Listing(
     aggregate=ACCOUNT,

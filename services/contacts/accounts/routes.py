@@ -6,7 +6,7 @@ from fastapi import Request, Response
 
 from services.contacts.accounts import service
 from services.contacts.accounts.imports import IMPORT
-from services.contacts.accounts.queries import ACCOUNTS
+from services.contacts.accounts.queries import ACCOUNTS, PAST
 from services.contacts.accounts.schemas import (
     AccountCreate,
     AccountFound,
@@ -14,11 +14,13 @@ from services.contacts.accounts.schemas import (
     AccountRead,
     AccountUpdate,
 )
-from services.kit import imports, listing, lookup
+from services.kit import history, imports, listing, lookup
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
+from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
+from services.kit.past import AsOf
 
 routes = router("accounts")
 
@@ -62,9 +64,9 @@ async def get_account_import_report(id: UUID, request: Request, call: CallDep, t
 
 
 @routes.get("/accounts/{id}", response_model=AccountRead, responses=TAGGED)
-async def get_account(id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_account(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One account."""
-    return shown(await service.show_account(tx, call, id))
+    return shown(await service.show_account(tx, call, id, as_of))
 
 
 @routes.patch("/accounts/{id}", response_model=AccountRead)
@@ -73,3 +75,12 @@ async def update_account(
 ) -> Response:
     """Changes an account (JSON merge patch)."""
     return shown(await service.change_account(tx, call, id, body, expected))
+
+
+@routes.get(
+    "/accounts/{id}/history", response_model=HistoryPage, openapi_extra={"parameters": history.PARAMETERS}
+)
+async def list_account_history(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+    """Who changed what of an account, the latest change first."""
+    asked = history.parse(request.query_params.multi_items())
+    return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))

@@ -1,13 +1,14 @@
 """What can be done with accounts."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
 from services.contacts.accounts import queries
-from services.contacts.accounts.queries import ACCOUNT, SIGHT
+from services.contacts.accounts.queries import ACCOUNT, PAST, SIGHT
 from services.contacts.accounts.schemas import AccountCreate, AccountFields, AccountUpdate
-from services.kit import journal
+from services.kit import journal, past
 from services.kit.access import may_edit, may_hand_over, require_writer
 from services.kit.app import Call
 from services.kit.conditional import Expected
@@ -40,8 +41,10 @@ async def open_account(tx: Session, call: Call, body: AccountCreate) -> Shown:
     return row
 
 
-async def show_account(tx: Session, call: Call, id: UUID) -> Shown:
-    """The account. Raises NotFound."""
+async def show_account(tx: Session, call: Call, id: UUID, as_of: datetime | None = None) -> Shown:
+    """The account, now or as of an instant. Raises NotFound, and what `past.at` does."""
+    if as_of is not None:
+        return await past.at(tx, PAST, as_of, call.viewer, {"id": id})
     return await journal.read(tx, ACCOUNT, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer))
 
 

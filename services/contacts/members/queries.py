@@ -9,6 +9,7 @@ from services.kit.db import Session, one
 from services.kit.filters import BOOLEAN, EMAIL, IDENTIFIER, TEXT, Filter, code, plain
 from services.kit.journal import Aggregate
 from services.kit.listing import Listing, Pair
+from services.kit.past import Names, Past, everybody
 from services.kit.rows import STAMPS
 
 MEMBER = Aggregate(
@@ -54,6 +55,8 @@ MEMBERS = Listing(
 EVERYBODY: LiteralString = "true"
 MANAGER_HELD: LiteralString = """(%(manager_id)s::uuid IS NULL OR EXISTS (
     SELECT FROM member m WHERE m.id = %(manager_id)s::uuid AND m.deleted_at IS NULL FOR KEY SHARE))"""
+NAMES = Names("member")
+PAST = Past(MEMBER, everybody, names=(NAMES,))
 LINE_LOCK: LiteralString = "SELECT pg_advisory_xact_lock(sight_line(), 0)"
 _ABOVE: LiteralString = """
 WITH RECURSIVE up(id) AS (

@@ -6,7 +6,7 @@ from fastapi import Request, Response
 
 from services.contacts.members import service
 from services.contacts.members.imports import IMPORT
-from services.contacts.members.queries import MEMBERS
+from services.contacts.members.queries import MEMBERS, PAST
 from services.contacts.members.schemas import (
     Me,
     MemberCreate,
@@ -15,11 +15,13 @@ from services.contacts.members.schemas import (
     MemberRead,
     MemberUpdate,
 )
-from services.kit import imports, listing, lookup
+from services.kit import history, imports, listing, lookup
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
+from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
+from services.kit.past import AsOf
 
 routes = router("members")
 
@@ -63,9 +65,9 @@ async def get_member_import_report(id: UUID, request: Request, call: CallDep, tx
 
 
 @routes.get("/members/{id}", response_model=MemberRead, responses=TAGGED)
-async def get_member(id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_member(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One of our people."""
-    return shown(await service.show_member(tx, call, id))
+    return shown(await service.show_member(tx, call, id, as_of))
 
 
 @routes.patch("/members/{id}", response_model=MemberRead)
@@ -74,6 +76,15 @@ async def update_member(
 ) -> Response:
     """Changes a member (JSON merge patch); administrators only."""
     return shown(await service.change_member(tx, call, id, body, expected))
+
+
+@routes.get(
+    "/members/{id}/history", response_model=HistoryPage, openapi_extra={"parameters": history.PARAMETERS}
+)
+async def list_member_history(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+    """Who changed what of a member, the latest change first."""
+    asked = history.parse(request.query_params.multi_items())
+    return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))
 
 
 @routes.get("/me", response_model=Me, responses=TAGGED)

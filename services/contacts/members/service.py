@@ -1,13 +1,14 @@
 """What can be done with members; only administrators change them."""
 
+from datetime import datetime
 from uuid import UUID
 
 import orjson
 
 from services.contacts.members import queries
-from services.contacts.members.queries import EVERYBODY, MEMBER
+from services.contacts.members.queries import EVERYBODY, MEMBER, PAST
 from services.contacts.members.schemas import MemberCreate, MemberUpdate
-from services.kit import journal
+from services.kit import journal, past
 from services.kit.access import require_admin
 from services.kit.app import Call
 from services.kit.conditional import Expected
@@ -25,8 +26,10 @@ async def add_member(tx: Session, call: Call, body: MemberCreate) -> Shown:
     return row
 
 
-async def show_member(tx: Session, call: Call, id: UUID) -> Shown:
-    """The member. Raises NotFound."""
+async def show_member(tx: Session, call: Call, id: UUID, as_of: datetime | None = None) -> Shown:
+    """The member, now or as of an instant. Raises NotFound, and what `past.at` does."""
+    if as_of is not None:
+        return await past.at(tx, PAST, as_of, call.viewer, {"id": id})
     return await journal.read(tx, MEMBER, id, viewer=call.member_id, sight=EVERYBODY)
 
 

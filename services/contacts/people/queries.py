@@ -3,6 +3,8 @@
 from typing import LiteralString
 from uuid import UUID
 
+from services.contacts.accounts.queries import NAMES as ACCOUNTS
+from services.contacts.members.queries import NAMES as MEMBERS
 from services.contacts.people.domain import Department, Level, LinkKind, RealInfluence
 from services.contacts.people.tables import Contact, ContactLink
 from services.kit.access import Sight
@@ -12,6 +14,7 @@ from services.kit.filters import BOOLEAN, DAY, IDENTIFIER, INSTANT, TEXT, Filter
 from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
 from services.kit.listing import Listing, Pair, Within
+from services.kit.past import Names, Past
 from services.kit.rows import STAMPS
 
 CONTACT = Aggregate(
@@ -32,6 +35,7 @@ LINK = Aggregate(
 )
 
 SIGHT = Sight(account="r.account_id")
+NAMES = (MEMBERS, ACCOUNTS, Names("contact", SIGHT))
 OWNER: LiteralString = "(SELECT a.owner_id FROM account a WHERE a.id = r.account_id)"
 
 FROM_CONTACT: LiteralString = " AND r.from_contact_id = %(contact)s::uuid"
@@ -86,6 +90,15 @@ WITH RECURSIVE up(id) AS (
   UNION SELECT r.to_contact_id FROM contact_link r JOIN up ON up.id = r.from_contact_id
         WHERE r.kind = 'REPORTS_TO' AND r.deleted_at IS NULL
 ) SELECT EXISTS (SELECT FROM up WHERE id = %(contact)s::uuid) /* sight */"""
+
+
+def link_seen(viewer: Viewer) -> LiteralString:
+    """Whether the viewer sees the link `r` as one of the person `contact`: SQL."""
+    return SIGHT.visible(viewer) + FROM_CONTACT
+
+
+PAST = Past(CONTACT, SIGHT.visible, names=NAMES)
+LINK_PAST = Past(LINK, link_seen, names=NAMES)
 
 
 async def account_of(

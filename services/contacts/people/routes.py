@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import Request, Response
 
 from services.contacts.people import service
-from services.contacts.people.queries import CONTACTS, LINKS
+from services.contacts.people.queries import CONTACTS, LINK_PAST, LINKS, PAST
 from services.contacts.people.schemas import (
     ContactCreate,
     ContactFound,
@@ -16,10 +16,12 @@ from services.contacts.people.schemas import (
     LinkList,
     LinkRead,
 )
-from services.kit import listing, lookup
+from services.kit import history, listing, lookup
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
 from services.kit.conditional import TAGGED, IfMatch
+from services.kit.history import HistoryPage
 from services.kit.lookup import LookupRequest
+from services.kit.past import AsOf
 
 routes = router("contacts")
 
@@ -45,9 +47,9 @@ async def look_up_contacts(body: LookupRequest, call: CallDep, tx: Reading) -> R
 
 
 @routes.get("/contacts/{id}", response_model=ContactRead, responses=TAGGED)
-async def get_contact(id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_contact(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One person."""
-    return shown(await service.show_contact(tx, call, id))
+    return shown(await service.show_contact(tx, call, id, as_of))
 
 
 @routes.patch("/contacts/{id}", response_model=ContactRead)
@@ -56,6 +58,15 @@ async def update_contact(
 ) -> Response:
     """Changes a person (JSON merge patch)."""
     return shown(await service.change_contact(tx, call, id, body, expected))
+
+
+@routes.get(
+    "/contacts/{id}/history", response_model=HistoryPage, openapi_extra={"parameters": history.PARAMETERS}
+)
+async def list_contact_history(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+    """Who changed what of a person, the latest change first."""
+    asked = history.parse(request.query_params.multi_items())
+    return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))
 
 
 @routes.get("/contacts/{id}/links", response_model=LinkList, openapi_extra={"parameters": LINKS.parameters()})
@@ -73,9 +84,9 @@ async def create_link(id: UUID, body: LinkCreate, call: CallDep, tx: Transaction
 
 
 @routes.get("/contacts/{id}/links/{link_id}", response_model=LinkRead, responses=TAGGED)
-async def get_link(id: UUID, link_id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_link(id: UUID, link_id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One link of the person."""
-    return shown(await service.show_link(tx, call, id, link_id))
+    return shown(await service.show_link(tx, call, id, link_id, as_of))
 
 
 @routes.delete("/contacts/{id}/links/{link_id}", status_code=204)
@@ -83,3 +94,16 @@ async def delete_link(id: UUID, link_id: UUID, call: CallDep, tx: Statement, exp
     """Takes a link back."""
     await service.unlink_contacts(tx, call, id, link_id, expected)
     return Response(status_code=204)
+
+
+@routes.get(
+    "/contacts/{id}/links/{link_id}/history",
+    response_model=HistoryPage,
+    openapi_extra={"parameters": history.PARAMETERS},
+)
+async def list_link_history(
+    id: UUID, link_id: UUID, request: Request, call: CallDep, tx: Reading
+) -> Response:
+    """Who changed what of a link, the latest change first."""
+    asked = history.parse(request.query_params.multi_items())
+    return json_text(await history.page(tx, LINK_PAST, asked, call.viewer, {"id": link_id, "contact": id}))

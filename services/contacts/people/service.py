@@ -1,14 +1,14 @@
 """What can be done with people and the links between them."""
 
-from typing import LiteralString
+from datetime import datetime
 from uuid import UUID
 
 from services.contacts.accounts.queries import account_held
 from services.contacts.people import queries
 from services.contacts.people.domain import LinkKind
-from services.contacts.people.queries import CONTACT, LINK, SIGHT
+from services.contacts.people.queries import CONTACT, LINK, LINK_PAST, PAST, SIGHT, link_seen
 from services.contacts.people.schemas import ContactCreate, ContactUpdate, LinkCreate
-from services.kit import journal
+from services.kit import journal, past
 from services.kit.access import as_seller, may_edit, require_writer
 from services.kit.app import Call
 from services.kit.clock import now
@@ -30,8 +30,10 @@ async def add_contact(tx: Session, call: Call, body: ContactCreate) -> Shown:
     return row
 
 
-async def show_contact(tx: Session, call: Call, id: UUID) -> Shown:
-    """The person. Raises NotFound."""
+async def show_contact(tx: Session, call: Call, id: UUID, as_of: datetime | None = None) -> Shown:
+    """The person, now or as of an instant. Raises NotFound, and what `past.at` does."""
+    if as_of is not None:
+        return await past.at(tx, PAST, as_of, call.viewer, {"id": id})
     return await journal.read(tx, CONTACT, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer))
 
 
@@ -63,16 +65,19 @@ async def link_contacts(tx: Session, call: Call, id: UUID, body: LinkCreate) -> 
     return row
 
 
-async def show_link(tx: Session, call: Call, contact: UUID, id: UUID) -> Shown:
-    """A link of the person. Raises NotFound."""
-    sight: LiteralString = SIGHT.visible(call.viewer) + queries.FROM_CONTACT
-    return await journal.read(tx, LINK, id, viewer=call.member_id, sight=sight, given={"contact": contact})
+async def show_link(tx: Session, call: Call, contact: UUID, id: UUID, as_of: datetime | None = None) -> Shown:
+    """A link of the person, now or as of an instant. Raises NotFound, and what `past.at` does."""
+    given = {"contact": contact}
+    if as_of is not None:
+        return await past.at(tx, LINK_PAST, as_of, call.viewer, {"id": id, **given})
+    sight = link_seen(call.viewer)
+    return await journal.read(tx, LINK, id, viewer=call.member_id, sight=sight, given=given)
 
 
 async def unlink_contacts(tx: Session, call: Call, contact: UUID, id: UUID, expected: Expected) -> None:
     """Removes a link of the person. Raises NotFound, Forbidden, PreconditionFailed."""
     require_writer(call.viewer)
-    sight: LiteralString = SIGHT.visible(as_seller(call.viewer)) + queries.FROM_CONTACT
+    sight = link_seen(as_seller(call.viewer))
     given = {"contact": contact}
     row = await journal.remove(
         tx, LINK, id, call.cause, at=now(), expected=expected, allowed=sight, given=given

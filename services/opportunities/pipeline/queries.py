@@ -26,6 +26,7 @@ from services.kit.filters import (
 )
 from services.kit.journal import Aggregate
 from services.kit.listing import Asked, Listing, Pair, matching
+from services.kit.past import Past
 from services.kit.problems import NotFound
 from services.kit.rows import STAMPS
 from services.opportunities.pipeline.domain import (
@@ -40,7 +41,7 @@ from services.opportunities.pipeline.domain import (
 )
 from services.opportunities.pipeline.tables import Opportunity
 from services.opportunities.policy import Stage, Status
-from services.opportunities.sight import ACCOUNTS, CONTACTS, DEALS
+from services.opportunities.sight import ACCOUNTS, CONTACTS, DEALS, NAMES
 
 OPPORTUNITY = Aggregate(
     "opportunity",
@@ -57,6 +58,7 @@ OPPORTUNITY = Aggregate(
     ),
     kept=("moves",),
 )  # fmt: skip
+PAST = Past(OPPORTUNITY, DEALS.visible, names=NAMES)
 
 OPPORTUNITIES = Listing(
     aggregate=OPPORTUNITY,

@@ -4,14 +4,16 @@ from uuid import UUID
 
 from fastapi import Request, Response
 
-from services.kit import imports, listing, lookup
+from services.kit import history, imports, listing, lookup
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
+from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
+from services.kit.past import AsOf
 from services.opportunities.pipeline import queries, service
 from services.opportunities.pipeline.imports import IMPORT
-from services.opportunities.pipeline.queries import OPPORTUNITIES, SUMMARY_PARAMETERS
+from services.opportunities.pipeline.queries import OPPORTUNITIES, PAST, SUMMARY_PARAMETERS
 from services.opportunities.pipeline.schemas import (
     MoveList,
     OpportunityCreate,
@@ -77,9 +79,9 @@ async def get_opportunity_import_report(id: UUID, request: Request, call: CallDe
 
 
 @routes.get("/opportunities/{id}", response_model=OpportunityRead, responses=TAGGED)
-async def get_opportunity(id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_opportunity(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One deal."""
-    return shown(await service.show_deal(tx, call, id))
+    return shown(await service.show_deal(tx, call, id, as_of))
 
 
 @routes.patch("/opportunities/{id}", response_model=OpportunityRead)
@@ -100,3 +102,14 @@ async def move_opportunity(id: UUID, body: StageMove, call: CallDep, tx: Transac
 async def list_moves(id: UUID, call: CallDep, tx: Reading) -> Response:
     """Every move of a deal, oldest first."""
     return tagged(await queries.moves(tx, call, id))
+
+
+@routes.get(
+    "/opportunities/{id}/history",
+    response_model=HistoryPage,
+    openapi_extra={"parameters": history.PARAMETERS},
+)
+async def list_opportunity_history(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+    """Who changed what of a deal, the latest change first. Its moves are listed with them."""
+    asked = history.parse(request.query_params.multi_items())
+    return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from services.kit import journal, listing
+from services.kit import journal, listing, past
 from services.kit.access import may_edit, may_hand_over, require_writer
 from services.kit.app import Call
 from services.kit.clock import instant, now
@@ -20,7 +20,7 @@ from services.kit.problems import FieldError, Forbidden, Invalid, invalid
 from services.opportunities.copies import Unmet, ask_owner
 from services.opportunities.pipeline import queries
 from services.opportunities.pipeline.domain import Deal, Move, advance, needs_account
-from services.opportunities.pipeline.queries import GROUPS, OPPORTUNITIES, OPPORTUNITY
+from services.opportunities.pipeline.queries import GROUPS, OPPORTUNITIES, OPPORTUNITY, PAST
 from services.opportunities.pipeline.schemas import OpportunityCreate, OpportunityUpdate, StageMove
 from services.opportunities.policy import Stage, Status, policy_of
 from services.opportunities.sight import DEALS, SHOWN
@@ -60,8 +60,10 @@ async def open_deal(tx: Session, call: Call, body: OpportunityCreate) -> Shown:
     return row
 
 
-async def show_deal(tx: Session, call: Call, id: UUID) -> Shown:
-    """The deal. Raises NotFound."""
+async def show_deal(tx: Session, call: Call, id: UUID, as_of: datetime | None = None) -> Shown:
+    """The deal, now or as of an instant. Raises NotFound, and what `past.at` does."""
+    if as_of is not None:
+        return await past.at(tx, PAST, as_of, call.viewer, {"id": id})
     return await journal.read(tx, OPPORTUNITY, id, viewer=call.member_id, sight=DEALS.visible(call.viewer))
 
 

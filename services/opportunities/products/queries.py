@@ -5,8 +5,10 @@ from typing import LiteralString
 from services.kit.filters import INTEGER, TEXT, Filter, number, plain
 from services.kit.journal import Aggregate
 from services.kit.listing import Listing, Pair
+from services.kit.past import Past, everybody
 from services.kit.rows import STAMPS
 from services.opportunities.products.tables import Product
+from services.opportunities.sight import NAMES
 
 PRODUCT = Aggregate(
     "product",
@@ -16,6 +18,7 @@ PRODUCT = Aggregate(
 )
 
 EVERYBODY: LiteralString = "true"
+PAST = Past(PRODUCT, everybody, names=NAMES)
 
 PRODUCTS = Listing(
     aggregate=PRODUCT,

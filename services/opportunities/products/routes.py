@@ -4,13 +4,15 @@ from uuid import UUID
 
 from fastapi import Request, Response
 
-from services.kit import imports, journal, listing, lookup
+from services.kit import history, imports, journal, listing, lookup, past
 from services.kit.app import CallDep, Reading, json_text, router, shown, tagged
 from services.kit.conditional import TAGGED
+from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
+from services.kit.past import AsOf
 from services.opportunities.products.imports import IMPORT
-from services.opportunities.products.queries import EVERYBODY, PRODUCT, PRODUCTS
+from services.opportunities.products.queries import EVERYBODY, PAST, PRODUCT, PRODUCTS
 from services.opportunities.products.schemas import ProductFound, ProductList, ProductRead
 
 routes = router("products")
@@ -48,6 +50,17 @@ async def get_product_import_report(id: UUID, request: Request, call: CallDep, t
 
 
 @routes.get("/products/{id}", response_model=ProductRead, responses=TAGGED)
-async def get_product(id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_product(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One product."""
+    if as_of is not None:
+        return shown(await past.at(tx, PAST, as_of, call.viewer, {"id": id}))
     return shown(await journal.read(tx, PRODUCT, id, viewer=call.member_id, sight=EVERYBODY))
+
+
+@routes.get(
+    "/products/{id}/history", response_model=HistoryPage, openapi_extra={"parameters": history.PARAMETERS}
+)
+async def list_product_history(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+    """Who changed what of a product, the latest change first."""
+    asked = history.parse(request.query_params.multi_items())
+    return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))

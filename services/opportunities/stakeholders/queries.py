@@ -10,17 +10,20 @@ from uuid import UUID
 from psycopg import sql
 from psycopg.rows import TupleRow
 
+from services.kit import past
 from services.kit.access import may_edit
 from services.kit.app import Call
 from services.kit.clock import now
 from services.kit.db import Session, literal, one
 from services.kit.filters import IDENTIFIER, Filter, code, plain
+from services.kit.identity import Viewer
 from services.kit.journal import Aggregate, Shown
 from services.kit.listing import Listing
+from services.kit.past import Past
 from services.kit.problems import NotFound
 from services.kit.rows import STAMPS
 from services.opportunities.policy import Influence, Policy, Stage, Stance, Status
-from services.opportunities.sight import CONTACTS, DEALS, stances
+from services.opportunities.sight import CONTACTS, DEALS, NAMES, stances
 from services.opportunities.stakeholders.tables import OpportunityStanding, Stakeholder
 
 STAKEHOLDER = Aggregate(
@@ -260,18 +263,30 @@ SELECT (SELECT coalesce(sum(s.version), 0) FROM stakeholder s WHERE s.opportunit
 FROM opportunity r WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND {knows}"""
 
 
-_PERSON = sql.SQL("""
-SELECT r.id, r.version, {json}::text FROM stakeholder r
-WHERE r.opportunity_id = %(id)s::uuid AND r.contact_id = %(contact)s::uuid AND r.deleted_at IS NULL
-  AND EXISTS (SELECT FROM opportunity r WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND {knows})""")
+_ON_MAP: LiteralString = "r.opportunity_id = %(id)s::uuid AND r.contact_id = %(contact)s::uuid"
+_PERSON = sql.SQL(
+    "SELECT r.id, r.version, {json}::text FROM stakeholder r WHERE {row} AND r.deleted_at IS NULL AND {knows}"
+)
 _PEOPLE = sql.SQL("""
 SELECT coalesce(json_agg({json} ORDER BY r.created_at, r.id), '[]')::text FROM stakeholder r
 WHERE r.opportunity_id = %(id)s::uuid AND r.deleted_at IS NULL /* sight */""")
 
 
+def _known(viewer: Viewer) -> LiteralString:
+    """Whether the viewer may know who stands where on the deal `id`: SQL."""
+    return (
+        "EXISTS (SELECT FROM opportunity r WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND "
+        + stances(viewer)
+        + ")"
+    )
+
+
+PAST = Past(STAKEHOLDER, _known, _ON_MAP, names=NAMES)
+
+
 @lru_cache
 def _person(knows: LiteralString) -> LiteralString:
-    return literal(_PERSON.format(json=STAKEHOLDER.json(), knows=sql.SQL(knows)))
+    return literal(_PERSON.format(json=STAKEHOLDER.json(), row=sql.SQL(_ON_MAP), knows=sql.SQL(knows)))
 
 
 @lru_cache
@@ -279,10 +294,17 @@ def _people() -> LiteralString:
     return literal(_PEOPLE.format(json=STAKEHOLDER.json()))
 
 
-async def person(session: Session, call: Call, deal: UUID, contact: UUID) -> Shown:
-    """The person on the deal's map. Raises NotFound also where the caller may not know stances."""
-    given = {"id": deal, "contact": contact, "viewer": call.member_id}
-    row = await one(session, _person(stances(call.viewer)), given)
+async def person(
+    session: Session, call: Call, deal: UUID, contact: UUID, as_of: datetime | None = None
+) -> Shown:
+    """The person on the deal's map, now or as of an instant.
+
+    Raises NotFound also where the caller may not know stances, and what `past.at` does.
+    """
+    given = {"id": deal, "contact": contact}
+    if as_of is not None:
+        return await past.at(session, PAST, as_of, call.viewer, given)
+    row = await one(session, _person(_known(call.viewer)), {**given, "viewer": call.member_id})
     if row is None:
         raise NotFound("stakeholder")
     return Shown(row[0], row[1], row[2])

@@ -5,11 +5,13 @@ from uuid import UUID
 
 from fastapi import Header, Request, Response
 
-from services.kit import listing
+from services.kit import history, listing
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch, etag
+from services.kit.history import HistoryPage
+from services.kit.past import AsOf
 from services.opportunities.stakeholders import queries, service
-from services.opportunities.stakeholders.queries import STAKEHOLDERS
+from services.opportunities.stakeholders.queries import PAST, STAKEHOLDERS
 from services.opportunities.stakeholders.schemas import (
     MapPut,
     MapTried,
@@ -51,9 +53,11 @@ async def put_stakeholders(
 
 
 @routes.get("/opportunities/{id}/stakeholders/{contact_id}", response_model=StakeholderRead, responses=TAGGED)
-async def get_stakeholder(id: UUID, contact_id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_stakeholder(
+    id: UUID, contact_id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None
+) -> Response:
     """One person on the deal's map."""
-    return shown(await queries.person(tx, call, id, contact_id))
+    return shown(await queries.person(tx, call, id, contact_id, as_of))
 
 
 @routes.put(
@@ -83,6 +87,19 @@ async def delete_stakeholder(
     """Takes the person off the deal's map."""
     await service.take_off(tx, call, id, contact_id, expected)
     return Response(status_code=204)
+
+
+@routes.get(
+    "/opportunities/{id}/stakeholders/{contact_id}/history",
+    response_model=HistoryPage,
+    openapi_extra={"parameters": history.PARAMETERS},
+)
+async def list_stakeholder_history(
+    id: UUID, contact_id: UUID, request: Request, call: CallDep, tx: Reading
+) -> Response:
+    """Who changed what of a person on the map, the latest change first."""
+    asked = history.parse(request.query_params.multi_items())
+    return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id, "contact": contact_id}))
 
 
 @routes.get("/opportunities/{id}/relationship", response_model=RelationshipRead, responses=TAGGED)

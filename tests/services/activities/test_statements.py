@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from services.kit.clock import instant, now
 from tests.services.activities.conftest import House
 
 LOG = {"spent_on": "2026-03-01", "category": "TRAVEL", "minutes": 90}
@@ -23,10 +24,14 @@ async def test_reading_takes_one_statement(house: House) -> None:
     log = (await house.call("seller", "POST", "/v1/time-logs", LOG)).json()["id"]
     for path in (
         f"/v1/activities/{activity}",
+        f"/v1/activities/{activity}?as_of={instant(now())}",
+        f"/v1/activities/{activity}/history",
         "/v1/activities",
         "/v1/activities?count=true&status=PLANNED&sort=starts_at&limit=1",
         f"/v1/activities?account_id={house.account}",
         f"/v1/time-logs/{log}",
+        f"/v1/time-logs/{log}?as_of={instant(now())}",
+        f"/v1/time-logs/{log}/history",
         "/v1/time-logs?count=true",
         "/v1/changes",
         f"/v1/accounts/{house.account}/view",

@@ -5,6 +5,7 @@ from typing import Any, cast
 import pytest
 
 from services.contacts.main import SERVICE
+from services.kit.clock import instant, now
 from tests.services.contacts.conftest import House
 
 # Caller, method, path, body and the statements of a request.
@@ -19,9 +20,13 @@ COSTS: list[tuple[str, str, str, Any, int]] = [
     ("admin", "PATCH", "/v1/members/{boss}", {"name": "B"}, 1),
     ("admin", "PATCH", "/v1/members/{boss}", {"manager_id": "{stranger}"}, 4),  # lock, manager, circle, change
     ("admin", "PATCH", "/v1/members/{boss}", {"manager_id": None}, 2),
+    ("seller", "GET", "/v1/members/{boss}?as_of={instant}", None, 1),
+    ("seller", "GET", "/v1/members/{boss}/history", None, 1),
     ("seller", "GET", "/v1/accounts", None, 1),
     ("seller", "GET", "/v1/accounts?q=acme&count=true&sort=-created_at", None, 1),
     ("seller", "GET", "/v1/accounts/{account}", None, 1),
+    ("seller", "GET", "/v1/accounts/{account}?as_of={instant}", None, 1),
+    ("seller", "GET", "/v1/accounts/{account}/history", None, 1),
     ("seller", "GET", "/v1/accounts/{account}/view", None, 1),
     ("seller", "POST", "/v1/accounts/lookup", {"external_ids": [{"source": "a", "id": "b"}]}, 1),
     ("seller", "POST", "/v1/accounts", {"name": "A"}, 1),
@@ -34,6 +39,8 @@ COSTS: list[tuple[str, str, str, Any, int]] = [
     ("seller", "GET", "/v1/contacts", None, 1),
     ("seller", "GET", "/v1/contacts?account_id={account}&count=true", None, 1),
     ("seller", "GET", "/v1/contacts/{person}", None, 1),
+    ("seller", "GET", "/v1/contacts/{person}?as_of={instant}", None, 1),
+    ("seller", "GET", "/v1/contacts/{person}/history", None, 1),
     ("seller", "POST", "/v1/contacts/lookup", {"ids": ["{person}"]}, 1),
     ("seller", "POST", "/v1/contacts", {"account_id": "{account}", "name": "Jane"}, 1),
     ("seller", "PATCH", "/v1/contacts/{person}", {"title": "CTO"}, 1),
@@ -41,6 +48,9 @@ COSTS: list[tuple[str, str, str, Any, int]] = [
     ("seller", "GET", "/v1/contacts/{person}/links/{link}", None, 1),
     ("seller", "POST", "/v1/contacts/{person}/links", {"to_contact_id": "{friend}", "kind": "ALLY"}, 3),
     ("seller", "POST", "/v1/contacts/{person}/links", {"to_contact_id": "{friend}", "kind": "REPORTS_TO"}, 5),
+    ("seller", "GET", "/v1/contacts/{person}/links/{link}", None, 1),
+    ("seller", "GET", "/v1/contacts/{person}/links/{link}?as_of={instant}", None, 1),
+    ("seller", "GET", "/v1/contacts/{person}/links/{link}/history", None, 1),
     ("seller", "DELETE", "/v1/contacts/{person}/links/{link}", None, 1),
     ("seller", "POST", "/v1/contacts/{person}/links/{link}/restoration", None, 4),  # lines, lock, row, circle
     ("seller", "DELETE", "/v1/contacts/{person}", None, 3),  # lock, row, links
@@ -77,6 +87,7 @@ async def test_what_each_endpoint_costs(house: House) -> None:
     empty = await house.open("seller")
     paths = {"account": account, "other": other, "empty": empty, "person": person, "friend": friend}
     names |= {name: path.rpartition("/")[2] for name, path in paths.items()} | {"link": link["id"]}
+    names["instant"] = instant(now())
     for who, method, path, body, expected in COSTS:
         house.statements.clear()
         answer = await house.call(who, method, filled(path, names), filled(body, names), if_match="*")

@@ -1,5 +1,6 @@
 """How many statements each endpoint costs; BEGIN and COMMIT come on top where there are two or more that write."""
 
+from services.kit.clock import instant, now
 from tests.services.elsewhere import NOWHERE
 from tests.services.opportunities.conftest import House, person
 
@@ -31,12 +32,15 @@ async def test_every_endpoint_costs_what_it_should(house: House) -> None:
         ("GET", "/v1/opportunities/summary", None, 1),
         ("POST", "/v1/opportunities/lookup", {"ids": [deal, NOWHERE]}, 1),
         ("GET", path, None, 1),
+        ("GET", f"{path}?as_of={instant(now())}", None, 1),
+        ("GET", f"{path}/history", None, 1),
         ("PATCH", path, {"amount": 1, "account_id": house.account}, 1),
         ("POST", f"{path}/stage", {"to": "ENGAGEMENT"}, 2),
         ("GET", f"{path}/moves", None, 1),
         ("PUT", one, user, 2),
         ("PUT", one, user | {"stance": "FRIEND"}, 2),
         ("GET", one, None, 1),
+        ("GET", f"{one}/history", None, 1),
         ("PUT", people, whole, 3),
         ("GET", people, None, 2),
         ("DELETE", one, None, 2),
@@ -46,6 +50,8 @@ async def test_every_endpoint_costs_what_it_should(house: House) -> None:
         ("GET", "/v1/changes", None, 1),
         ("GET", "/v1/products", None, 1),
         ("GET", f"/v1/products/{product}", None, 1),
+        ("GET", f"/v1/products/{product}?as_of={instant(now())}", None, 1),
+        ("GET", f"/v1/products/{product}/history", None, 1),
         ("POST", "/v1/products/lookup", {"ids": [product]}, 1),
     ]
     for method, target, body, most in asked:
