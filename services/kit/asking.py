@@ -94,7 +94,7 @@ def parse(listing: Listing, query: Iterable[tuple[str, str]], *, whole: bool = F
         _search(listing, given["q"], conditions, values, errors)
     sort = _sort(listing, given.get("sort", listing.default_sort), errors)
     fields = _fields(listing, given.get("fields"), errors)
-    limit = _limit(given.get("limit"), errors)
+    limit = limit_of(given.get("limit"), errors)
     count = _count(given.get("count"), errors)
     leading = (
         None if errors or whole else _leading(listing, found, sort, searched="q" in given, errors=errors)
@@ -206,7 +206,8 @@ def _fields(listing: Listing, text: str | None, errors: list[FieldError]) -> tup
     return tuple(name for name in listing.fields if name in named or name == "id")
 
 
-def _limit(text: str | None, errors: list[FieldError]) -> int:
+def limit_of(text: str | None, errors: list[FieldError]) -> int:
+    """How many rows a page shall have; what is wrong with the text joins the errors."""
     if text is None:
         return DEFAULT_LIMIT
     if not re.fullmatch("[1-9][0-9]{0,2}", text) or int(text) > MAX_LIMIT:

@@ -4,7 +4,6 @@ What the journal holds for other ends is not shown: snapshots of a republish, co
 """
 
 import base64
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,11 +15,12 @@ import orjson
 from psycopg import sql
 from pydantic import Field
 
+from services.kit.asking import limit_of
 from services.kit.db import Session, literal, one
 from services.kit.differences import Change, difference
 from services.kit.fields import Read
+from services.kit.grammar import DEFAULT_LIMIT, MAX_LIMIT
 from services.kit.identity import Viewer
-from services.kit.listing import DEFAULT_LIMIT, MAX_LIMIT
 from services.kit.past import Past
 from services.kit.problems import FieldError, Invalid, NotFound, invalid
 
@@ -102,12 +102,10 @@ def parse(query: Iterable[tuple[str, str]]) -> Asked:
         elif name in given:
             errors.append(FieldError(name, "duplicate", "is given twice; give it once"))
         given[name] = text
-    limit = given.get("limit", str(DEFAULT_LIMIT))
-    if not re.fullmatch("[1-9][0-9]{0,2}", limit) or int(limit) > MAX_LIMIT:
-        errors.append(FieldError("limit", "range", f"must be a whole number from 1 to {MAX_LIMIT}"))
+    limit = limit_of(given.get("limit"), errors)
     if errors:
         raise Invalid(errors)
-    return Asked(int(limit), given.get("cursor"))
+    return Asked(limit, given.get("cursor"))
 
 
 async def page(session: Session, past: Past, asked: Asked, viewer: Viewer, given: Mapping[str, UUID]) -> str:
