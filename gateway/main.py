@@ -3,6 +3,7 @@
 `python -m gateway.main` serves it on HOST and PORT.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -12,12 +13,17 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from gateway.feeds import Feeds
 from gateway.routes import catalog, health, pages
 from gateway.routes.account_view import PART_SECONDS, AccountView
+from gateway.routes.changes import Changes
 from gateway.routes.documents import install_documents
 from gateway.routes.door import METHODS, Door
 from gateway.routes.forward import ANSWER_SECONDS, Forward
+from gateway.routes.stream import Stream
 from gateway.upstreams import Upstreams
+from gateway.views.openapi import CHANGES_PATH, STREAM_PATH
+from gateway.watch import Watch
 from services.kit.identity import Verifier
 from services.kit.languages import language_of
 from services.kit.metrics import Metrics, install_metrics
@@ -49,19 +55,27 @@ def create_gateway(
     verifier: Verifier | None = None,
     part_seconds: float = PART_SECONDS,
     answer_seconds: float = ANSWER_SECONDS,
+    stop: asyncio.Event | None = None,
 ) -> ASGIApp:
     """The gateway as an ASGI app; its lifespan opens and closes what it calls services with.
 
-    Tests give a verifier of their own and shorter waits.
+    Setting `stop` lets go of all who wait or listen. Tests give a verifier of their own and shorter waits.
     """
     upstreams = Upstreams(settings)
+    watch = Watch(upstreams, stop or asyncio.Event())
+    feeds = Feeds(upstreams, watch)
+    stream = Stream(feeds, watch)
     judge = verifier or Verifier(settings)
     door = Door(
         judge,
         view=AccountView(upstreams, part_seconds=part_seconds),
-        joined={catalog.PATH: catalog.Catalog(upstreams)},
+        joined={
+            catalog.PATH: catalog.Catalog(upstreams),
+            CHANGES_PATH: Changes(feeds, watch),
+            STREAM_PATH: stream,
+        },
         forward=Forward(upstreams, answer_seconds=answer_seconds),
-        pages=_pages(upstreams, judge),
+        pages=_pages(upstreams, judge, watch, stream),
     )
     return Telemetry(_shared_with(settings.cors_origins, BodyLimit(door)), service="gateway")
 
@@ -78,10 +92,10 @@ def _shared_with(origins: tuple[str, ...], app: ASGIApp) -> ASGIApp:
     )
 
 
-def _pages(upstreams: Upstreams, verifier: Verifier) -> FastAPI:
+def _pages(upstreams: Upstreams, verifier: Verifier, watch: Watch, stream: Stream) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        async with verifier, upstreams:
+        async with verifier, upstreams, watch, stream:
             yield
 
     app = FastAPI(
@@ -131,7 +145,8 @@ def main() -> None:
     """Serves on the settings' host and port, until SIGTERM or SIGINT."""
     settings = Settings()
     configure_logging(settings.log_level, process="gateway")
-    serve(create_gateway(settings), host=settings.host, port=settings.port)
+    stop = asyncio.Event()
+    serve(create_gateway(settings, stop=stop), host=settings.host, port=settings.port, ending=stop.set)
 
 
 if __name__ == "__main__":

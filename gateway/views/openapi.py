@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, cast
 from gateway.upstreams import JOINED, OWNER_OF
 from gateway.views.account import PARTS
 from services.kit.conditional import TAGGED
+from services.kit.growth import MAX_LIMIT, MAX_WAIT
 from services.kit.problems import PROBLEM_RESPONSE, PROBLEM_SCHEMA
 
 Document: TypeAlias = Mapping[str, Any]
@@ -19,6 +20,8 @@ Component: TypeAlias = tuple[str, str]  # kind and name, as in ("schemas", "Acco
 
 SCHEME = "bearer"
 VIEW_PATH = "/v1/accounts/{id}/view"
+CHANGES_PATH = "/v1/changes"
+STREAM_PATH = "/v1/stream"
 
 _VIEW = re.compile(r"/v1/accounts/\{[^}]+\}/view")
 _METHODS = frozenset(("get", "put", "post", "delete", "patch", "head", "options", "trace"))
@@ -36,9 +39,9 @@ def merged(own: Document, documents: Mapping[str, Document]) -> dict[str, Any]:
     named = {service: _with_names(document, renamed[service]) for service, document in documents.items()}
     components = _merged_components([*named.values(), own])
     components.setdefault("schemas", {}).update(
-        {"AccountView": _view_schema(named), "Problem": PROBLEM_SCHEMA}
+        {"AccountView": _view_schema(named), "Changes": _changes_schema(named), "Problem": PROBLEM_SCHEMA}
     )
-    served = dict(_paths(named)) | {VIEW_PATH: {"get": _VIEW_OPERATION}} | dict(own.get("paths", {}))
+    served = dict(_paths(named)) | dict(_OWN_PATHS) | dict(own.get("paths", {}))
     paths = {path: _completed(path, item) for path, item in sorted(served.items())}
     return {
         "openapi": "3.1.0",
@@ -211,6 +214,27 @@ def _view_schema(documents: Mapping[str, Document]) -> dict[str, Any]:
     }
 
 
+def _changes_schema(documents: Mapping[str, Document]) -> dict[str, Any]:
+    """What every service's feed tells, one after the other."""
+    told = [_changes_of(document) for document in documents.values()]
+    return {
+        "type": "object",
+        "description": "Changes of all services; `next` is the token to go on from, at once where there is `more`.",
+        "properties": {
+            "items": {"type": "array", "items": {"anyOf": told} if told else {}},
+            "next": {"type": "string"},
+            "more": {"type": "boolean"},
+            "missing": _MISSING,
+        },
+        "required": ["items", "next", "more", "missing"],
+    }
+
+
+def _changes_of(document: Document) -> Mapping[str, Any]:
+    operation = document.get("paths", {}).get(CHANGES_PATH, {}).get("get", {})
+    return _answer_schema(document, operation).get("properties", {}).get("items", {}).get("items", {})
+
+
 def _or_null(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return schema if _NULL in schema.get("anyOf", ()) else {"anyOf": [schema, _NULL]}
 
@@ -264,4 +288,64 @@ _VIEW_OPERATION: Mapping[str, Any] = {
         },
         **{str(status): told for status, told in TAGGED.items()},
     },
+}
+
+_SINCE: Mapping[str, Any] = {
+    "name": "since",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string", "maxLength": 600},
+    "description": "`next` of the answer before; without it the token of now, and no items.",
+}
+
+
+def _number(name: str, least: int, most: int, default: int, description: str) -> Mapping[str, Any]:
+    schema = {"type": "integer", "minimum": least, "maximum": most, "default": default}
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+
+
+_GONE: Mapping[str, Any] = {
+    **PROBLEM_RESPONSE,
+    "description": "`too_old` or `sight_changed`: take a new token, by asking without one, then read all afresh.",
+}
+_CHANGES_OPERATION: Mapping[str, Any] = {
+    "tags": ["changes"],
+    "summary": "What has changed for the caller, in all services",
+    "description": (
+        "Order is kept within a service. A service that is away is named in `missing`, and its part of the token stays."
+    ),
+    "operationId": "list_changes",
+    "parameters": [
+        _SINCE,
+        _number("limit", 1, MAX_LIMIT, 50, "Items of each service at the most."),
+        _number("wait", 0, MAX_WAIT, 0, "Seconds for which an answer without items may wait for one."),
+    ],
+    "responses": {
+        "200": {
+            "description": "The changes",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Changes"}}},
+        },
+        "410": _GONE,
+    },
+}
+_STREAM_OPERATION: Mapping[str, Any] = {
+    "tags": ["changes"],
+    "summary": "The same, pushed as server-sent events",
+    "description": (
+        "Events `changes` hold `items`, and as their id the token; `gone` holds a problem and asks to read all afresh. "
+        "Whoever comes back with `Last-Event-ID` goes on from there. The stream ends with the bearer token."
+    ),
+    "operationId": "stream_changes",
+    "parameters": [
+        _SINCE,
+        {"name": "Last-Event-ID", "in": "header", "required": False, "schema": {"type": "string"}},
+    ],
+    "responses": {
+        "200": {"description": "Events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    },
+}
+_OWN_PATHS: Mapping[str, Any] = {
+    VIEW_PATH: {"get": _VIEW_OPERATION},
+    CHANGES_PATH: {"get": _CHANGES_OPERATION},
+    STREAM_PATH: {"get": _STREAM_OPERATION},
 }

@@ -31,7 +31,7 @@ from services.kit.app import Call
 from services.kit.db import Session, literal, one
 from services.kit.events import SIGHT, SIGHT_OVERTURNED, SNAPSHOT
 from services.kit.fields import Read
-from services.kit.growth import MAX_WAIT
+from services.kit.growth import MAX_LIMIT, MAX_WAIT
 from services.kit.identity import SEES_ALL, Viewer
 from services.kit.journal import Aggregate
 from services.kit.problems import Gone, Invalid, invalid
@@ -41,8 +41,6 @@ LOOK: Final = 2_000
 
 KEPT_DAYS: Final = 30
 """For so long a row that was deleted is there to say who may hear of it: a token reaches no further back."""
-
-MAX_LIMIT: Final = 200
 
 Since = Annotated[
     str | None,

@@ -128,14 +128,15 @@ def test_a_service_speaks_for_its_own_nouns_alone() -> None:
         "/v1/accounts/{x}/view": "Row",
     }
     whole = merged(OWN, {"contacts": document(paths, schemas)})
-    assert list(whole["paths"]) == ["/healthz", "/v1/accounts", "/v1/accounts/{id}/view"]
+    own = ["/v1/accounts/{id}/view", "/v1/changes", "/v1/stream"]
+    assert list(whole["paths"]) == ["/healthz", "/v1/accounts", *own]
 
 
 def test_components_that_nothing_uses_are_left_out() -> None:
     whole = merged(
         OWN, {"contacts": document({"/v1/accounts": "Row"}, {"Row": ref("Inner"), "Inner": {}, "Unused": {}})}
     )
-    assert set(whole["components"]["schemas"]) == {"AccountView", "Inner", "Problem", "Row"}
+    assert set(whole["components"]["schemas"]) == {"AccountView", "Changes", "Inner", "Problem", "Row"}
 
 
 def test_the_view_is_described_by_its_parts() -> None:
@@ -166,7 +167,7 @@ def test_every_operation_is_secured_named_once_and_may_be_refused() -> None:
         },
     )
     names = [operation["operationId"] for _, operation in operations(whole)]
-    assert len(set(names)) == len(names) == 5
+    assert len(set(names)) == len(names) == 7
     for path, operation in operations(whole):
         assert operation["security"] == ([{"bearer": []}] if path.startswith("/v1/") else [])
         refused = operation["responses"]["default"]["content"]["application/problem+json"]
@@ -195,14 +196,14 @@ def real() -> dict[str, dict[str, Any]]:
 
 def test_every_path_of_every_service_is_served(real: dict[str, dict[str, Any]]) -> None:
     served = set(merged(OWN, real)["paths"])
-    views = {f"/v1/accounts/{{{name}}}/view" for name in ("id", "account_id")}
+    views = {"/v1/changes", *(f"/v1/accounts/{{{name}}}/view" for name in ("id", "account_id"))}
     for document in real.values():
         assert {path for path in document["paths"] if path.startswith("/v1/")} - views <= served
 
 
 def test_every_noun_of_the_table_is_there(real: dict[str, dict[str, Any]]) -> None:
     nouns = {path.split("/")[2] for path in merged(OWN, real)["paths"] if path.startswith("/v1/")}
-    assert nouns == set(OWNER_OF) | {path.split("/")[2] for path in JOINED}
+    assert nouns == {*OWNER_OF, "changes", "stream", *(path.split("/")[2] for path in JOINED)}
 
 
 def test_services_refuse_by_problems_alone(real: dict[str, dict[str, Any]]) -> None:
@@ -217,6 +218,11 @@ def test_services_refuse_by_problems_alone(real: dict[str, dict[str, Any]]) -> N
 def test_every_part_of_the_view_is_described_by_its_service(real: dict[str, dict[str, Any]]) -> None:
     view = merged(OWN, real)["components"]["schemas"]["AccountView"]["properties"]
     assert not [key for key, schema in view.items() if {} in schema.get("anyOf", ())]
+
+
+def test_what_changes_is_described_by_every_service(real: dict[str, dict[str, Any]]) -> None:
+    items = merged(OWN, real)["components"]["schemas"]["Changes"]["properties"]["items"]["items"]
+    assert len({each["$ref"] for each in items["anyOf"]}) == len(real)
 
 
 # Served
@@ -241,6 +247,8 @@ async def test_the_document_holds_all_services_and_the_gateways_own(described: S
         "/v1/opportunities",
         "/v1/activities",
         "/v1/accounts/{id}/view",
+        "/v1/changes",
+        "/v1/stream",
         "/healthz",
         "/readyz",
     }

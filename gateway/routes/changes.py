@@ -1,0 +1,117 @@
+"""`GET /v1/changes`: what has changed for the caller in all services, under one token."""
+
+import time
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope, Send
+
+from gateway.feeds import Feeds, Headers, Reading, Refused
+from gateway.routes.door import Passed, not_allowed
+from gateway.routes.forward import back
+from gateway.upstreams import SERVICES, Answer
+from gateway.views.changes import joined, opened
+from gateway.watch import Watch
+from services.kit.growth import MAX_LIMIT, MAX_WAIT
+from services.kit.problems import FieldError, Invalid, Unavailable
+from services.kit.telemetry import header_of, request_id_of
+
+_DEFAULTS = {"limit": 50, "wait": 0}
+_RANGES = {"limit": range(1, MAX_LIMIT + 1), "wait": range(MAX_WAIT + 1)}
+_PASSED_ON = (b"authorization", b"traceparent", b"tracestate", b"accept-language")
+
+
+class Changes:
+    """Asks every service's feed, and waits for news of any where the caller has time."""
+
+    def __init__(self, feeds: Feeds, watch: Watch) -> None:
+        self._feeds, self._watch = feeds, watch
+
+    async def __call__(self, _passed: Passed, scope: Scope, _receive: Receive, send: Send) -> None:
+        """One request that the door let in. Raises Invalid, and Unavailable when no token can be given."""
+        if scope["method"] not in ("GET", "HEAD"):
+            raise not_allowed(("GET", "HEAD"))
+        asked = _asked(scope["query_string"])
+        try:
+            with self._watch.held():
+                body = await self._answer(asked, headers_of(scope))
+        except Refused as refused:
+            await send_refusal(send, refused.answer)
+            return
+        length = (b"content-length", str(len(body)).encode())
+        await send(_start(200, [(b"content-type", b"application/json"), length]))
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, asked: "_Asked", headers: Headers) -> bytes:
+        until = time.monotonic() + asked.wait
+        reading = Reading(headers, opened(asked.since) if asked.since is not None else {})
+        pages, missing = await self._feeds.read(reading, SERVICES, asked.limit)
+        if len(reading.tokens) < len(SERVICES) or not pages:
+            raise away([each.part for each in missing])
+        while not any(page.items or page.more for page in pages.values()):
+            left = until - time.monotonic()
+            if left <= 0 or self._watch.ended or asked.since is None:
+                break
+            if due := self._feeds.due(reading):
+                pages, missing = await self._feeds.read(reading, due, asked.limit)
+            else:
+                await self._watch.moved(left)
+        return joined(pages, reading.tokens, missing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    since: str | None
+    limit: int
+    wait: int
+
+
+def _asked(query: bytes) -> _Asked:
+    """The query's parameters. Raises Invalid naming each that is wrong."""
+    errors: list[FieldError] = []
+    given: dict[str, str] = {}
+    for name, text in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        if name in given:
+            errors.append(FieldError(name[:100], "duplicate", "is given twice; give it once"))
+        elif name not in ("since", *_DEFAULTS):
+            known = "is not known here; known are limit, since, wait"
+            errors.append(FieldError(name[:100], "unknown_parameter", known))
+        given[name] = text
+    numbers = {name: _number(name, given.get(name), errors) for name in _DEFAULTS}
+    if errors:
+        raise Invalid(errors)
+    return _Asked(given.get("since"), numbers["limit"], numbers["wait"])
+
+
+def _number(name: str, text: str | None, errors: list[FieldError]) -> int:
+    if text is None:
+        return _DEFAULTS[name]
+    allowed = _RANGES[name]
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and int(text) in allowed):
+        said = f"must be a whole number from {allowed[0]} to {allowed[-1]}"
+        errors.append(FieldError(name, "range", said))
+        return _DEFAULTS[name]
+    return int(text)
+
+
+def headers_of(scope: Scope) -> Headers:
+    """What goes on to the services of the caller's headers."""
+    passed_on = [(name, header_of(scope, name)) for name in _PASSED_ON]
+    kept = [(name.decode(), value.decode("latin-1")) for name, value in passed_on if value is not None]
+    return [*kept, ("accept", "application/json"), ("x-request-id", request_id_of(scope) or "")]
+
+
+def away(services: list[str]) -> Unavailable:
+    """The refusal while services are away without which there is no token."""
+    said = f"Of these services there is no answer now: {', '.join(services)}; try again."
+    return Unavailable("upstream_unreachable", said, headers={"Retry-After": "2"})
+
+
+async def send_refusal(send: Send, answer: Answer) -> None:
+    """Hands a service's refusal on as it is."""
+    await send(_start(answer.status, back(answer.headers)))
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def _start(status: int, headers: list[tuple[bytes, bytes]]) -> dict[str, object]:
+    return {"type": "http.response.start", "status": status, "headers": headers}
