@@ -17,7 +17,8 @@ from services.kit.app import Service, create_api
 from services.kit.db import Database
 from services.kit.delivery import Batch, Handlers
 from services.kit.events import Encoder, Event, JournalRow, decode, wire_type
-from services.kit.identity import Verifier, member_lookup
+from services.kit.identity import Verifier
+from services.kit.membership import member_lookup
 from services.kit.numbering import number
 from services.kit.settings import Settings
 from services.kit.testing import prepared
