@@ -9,7 +9,7 @@ from services.contacts.removal import queries
 from services.contacts.removal.queries import ACCOUNTS, CONTACTS, LINKS, MEMBERS
 from services.contacts.standings import service as standings
 from services.kit import deletion
-from services.kit.access import below, may_edit, may_hand_over, require_admin, require_writer
+from services.kit.access import as_seller, below, may_edit, may_hand_over, require_admin, require_writer
 from services.kit.app import Call
 from services.kit.conditional import Expected
 from services.kit.db import Session
@@ -81,7 +81,7 @@ async def restore_link(tx: Session, call: Call, contact: UUID, id: UUID) -> Show
     Raises NotFound, Forbidden, Conflict (a person is deleted, the two are linked again, a circle of reporting).
     """
     require_writer(call.viewer)
-    sight = SIGHT.visible(call.viewer) + " AND r.from_contact_id = %(contact)s::uuid"
+    sight = SIGHT.visible(as_seller(call.viewer)) + " AND r.from_contact_id = %(contact)s::uuid"
     await lock_lines(tx)
     row = await deletion.restore(tx, call, LINKS, id, sight=sight, may="true", given={"contact": contact})
     await _check_lines(tx, id)

@@ -1,0 +1,192 @@
+"""Who may do what, written by hand: a line for each way of asking an operation, a letter for each caller.
+
+The callers stand around one account, with a deal, people, a visit and minutes of its owner's:
+
+    owner mate dealer boss top far    the owner, one of the named team, the owner of another open deal there; the
+                                      owner's manager and the manager above; the manager of the team member and dealer
+    former stranger idle              who was on the team, who never was, a manager of nobody
+    executive marketing reporting admin
+    robot mute                        machine accounts, with every scope and with none
+    guest nobody                      a good token of no member; no token
+
+    s  answered, with what the line says is to be seen (or done, where it says nothing)
+    -  answered, without it
+    .  not there (404)      x  refused (403)      v  names what may not be seen (422)      ?  who are you (401)
+
+`{fresh x}` is made for each caller, `{gone x}` made and deleted; `{since}` is the caller's token from before some news.
+What follows `->` is to be seen; what follows `#` tells bodies apart (BODIES in tests/house/test_rights.py).
+"""
+
+from dataclasses import dataclass
+
+CALLERS = (
+    "owner", "mate", "dealer", "boss", "top", "far",
+    "former", "stranger", "idle",
+    "executive", "marketing", "reporting", "admin",
+    "robot", "mute",
+    "guest", "nobody",
+)  # fmt: skip
+
+TABLE = {
+    "contacts": """
+        ssssss sss ssss ss x?  GET /v1/me -> "subject"
+        ssssss sss ssss ss x?  GET /v1/catalog
+        ssssss sss ssss sx x?  GET /v1/members -> {owner}
+        ssssss sss ssss sx x?  GET /v1/members/{owner}
+        ssssss sss ssss sx x?  POST /v1/members/lookup #owner -> {owner}
+        xxxxxx xxx xxxs xx x?  POST /v1/members
+        xxxxxx xxx xxxs xx x?  PATCH /v1/members/{idle}
+        xxxxxx xxx xxxs xx x?  PATCH /v1/members/{idle} #subject
+        xxxxxx xxx xxxs xx x?  DELETE /v1/members/{fresh member}
+        xxxxxx xxx xxxs xx x?  POST /v1/members/{gone member}/restoration
+        xxxxxx xxx xxxs sx x?  POST /v1/members/imports
+        xxxxxx xxx xxxs sx x?  GET /v1/members/imports/{import of members}
+        xxxxxx xxx xxxs sx x?  GET /v1/members/imports/{import of members}/report
+
+        ssssss --- ssss sx x?  GET /v1/accounts -> {account}
+        ssssss --- ssss sx x?  GET /v1/accounts?q=云山 -> {account}
+        ssssss --- ssss sx x?  GET /v1/accounts?owner_id={owner}&name=云山电网 -> {account}
+        ssssss --- ssss sx x?  GET /v1/accounts?name=云山电网&count=true&limit=1 -> "total":1
+        ssssss --- ssss sx x?  POST /v1/accounts/lookup #account -> {account}
+        ssssss ... ssss sx x?  GET /v1/accounts/{account} -> {account}
+        ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> {person}
+        ssssss sss xxxs vx x?  POST /v1/accounts
+        sxxssx xxx xxxs sx x?  POST /v1/accounts #for owner
+        ssssss vvv xxxs vx x?  POST /v1/accounts #below
+        ssssss ... xxxs sx x?  PATCH /v1/accounts/{account}
+        sxxssx ... xxxs xx x?  PATCH /v1/accounts/{account} #owner
+        sxxssx ... xxxs xx x?  PATCH /v1/accounts/{account} #team
+        sx.ssx ... xxxs xx x?  DELETE /v1/accounts/{fresh account}
+        s..ss. ... ...s .x x?  POST /v1/accounts/{gone account}/restoration
+        ssssss --- ssss sx x?  GET /v1/changes?since={since} -> {account}
+        xxxxxx xxx xxxs sx x?  POST /v1/accounts/imports
+        xxxxxx xxx xxxs sx x?  GET /v1/accounts/imports/{import of accounts}
+        xxxxxx xxx xxxs sx x?  GET /v1/accounts/imports/{import of accounts}/report
+
+        ssssss --- ssss sx x?  GET /v1/contacts -> {person}
+        ssssss --- ssss sx x?  GET /v1/contacts?q=李 -> {person}
+        ssssss --- ssss sx x?  GET /v1/contacts?account_id={account} -> {person}
+        ssssss --- ssss sx x?  GET /v1/contacts?name=李person&count=true -> "total":1
+        ssssss --- ssss sx x?  POST /v1/contacts/lookup #person -> {person}
+        ssssss ... ssss sx x?  GET /v1/contacts/{person} -> 5555
+        ssssss vvv xxxs sx x?  POST /v1/contacts
+        ssssss ... xxxs sx x?  PATCH /v1/contacts/{person}
+        ssssss ... xxxs sx x?  DELETE /v1/contacts/{fresh person}
+        ssssss ... xxxs sx x?  POST /v1/contacts/{gone person}/restoration
+        ssssss ... ...s .x x?  GET /v1/contacts/{person}/personal-data -> 5555
+        ssssss ... ssss sx x?  GET /v1/contacts/{person}/links -> {link}
+        ssssss ... ssss sx x?  GET /v1/contacts/{person}/links/{link} -> {link}
+        ssssss ... xxxs sx x?  POST /v1/contacts/{person}/links
+        ssssss ... xxxs sx x?  DELETE /v1/contacts/{person}/links/{fresh link}
+        ssssss ... xxxs sx x?  POST /v1/contacts/{person}/links/{gone link}/restoration
+    """,
+    "opportunities": """
+        ssssss sss ssss ss x?  GET /v1/catalog
+        ssssss --- ssss sx x?  GET /v1/opportunities -> {deal}
+        ssssss --- ssss sx x?  GET /v1/opportunities?q=变电站 -> {deal}
+        ssssss --- ssss sx x?  GET /v1/opportunities?account_id={account} -> {deal}
+        ssssss --- ssss sx x?  GET /v1/opportunities?owner_id={owner}&name=变电站+owner&count=true -> "total":1
+        ssssss --- ssss sx x?  GET /v1/opportunities/summary?name=变电站+owner -> "count":1
+        ssssss --- ssss sx x?  POST /v1/opportunities/lookup #deal -> {deal}
+        ssssss ... ssss sx x?  GET /v1/opportunities/{deal} -> {deal}
+        ssssss ... ssss sx x?  GET /v1/opportunities/{deal}/moves -> "items"
+        ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> {deal}
+        ssssss vvv xxxv vx x?  POST /v1/opportunities
+        sxxssx vvv xxxs sx x?  POST /v1/opportunities #for owner
+        ssssss ... xxxs sx x?  PATCH /v1/opportunities/{deal}
+        sxxssx ... xxxs xx x?  PATCH /v1/opportunities/{deal} #owner
+        ssssss ... xxxs sx x?  POST /v1/opportunities/{deal}/stage
+        sxxssx ... xxxs xx x?  DELETE /v1/opportunities/{fresh deal}
+        sxxssx ... xxxs xx x?  POST /v1/opportunities/{gone deal}/restoration
+        ssssss --- ssss sx x?  GET /v1/changes?since={since} -> {deal}
+        xxxxxx xxx xxxs sx x?  POST /v1/opportunities/imports
+        xxxxxx xxx xxxs sx x?  GET /v1/opportunities/imports/{import of opportunities}
+        xxxxxx xxx xxxs sx x?  GET /v1/opportunities/imports/{import of opportunities}/report
+
+        ssssss ... ...s .x x?  GET /v1/opportunities/{deal}/stakeholders -> {person}
+        ssssss ... ...s .x x?  GET /v1/opportunities/{deal}/stakeholders/{person} -> OPPONENT
+        ssssss ... ---s -x x?  GET /v1/accounts/{account}/view -> {other}
+        ssssss ... ...s .x x?  GET /v1/contacts/{person}/personal-data -> OPPONENT
+        ssssss ... ...s .x x?  PUT /v1/opportunities/{deal}/stakeholders
+        ssssss ... ...s .x x?  PUT /v1/opportunities/{deal}/stakeholders/{person}
+        ssssss ... ...s .x x?  DELETE /v1/opportunities/{deal}/stakeholders/{person}
+        ssssss ... ssss sx x?  GET /v1/opportunities/{deal}/relationship -> "score"
+        ssssss ... ssss sx x?  GET /v1/opportunities/{deal}/relationship -> "network"
+        ssssss ... ---s -x x?  GET /v1/opportunities/{deal}/relationship -> {person}
+        ssssss sss ssss sx x?  POST /v1/relationship/evaluate
+
+        ssssss sss ssss sx x?  GET /v1/products -> {product}
+        ssssss sss ssss sx x?  GET /v1/products/{product}
+        ssssss sss ssss sx x?  POST /v1/products/lookup #product -> {product}
+        xxxxxx xxx xxxs xx x?  DELETE /v1/products/{fresh product}
+        xxxxxx xxx xxxs xx x?  POST /v1/products/{gone product}/restoration
+        xxxxxx xxx xxxs sx x?  POST /v1/products/imports
+        xxxxxx xxx xxxs sx x?  GET /v1/products/imports/{import of products}
+        xxxxxx xxx xxxs sx x?  GET /v1/products/imports/{import of products}/report
+    """,
+    "activities": """
+        ssssss sss ssss ss x?  GET /v1/catalog
+        ssssss --- ssss sx x?  GET /v1/activities -> {visit}
+        ssssss --- ssss sx x?  GET /v1/activities?account_id={account}&limit=200 -> {visit}
+        ssssss --- ssss sx x?  GET /v1/activities?owner_id={owner}&limit=200 -> {visit}
+        ssssss --- ssss sx x?  POST /v1/activities/lookup #visit -> {visit}
+        ssssss ... ssss sx x?  GET /v1/activities/{visit} -> {visit}
+        ssssss vvv xxxv vx x?  POST /v1/activities
+        sxxssx xxx xxxs sx x?  POST /v1/activities #for owner
+        ssssss ... xxxs sx x?  PATCH /v1/activities/{visit}
+        sxxssx ... xxxs xx x?  PATCH /v1/activities/{visit} #owner
+        sxxssx ... xxxs xx x?  DELETE /v1/activities/{fresh visit}
+        sxxssx ... xxxs xx x?  POST /v1/activities/{gone visit}/restoration
+        ssssss --- ssss sx x?  GET /v1/changes?since={since} -> {visit}
+        ssssss ... ...s .x x?  GET /v1/contacts/{person}/personal-data
+        xxxxxx xxx xxxs sx x?  POST /v1/activities/imports
+        xxxxxx xxx xxxs sx x?  GET /v1/activities/imports/{import of activities}
+        xxxxxx xxx xxxs sx x?  GET /v1/activities/imports/{import of activities}/report
+        ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> "activities"
+        ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> TRAVEL
+        ------ ... ---- -x x?  GET /v1/accounts/{account}/view -> {log}
+
+        s--ss- --- ---- -x x?  GET /v1/time-logs -> {log}
+        s--ss- --- ---- -x x?  GET /v1/time-logs?member_id={owner} -> {log}
+        s--ss- --- ---- -x x?  GET /v1/time-logs?activity_id={visit}&count=true -> "total":1
+        s..ss. ... .... .x x?  GET /v1/time-logs/{log} -> {log}
+        ssssss sss xxxv vx x?  POST /v1/time-logs
+        sxxssx xxx xxxs sx x?  POST /v1/time-logs #for owner
+        s..ss. ... .... .x x?  PATCH /v1/time-logs/{log}
+        s..ss. ... .... .x x?  DELETE /v1/time-logs/{fresh log}
+        s..ss. ... .... .x x?  POST /v1/time-logs/{gone log}/restoration
+        s--ss- --- ---- -x x?  GET /v1/changes?since={since} #log -> {log}
+    """,
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One way of asking an operation. `shows` is what a good answer has to hold for `s`, "" for anything."""
+
+    letters: str
+    method: str
+    path: str
+    variant: str
+    shows: str
+
+    @property
+    def asked(self) -> str:
+        """The line without its letters and what it shows: the name of its body."""
+        return f"{self.method} {self.path}" + (f" #{self.variant}" if self.variant else "")
+
+
+def lines(service: str) -> list[Line]:
+    """The table's lines about a service. Raises ValueError for one that does not say something of every caller."""
+    return [_line(text.strip()) for text in TABLE[service].splitlines() if text.strip()]
+
+
+def _line(text: str) -> Line:
+    letters, _, asked = text.partition("  ")
+    asked, _, shows = asked.partition(" -> ")
+    asked, _, variant = asked.partition(" #")
+    method, _, path = asked.strip().partition(" ")
+    letters = letters.replace(" ", "")
+    if len(letters) != len(CALLERS):
+        raise ValueError(text)
+    return Line(letters, method, path, variant, shows)

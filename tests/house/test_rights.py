@@ -1,0 +1,217 @@
+"""Every operation of every service answers callers in every relation to what it is about as the table says."""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from itertools import count
+from typing import Any, cast
+
+import pytest
+from fastapi.routing import APIRoute
+
+from services.kit.app import Service
+from tests.conftest import DatabaseUrl
+from tests.house.cast import SERVICES, Cast, opened, product, send_file
+from tests.house.rights import CALLERS, Line, lines
+
+HELD = {"roles": ["DECISION_MAKER"], "influence": "H", "stance": "OPPONENT", "degree": 3}
+VISIT = {
+    "type": "VISIT",
+    "subject": "拜访 {n}",
+    "planned_start_at": "2029-01-01T08:00:00Z",
+    "account_id": "{account}",
+}
+LOG = {"spent_on": "2026-01-01", "category": "TRAVEL", "minutes": 5}
+
+# What an operation is sent: `{name}` is an id of the cast's, `{n}` another number each time.
+BODIES: Mapping[str, Any] = {
+    "POST /v1/members/lookup #owner": {"ids": ["{owner}"]},
+    "POST /v1/members": {"email": "new-{n}@example.com", "name": "New"},
+    "PATCH /v1/members/{idle}": {"name": "Idle {n}"},
+    "PATCH /v1/members/{idle} #subject": {"subject": "sub {n}"},
+    "POST /v1/accounts/lookup #account": {"ids": ["{account}"]},
+    "POST /v1/accounts": {"name": "New {n}"},
+    "POST /v1/accounts #for owner": {"name": "New {n}", "owner_id": "{owner}"},
+    "POST /v1/accounts #below": {"name": "New {n}", "parent_account_id": "{account}"},
+    "PATCH /v1/accounts/{account}": {"region": "region {n}"},
+    "PATCH /v1/accounts/{account} #owner": {"owner_id": "{mate}"},
+    "PATCH /v1/accounts/{account} #team": {"team": [{"member_id": "{stranger}", "function": "RND"}]},
+    "POST /v1/contacts/lookup #person": {"ids": ["{person}"]},
+    "POST /v1/contacts": {"name": "New {n}", "account_id": "{account}"},
+    "PATCH /v1/contacts/{person}": {"title": "title {n}"},
+    "POST /v1/contacts/{person}/links": {"to_contact_id": "{fresh person}", "kind": "ALLY"},
+    "POST /v1/opportunities/lookup #deal": {"ids": ["{deal}"]},
+    "POST /v1/opportunities": {"name": "New {n}", "account_id": "{account}"},
+    "POST /v1/opportunities #for owner": {"name": "New", "account_id": "{account}", "owner_id": "{owner}"},
+    "PATCH /v1/opportunities/{deal}": {"need_summary": "need {n}"},
+    "PATCH /v1/opportunities/{deal} #owner": {"owner_id": "{mate}"},
+    "POST /v1/opportunities/{deal}/stage": {"to": "ENGAGEMENT"},
+    "PUT /v1/opportunities/{deal}/stakeholders": {
+        "items": [{"contact_id": "{person}", **HELD, "stance_note": "note {n}"}]
+    },
+    "PUT /v1/opportunities/{deal}/stakeholders/{person}": {**HELD, "stance_note": "note {n}"},
+    "POST /v1/relationship/evaluate": {"stage": "ENGAGEMENT", "people": [{"id": "a", **HELD}], "links": []},
+    "POST /v1/products/lookup #product": {"ids": ["{product}"]},
+    "POST /v1/activities/lookup #visit": {"ids": ["{visit}"]},
+    "POST /v1/activities": VISIT,
+    "POST /v1/activities #for owner": {**VISIT, "owner_id": "{owner}"},
+    "PATCH /v1/activities/{visit}": {"outcome": "outcome {n}"},
+    "PATCH /v1/activities/{visit} #owner": {"owner_id": "{mate}"},
+    "POST /v1/time-logs": LOG,
+    "POST /v1/time-logs #for owner": {**LOG, "member_id": "{owner}"},
+    "PATCH /v1/time-logs/{log}": {"note": "note {n}"},
+}  # fmt: skip
+
+# What an administrator does after an operation that was done, so that the next caller finds things as they were.
+AFTER: Mapping[str, tuple[str, str, Any]] = {
+    "PATCH /v1/accounts/{account} #owner": ("PATCH", "/v1/accounts/{account}", {"owner_id": "{owner}"}),
+    "PATCH /v1/accounts/{account} #team": (
+        "PATCH", "/v1/accounts/{account}", {"team": [{"member_id": "{mate}", "function": "PRESALES"}]},
+    ),
+    "PATCH /v1/opportunities/{deal} #owner": ("PATCH", "/v1/opportunities/{deal}", {"owner_id": "{owner}"}),
+    "POST /v1/opportunities/{deal}/stage": (
+        "POST", "/v1/opportunities/{deal}/stage", {"to": "TARGETING", "note": "back"},
+    ),
+    "DELETE /v1/opportunities/{deal}/stakeholders/{person}": (
+        "PUT", "/v1/opportunities/{deal}/stakeholders/{person}", HELD,
+    ),
+    "PATCH /v1/activities/{visit} #owner": ("PATCH", "/v1/activities/{visit}", {"owner_id": "{owner}"}),
+}  # fmt: skip
+
+# What is made anew, of what service, where and how.
+FRESH: Mapping[str, tuple[str, str, Any]] = {
+    "member": ("contacts", "/v1/members", {"name": "Fresh", "email": "fresh-{n}@example.com"}),
+    "account": (
+        "contacts", "/v1/accounts",
+        {"name": "Fresh", "owner_id": "{owner}", "team": [{"member_id": "{mate}", "function": "RND"}]},
+    ),
+    "person": ("contacts", "/v1/contacts", {"name": "Fresh", "account_id": "{account}"}),
+    "link": ("contacts", "/v1/contacts/{person}/links", {"to_contact_id": "{fresh person}", "kind": "CONFLICT"}),
+    "deal": (
+        "opportunities", "/v1/opportunities", {"name": "Fresh", "account_id": "{account}", "owner_id": "{owner}"},
+    ),
+    "product": ("opportunities", "/v1/products", None),
+    "visit": ("activities", "/v1/activities", {**VISIT, "owner_id": "{owner}"}),
+    "log": ("activities", "/v1/time-logs", {**LOG, "member_id": "{owner}"}),
+}  # fmt: skip
+
+# What happens between a caller's token and the changes asked for since.
+NEWS: Mapping[str, tuple[str, str, Any]] = {
+    "contacts": ("admin", "/v1/accounts/{account}", {"region": "news {n}"}),
+    "opportunities": ("admin", "/v1/opportunities/{deal}", {"need_summary": "news {n}"}),
+    "activities": ("admin", "/v1/activities/{visit}", {"outcome": "news {n}"}),
+    "activities log": ("owner", "/v1/time-logs/{log}", {"note": "news {n}"}),
+}
+
+LETTERS = {401: "?", 403: "x", 404: ".", 422: "v"}
+NUMBERS = count(1)
+
+
+@pytest.fixture
+async def cast_(database_url: DatabaseUrl) -> AsyncIterator[Cast]:
+    async with opened(database_url) as cast:
+        yield cast
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_everybody_meets_what_the_table_says(service: str, cast_: Cast) -> None:
+    wrong = [told for line in lines(service) if (told := await difference(cast_, service, line))]
+    assert wrong == [], "\n" + "\n".join(wrong)
+
+
+async def difference(cast: Cast, service: str, line: Line) -> str:
+    """Where the callers meet something else than the line says; "" where they do not."""
+    met = [await letter(cast, service, who, line) for who in CALLERS]
+    others = [
+        f"{who} {meets} instead of {says}"
+        for who, meets, says in zip(CALLERS, met, line.letters, strict=True)
+        if meets != says
+    ]
+    return f"{line.asked}: {', '.join(others)}" if others else ""
+
+
+async def letter(cast: Cast, service: str, who: str, line: Line) -> str:
+    """What the caller meets."""
+    wanted = line.path + str(BODIES.get(line.asked))
+    for state, name in re.findall(r"\{(fresh|gone) (\w+)\}", wanted):
+        await refresh(cast, name, gone=state == "gone")
+    if "{since}" in line.path:
+        cast.ids["since"] = await before_news(cast, service, who, line.variant)
+    ids = cast.ids | {"n": str(next(NUMBERS))}
+    if line.method == "POST" and line.path.endswith("/imports"):
+        answer = await send_file(cast, service, who, line.path.split("/")[2])
+    else:
+        body = filled(BODIES[line.asked], ids) if line.asked in BODIES else None
+        answer = await cast.ask(service, who, line.method, filled(line.path, ids), body)
+    if not answer.is_success:
+        return LETTERS.get(answer.status_code, str(answer.status_code))
+    if line.asked in AFTER:
+        method, path, body = AFTER[line.asked]
+        restored = await cast.ask(service, "admin", method, filled(path, ids), filled(body, ids))
+        assert restored.is_success, restored.text
+    return "s" if filled(line.shows, ids) in answer.text else "-"
+
+
+async def refresh(cast: Cast, name: str, *, gone: bool) -> None:
+    """Makes a fresh row of that name, and deletes it again if it is to be gone."""
+    if name == "link":
+        await refresh(cast, "person", gone=False)
+    service, path, body = FRESH[name]
+    ids = cast.ids | {"n": str(next(NUMBERS))}
+    if body is None:
+        id = cast.ids[f"fresh {name}"] = await product(cast)
+    else:
+        id = await cast.make(service, filled(path, ids), filled(body, ids), name=f"fresh {name}")
+    if gone:
+        # An administrator does not see time logs.
+        who = "owner" if name == "log" else "admin"
+        answer = await cast.ask(service, who, "DELETE", f"{filled(path, ids)}/{id}")
+        assert answer.is_success, answer.text
+        cast.ids[f"gone {name}"] = id
+
+
+async def before_news(cast: Cast, service: str, who: str, variant: str) -> str:
+    """The caller's token of changes, after which something happens; "" where there is none for the caller."""
+    await cast.number(service)
+    answer = await cast.ask(service, who, "GET", "/v1/changes")
+    teller, path, body = NEWS[f"{service} {variant}".strip()]
+    ids = cast.ids | {"n": str(next(NUMBERS))}
+    told = await cast.ask(service, teller, "PATCH", filled(path, ids), filled(body, ids))
+    assert told.is_success, told.text
+    await cast.number(service)
+    return answer.json()["next"] if answer.is_success else "none"
+
+
+def filled(told: Any, ids: Mapping[str, str]) -> Any:
+    """The template with the ids that it names."""
+    match told:
+        case str():
+            return re.sub(r"\{([^}]+)\}", lambda found: ids[found[1]], told)
+        case dict():
+            return {key: filled(value, ids) for key, value in cast("dict[str, Any]", told).items()}
+        case list():
+            return [filled(value, ids) for value in cast("list[Any]", told)]
+        case _:
+            return told
+
+
+def shape(path: str) -> str:
+    """The path without its query, whatever its parameters are called."""
+    return re.sub(r"\{[^}]+\}", "{}", path.partition("?")[0])
+
+
+def operations(service: Service) -> set[str]:
+    """Method and shape of every operation of the service."""
+    return {
+        f"{method} {shape(route.path)}"
+        for router in service.routers
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    }
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_table_speaks_of_every_operation(service: str) -> None:
+    told = {f"{line.method} {shape(line.path)}" for line in lines(service)}
+    assert operations(SERVICES[service]) - told == set(), "add lines to the table of rights"
+    assert told - operations(SERVICES[service]) == set(), "the table speaks of what is not there"
