@@ -1,8 +1,9 @@
 """The development OpenID issuer: it believes whoever says who they are, so it refuses to run in production.
 
 `python -m deploy.local.issuer` serves the metadata, the keys, the authorization code flow with PKCE (a page
-on which one picks a demo person), and for tooling on the same machine `grant_type=development&email=...`. Its
-one signing key is kept under FOOTHOLD_HOME/issuer; a new one is made when that file is gone.
+on which one picks a demo person), and for tooling on the same machine `grant_type=development&email=...` for a
+person, `grant_type=development&client_id=...&scope=contacts:read+imports` for a machine account. Its one signing
+key is kept under FOOTHOLD_HOME/issuer; a new one is made when that file is gone.
 """
 
 import base64
@@ -10,6 +11,7 @@ import hashlib
 import html
 import json
 import os
+import re
 import secrets
 import sys
 import time
@@ -49,6 +51,17 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "marketing@example.com": ("marketing",),
     "reporting@example.com": ("reporting",),
 } | {f"{name}@example.com": ("manager", "rep") for name in MANAGERS}
+
+# What machine accounts may be given: to read and to write a service's rows, and to send files.
+SCOPES = frozenset(
+    {"imports"}
+    | {
+        f"{service}:{right}"
+        for service in ("contacts", "opportunities", "activities")
+        for right in ("read", "write")
+    }
+)
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -104,7 +117,7 @@ class Issuer:
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": [ALGORITHM],
             "code_challenge_methods_supported": ["S256"],
-            "scopes_supported": ["openid", "email"],
+            "scopes_supported": ["openid", "email", *sorted(SCOPES)],
             "token_endpoint_auth_methods_supported": ["none"],
         }
 
@@ -156,12 +169,25 @@ class Issuer:
             "roles": list(roles_of(address)),
             "scope": "openid email",
         }
-        token = self._signed(claims)
+        return self._answer(claims)
+
+    def machine(self, name: str, scope: str) -> dict[str, object]:
+        """The token answer that lets a machine account do what the scopes say. Raises Refused."""
+        if not _NAME.fullmatch(name):
+            raise Refused("invalid_request", "client_id must be a name of letters, digits, '.', '_' and '-'.")
+        unknown = sorted(set(scope.split()) - SCOPES)
+        if unknown:
+            known = ", ".join(sorted(SCOPES))
+            raise Refused("invalid_scope", f"Not known are {', '.join(unknown)[:200]}; known are {known}.")
+        claims = {"sub": f"machine:{name}", "aud": self._audience, "roles": ["service"], "scope": scope}
+        return self._answer(claims)
+
+    def _answer(self, claims: Mapping[str, Any]) -> dict[str, object]:
         return {
-            "access_token": token,
+            "access_token": self._signed(claims),
             "token_type": "Bearer",
             "expires_in": TOKEN_SECONDS,
-            "scope": "openid email",
+            "scope": claims["scope"],
         }
 
     def _signed(self, claims: Mapping[str, Any]) -> str:
@@ -277,8 +303,11 @@ def _install_token(app: FastAPI, issuer: Issuer) -> None:
         code_verifier: Annotated[str, Form()] = "",
         client_id: Annotated[str, Form()] = "",
         redirect_uri: Annotated[str, Form()] = "",
+        scope: Annotated[str, Form()] = "",
     ) -> Response:
         match grant_type:
+            case "development" if client_id and not email:
+                answer = issuer.machine(client_id, scope)
             case "development":
                 answer = issuer.access(email)
             case "authorization_code":

@@ -102,6 +102,32 @@ async def test_everyone_has_their_roles(
     assert (viewer.email, viewer.roles) == (email.strip().lower(), roles)
 
 
+async def test_machine_accounts_have_the_scopes_that_are_asked_for(
+    client: AsyncClient, verifier: Verifier
+) -> None:
+    form = {"grant_type": "development", "client_id": "crm-sync", "scope": "contacts:read imports"}
+    answer = (await client.post("/token", data=form)).json()
+    assert answer["scope"] == "contacts:read imports"
+    viewer = await verifier.viewer(f"Bearer {answer['access_token']}")
+    assert (viewer.subject, viewer.roles, viewer.email) == ("machine:crm-sync", {"service"}, None)
+    assert viewer.scopes == {"contacts:read", "imports"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"scope": "contacts:read everything"}, "invalid_scope"),
+        ({"client_id": "a b"}, "invalid_request"),
+        ({"client_id": "x" * 101}, "invalid_request"),
+    ],
+)
+async def test_machine_accounts_that_make_no_sense_get_no_token(
+    changed: dict[str, str], error: str, client: AsyncClient
+) -> None:
+    form = {"grant_type": "development", "client_id": "crm-sync", "scope": "contacts:read", **changed}
+    refused(await client.post("/token", data=form), error)
+
+
 async def test_one_person_is_one_subject_that_does_not_spell_the_address(
     client: AsyncClient, verifier: Verifier
 ) -> None:

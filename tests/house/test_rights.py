@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from itertools import count
 from typing import Any, cast
 
 import pytest
 from fastapi.routing import APIRoute
 
-from services.kit.app import Service
+from services.kit.app import Service, router
 from tests.conftest import DatabaseUrl
 from tests.house.cast import SERVICES, Cast, opened, product, send_file
 from tests.house.rights import CALLERS, Line, lines
@@ -215,3 +216,22 @@ def test_the_table_speaks_of_every_operation(service: str) -> None:
     told = {f"{line.method} {shape(line.path)}" for line in lines(service)}
     assert operations(SERVICES[service]) - told == set(), "add lines to the table of rights"
     assert told - operations(SERVICES[service]) == set(), "the table speaks of what is not there"
+
+
+async def test_a_planted_mistake_is_told(cast_: Cast) -> None:
+    (right,) = [line for line in lines("contacts") if line.asked == "GET /v1/accounts/{account}"]
+    assert await difference(cast_, "contacts", right) == ""
+    wrong = replace(right, letters=right.letters.replace(".", "s"))
+    expected = (
+        "GET /v1/accounts/{account}: former . instead of s, stranger . instead of s, idle . instead of s"
+    )
+    assert await difference(cast_, "contacts", wrong) == expected
+    blind = replace(right, shows="no such text")
+    assert "owner - instead of s" in await difference(cast_, "contacts", blind)
+
+
+def test_a_planted_operation_is_missed() -> None:
+    planted = router("planted")
+    planted.get("/accounts/{id}/secrets")(test_a_planted_operation_is_missed)
+    service = replace(SERVICES["contacts"], routers=(planted,))
+    assert operations(service) == {"GET /v1/accounts/{}/secrets"}
