@@ -33,6 +33,7 @@ TABLE = {
         ssssss sss ssss ss x?  GET /v1/catalog
         ssssss sss ssss sx x?  GET /v1/members -> {owner}
         ssssss sss ssss sx x?  GET /v1/members/{owner}
+        ssssss sss ssss sx x?  GET /v1/members/{owner}/history
         ssssss sss ssss sx x?  POST /v1/members/lookup #owner -> {owner}
         xxxxxx xxx xxxs xx x?  POST /v1/members
         xxxxxx xxx xxxs xx x?  PATCH /v1/members/{idle}
@@ -49,6 +50,8 @@ TABLE = {
         ssssss --- ssss sx x?  GET /v1/accounts?name=云山电网&count=true&limit=1 -> "total":1
         ssssss --- ssss sx x?  POST /v1/accounts/lookup #account -> {account}
         ssssss ... ssss sx x?  GET /v1/accounts/{account} -> {account}
+        ssssss ... ssss sx x?  GET /v1/accounts/{account}?as_of={now} -> {account}
+        ssssss ... ssss sx x?  GET /v1/accounts/{account}/history
         ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> {person}
         ssssss sss xxxs vx x?  POST /v1/accounts
         sxxssx xxx xxxs sx x?  POST /v1/accounts #for owner
@@ -69,6 +72,8 @@ TABLE = {
         ssssss --- ssss sx x?  GET /v1/contacts?name=李person&count=true -> "total":1
         ssssss --- ssss sx x?  POST /v1/contacts/lookup #person -> {person}
         ssssss ... ssss sx x?  GET /v1/contacts/{person} -> 5555
+        ssssss ... ssss sx x?  GET /v1/contacts/{person}?as_of={now} -> 5555
+        ssssss ... ssss sx x?  GET /v1/contacts/{person}/history
         ssssss vvv xxxs sx x?  POST /v1/contacts
         ssssss ... xxxs sx x?  PATCH /v1/contacts/{person}
         ssssss ... xxxs sx x?  DELETE /v1/contacts/{fresh person}
@@ -76,6 +81,7 @@ TABLE = {
         ssssss ... ...s .x x?  GET /v1/contacts/{person}/personal-data -> 5555
         ssssss ... ssss sx x?  GET /v1/contacts/{person}/links -> {link}
         ssssss ... ssss sx x?  GET /v1/contacts/{person}/links/{link} -> {link}
+        ssssss ... ssss sx x?  GET /v1/contacts/{person}/links/{link}/history
         ssssss ... xxxs sx x?  POST /v1/contacts/{person}/links
         ssssss ... xxxs sx x?  DELETE /v1/contacts/{person}/links/{fresh link}
         ssssss ... xxxs sx x?  POST /v1/contacts/{person}/links/{gone link}/restoration
@@ -89,6 +95,8 @@ TABLE = {
         ssssss --- ssss sx x?  GET /v1/opportunities/summary?name=变电站+owner -> "count":1
         ssssss --- ssss sx x?  POST /v1/opportunities/lookup #deal -> {deal}
         ssssss ... ssss sx x?  GET /v1/opportunities/{deal} -> {deal}
+        ssssss ... ssss sx x?  GET /v1/opportunities/{deal}?as_of={now} -> {deal}
+        ssssss ... ssss sx x?  GET /v1/opportunities/{deal}/history
         ssssss ... ssss sx x?  GET /v1/opportunities/{deal}/moves -> "items"
         ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> {deal}
         ssssss vvv xxxv vx x?  POST /v1/opportunities
@@ -105,6 +113,8 @@ TABLE = {
 
         ssssss ... ...s .x x?  GET /v1/opportunities/{deal}/stakeholders -> {person}
         ssssss ... ...s .x x?  GET /v1/opportunities/{deal}/stakeholders/{person} -> OPPONENT
+        ssssss ... ...s .x x?  GET /v1/opportunities/{deal}/stakeholders/{person}?as_of={now} -> OPPONENT
+        ssssss ... ...s .x x?  GET /v1/opportunities/{deal}/stakeholders/{person}/history
         ssssss ... ---s -x x?  GET /v1/accounts/{account}/view -> {other}
         ssssss ... ...s .x x?  GET /v1/contacts/{person}/personal-data -> OPPONENT
         ssssss ... ...s .x x?  PUT /v1/opportunities/{deal}/stakeholders
@@ -117,6 +127,7 @@ TABLE = {
 
         ssssss sss ssss sx x?  GET /v1/products -> {product}
         ssssss sss ssss sx x?  GET /v1/products/{product}
+        ssssss sss ssss sx x?  GET /v1/products/{product}/history
         ssssss sss ssss sx x?  POST /v1/products/lookup #product -> {product}
         xxxxxx xxx xxxs xx x?  DELETE /v1/products/{fresh product}
         xxxxxx xxx xxxs xx x?  POST /v1/products/{gone product}/restoration
@@ -131,6 +142,8 @@ TABLE = {
         ssssss --- ssss sx x?  GET /v1/activities?owner_id={owner}&limit=200 -> {visit}
         ssssss --- ssss sx x?  POST /v1/activities/lookup #visit -> {visit}
         ssssss ... ssss sx x?  GET /v1/activities/{visit} -> {visit}
+        ssssss ... ssss sx x?  GET /v1/activities/{visit}?as_of={now} -> {visit}
+        ssssss ... ssss sx x?  GET /v1/activities/{visit}/history
         ssssss vvv xxxv vx x?  POST /v1/activities
         sxxssx xxx xxxs sx x?  POST /v1/activities #for owner
         ssssss ... xxxs sx x?  PATCH /v1/activities/{visit}
@@ -150,6 +163,8 @@ TABLE = {
         s--ss- --- ---- -x x?  GET /v1/time-logs?member_id={owner} -> {log}
         s--ss- --- ---- -x x?  GET /v1/time-logs?activity_id={visit}&count=true -> "total":1
         s..ss. ... .... .x x?  GET /v1/time-logs/{log} -> {log}
+        s..ss. ... .... .x x?  GET /v1/time-logs/{log}?as_of={now} -> {log}
+        s..ss. ... .... .x x?  GET /v1/time-logs/{log}/history
         ssssss sss xxxv vx x?  POST /v1/time-logs
         sxxssx xxx xxxs sx x?  POST /v1/time-logs #for owner
         s..ss. ... .... .x x?  PATCH /v1/time-logs/{log}

@@ -10,6 +10,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from services.kit.app import Service, router
+from services.kit.clock import instant, now
 from tests.conftest import DatabaseUrl
 from tests.house.cast import SERVICES, Cast, opened, product, send_file
 from tests.house.rights import CALLERS, Line, lines
@@ -137,7 +138,7 @@ async def letter(cast: Cast, service: str, who: str, line: Line) -> str:
         await refresh(cast, name, gone=state == "gone")
     if "{since}" in line.path:
         cast.ids["since"] = await before_news(cast, service, who, line.variant)
-    ids = cast.ids | {"n": str(next(NUMBERS))}
+    ids = cast.ids | {"n": str(next(NUMBERS)), "now": instant(now())}
     if line.method == "POST" and line.path.endswith("/imports"):
         answer = await send_file(cast, service, who, line.path.split("/")[2])
     else:
