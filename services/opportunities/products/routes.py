@@ -4,16 +4,24 @@ from uuid import UUID
 
 from fastapi import Request, Response
 
-from services.kit import history, imports, journal, listing, lookup, past
-from services.kit.app import CallDep, Reading, json_text, router, shown, tagged
-from services.kit.conditional import TAGGED
+from services.kit import history, imports, listing, lookup
+from services.kit.app import CallDep, Reading, Statement, json_text, put_under, router, shown, tagged
+from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 from services.kit.past import AsOf
+from services.kit.upserts import SlotDep
+from services.opportunities.products import service
 from services.opportunities.products.imports import IMPORT
-from services.opportunities.products.queries import EVERYBODY, PAST, PRODUCT, PRODUCTS
-from services.opportunities.products.schemas import ProductFound, ProductList, ProductRead
+from services.opportunities.products.queries import PAST, PRODUCTS
+from services.opportunities.products.schemas import (
+    ProductCreate,
+    ProductFound,
+    ProductList,
+    ProductRead,
+    ProductUpdate,
+)
 
 routes = router("products")
 
@@ -23,6 +31,13 @@ async def list_products(request: Request, call: CallDep, tx: Reading) -> Respons
     """What we sell, by name."""
     asked = listing.parse(PRODUCTS, request.query_params.multi_items())
     return json_text(await listing.page(tx, PRODUCTS, asked, call.viewer))
+
+
+@routes.post("/products", status_code=201, response_model=ProductRead)
+async def create_product(body: ProductCreate, call: CallDep, tx: Statement) -> Response:
+    """Adds something that we sell; administrators only."""
+    row = await service.add_product(tx, call, body)
+    return shown(row, status=201, location=f"/v1/products/{row.id}")
 
 
 @routes.post("/products/lookup", response_model=ProductFound)
@@ -49,12 +64,21 @@ async def get_product_import_report(id: UUID, request: Request, call: CallDep, t
     return json_text(await imports.report(tx, call, IMPORT, id, request))
 
 
+@routes.put(
+    "/products/by-external-id/{source}/{external_id}",
+    response_model=ProductRead,
+    responses={201: {"model": ProductRead, "description": "It is new."}},
+)
+async def put_product(body: ProductCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
+    """Adds the product that another system calls so, or changes the fields that the body names; administrators only."""
+    row, new = await service.put_product(tx, call, slot, body)
+    return put_under("/v1/products", row, new=new)
+
+
 @routes.get("/products/{id}", response_model=ProductRead, responses=TAGGED)
 async def get_product(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One product."""
-    if as_of is not None:
-        return shown(await past.at(tx, PAST, as_of, call.viewer, {"id": id}))
-    return shown(await journal.read(tx, PRODUCT, id, viewer=call.member_id, sight=EVERYBODY))
+    return shown(await service.show_product(tx, call, id, as_of))
 
 
 @routes.get(
@@ -64,3 +88,11 @@ async def list_product_history(id: UUID, request: Request, call: CallDep, tx: Re
     """Who changed what of a product, the latest change first."""
     asked = history.parse(request.query_params.multi_items())
     return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))
+
+
+@routes.patch("/products/{id}", response_model=ProductRead)
+async def update_product(
+    id: UUID, body: ProductUpdate, call: CallDep, tx: Statement, expected: IfMatch
+) -> Response:
+    """Changes a product (JSON merge patch); administrators only."""
+    return shown(await service.change_product(tx, call, id, body, expected))

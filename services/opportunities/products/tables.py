@@ -1,4 +1,4 @@
-"""Products: what deals are about. They come with imports and are only read here."""
+"""Products: what deals are about."""
 
 from sqlalchemy import BigInteger, Index, Text, text
 from sqlmodel import Field
