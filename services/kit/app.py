@@ -255,6 +255,11 @@ def shown(row: Shown, *, status: int = 200, location: str | None = None) -> Resp
     return Response(row.json, status_code=status, media_type="application/json", headers=headers)
 
 
+def put_under(collection: str, row: Shown, *, new: bool) -> Response:
+    """The answer that shows what was put: 201 with where it is from now on, if it is new."""
+    return shown(row, status=201, location=f"{collection}/{row.id}") if new else shown(row)
+
+
 def json_text(text: str, *, status: int = 200) -> Response:
     """An answer that PostgreSQL rendered."""
     return Response(text, status_code=status, media_type="application/json")

@@ -26,13 +26,13 @@ SWEPT_AT_ONCE = 5_000
 class Key:
     """A caller's key with the fingerprint (SHA-256) of the request that carries it.
 
-    `collection` is the path below which the request makes something, if it does.
+    `location` is where what the request makes is to be found, `{id}` standing for its id.
     """
 
     caller: str
     key: str
     fingerprint: bytes
-    collection: str | None = None
+    location: str
 
 
 async def key_of(request: Request, viewer: Viewer, *, body: bytes) -> Key | None:
@@ -44,8 +44,15 @@ async def key_of(request: Request, viewer: Viewer, *, body: bytes) -> Key | None
         raise invalid("Idempotency-Key", "key", "must be 1 to 255 visible ASCII characters")
     path = request.url.path
     told = "\n".join((request.method, path, request.url.query)).encode() + b"\n" + body
-    collection = path if request.method == "POST" else None
-    return Key(f"{viewer.issuer} {viewer.subject}", text, hashlib.sha256(told).digest(), collection)
+    caller = f"{viewer.issuer} {viewer.subject}"
+    return Key(caller, text, hashlib.sha256(told).digest(), _location(request.method, path))
+
+
+def _location(method: str, path: str) -> str:
+    if method == "POST":
+        return f"{path}/{{id}}"
+    collection, put, _ = path.partition("/by-external-id/")
+    return f"{collection}/{{id}}" if put else path
 
 
 def with_body(key: Key, body: bytes) -> Key:
@@ -90,8 +97,8 @@ async def stored_answer(db: Database, key: Key) -> Response | None:
     if bytes(fingerprint) != key.fingerprint:
         raise _other_request()
     headers = {"Idempotency-Replayed": "true"} | ({"ETag": etag(version)} if version else {})
-    if key.collection and status in (201, 202) and (made := orjson.loads(answer).get("id")):
-        headers["Location"] = f"{key.collection}/{made}"
+    if status in (201, 202) and (made := orjson.loads(answer).get("id")):
+        headers["Location"] = key.location.replace("{id}", made)
     return Response(
         answer, status_code=status, media_type="application/json" if answer else None, headers=headers
     )

@@ -53,8 +53,13 @@ class Aggregate:
 
     @property
     def relation(self) -> sql.Identifier:
-        """The table's name."""
+        """The table's name, quoted."""
         return sql.Identifier(self._table.name)
+
+    @property
+    def table_name(self) -> str:
+        """The table's name: what `external_id` calls the noun."""
+        return self._table.name
 
     @cached_property
     def columns(self) -> Mapping[str, Column[Any]]:

@@ -5,7 +5,7 @@ Application code raises a `Problem`; the app turns it into the answer. What name
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 import orjson
 from starlette.responses import Response
@@ -131,13 +131,27 @@ class PreconditionFailed(Problem):
 
     status, title = 412, "Precondition failed"
 
-    def __init__(self, current: bytes, version: int) -> None:
-        super().__init__(
-            "version_conflict",
-            "The row has changed since you read it. `current` holds its present state.",
-            headers={"ETag": f'"{version}"'},
-            current=current,
+    def __init__(
+        self,
+        current: bytes | None,
+        version: int | None,
+        code: str = "version_conflict",
+        detail: str = "The row has changed since you read it. `current` holds its present state.",
+    ) -> None:
+        headers = {} if version is None else {"ETag": f'"{version}"'}
+        super().__init__(code, detail, headers=headers, current=current)
+
+    @classmethod
+    def present(cls, current: bytes, version: int) -> Self:
+        """If-None-Match asks for what is not there yet."""
+        return cls(
+            current, version, "already_there", "There is one already. `current` holds its present state."
         )
+
+    @classmethod
+    def absent(cls) -> Self:
+        """If-Match asks for what is there."""
+        return cls(None, None, "not_there", "There is none yet; without If-Match it would be made.")
 
 
 class TooLarge(Problem):

@@ -15,12 +15,13 @@ from services.activities.engagements.schemas import (
     ActivityUpdate,
 )
 from services.kit import history, imports, listing, lookup
-from services.kit.app import CallDep, Reading, Statement, json_text, router, shown, tagged
+from services.kit.app import CallDep, Reading, Statement, json_text, put_under, router, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 from services.kit.past import AsOf
+from services.kit.upserts import SlotDep
 
 routes = router("activities")
 
@@ -61,6 +62,17 @@ async def get_activity_import_report(id: UUID, request: Request, call: CallDep, 
 async def look_up_activities(body: LookupRequest, call: CallDep, tx: Reading) -> Response:
     """Those of these activities that the caller sees."""
     return json_text(await lookup.find(tx, ACTIVITIES, body, call.viewer))
+
+
+@routes.put(
+    "/activities/by-external-id/{source}/{external_id}",
+    response_model=ActivityRead,
+    responses={201: {"model": ActivityRead, "description": "It is new."}},
+)
+async def put_activity(body: ActivityCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
+    """Records the activity that another system calls so, or changes the fields that the body names."""
+    row, new = await service.put_activity(tx, call, slot, body)
+    return put_under(f"/v1/activities", row, new=new)
 
 
 @routes.get("/activities/{id}", response_model=ActivityRead, responses=TAGGED)

@@ -17,7 +17,7 @@ from services.activities.engagements.domain import (
 )
 from services.activities.engagements.queries import ACTIVITY, PAST, SIGHT, Named, Standing
 from services.activities.engagements.schemas import ActivityCreate, ActivityRead, ActivityUpdate
-from services.kit import journal, past
+from services.kit import journal, past, upserts
 from services.kit.access import may_edit, may_hand_over, require_writer
 from services.kit.app import Call
 from services.kit.clock import now
@@ -26,6 +26,7 @@ from services.kit.db import Session
 from services.kit.identity import Viewer
 from services.kit.journal import Shown
 from services.kit.problems import FieldError, Forbidden, Invalid, invalid
+from services.kit.upserts import Slot, without_nobody
 
 FACTS: Mapping[ActivityStatus, str] = {
     ActivityStatus.PLANNED: "planned",
@@ -83,6 +84,20 @@ async def change_activity(
     if not values.keys() & (TIMED | NAMING):
         return await _write(tx, call, id, values, expected)
     return await settled(expected, lambda: _change_as_it_stands(tx, call, id, values, expected))
+
+
+async def put_activity(tx: Session, call: Call, slot: Slot, body: ActivityCreate) -> tuple[Shown, bool]:
+    """Records the activity, or changes the fields that the body names; tells whether the activity is new.
+
+    Raises what `upserts.put`, `record_activity` and `change_activity` raise.
+    """
+    named = slot.named(body)
+    patch = ActivityUpdate.model_validate(without_nobody(named.model_dump(exclude_unset=True)))
+    return await upserts.put(
+        tx, ACTIVITY, slot, viewer=call.member_id, sight=SIGHT.visible(call.viewer),
+        create=lambda: record_activity(tx, call, named),
+        change=lambda id, expected: change_activity(tx, call, id, patch, expected),
+    )  # fmt: skip
 
 
 async def _change_as_it_stands(

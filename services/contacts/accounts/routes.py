@@ -15,12 +15,13 @@ from services.contacts.accounts.schemas import (
     AccountUpdate,
 )
 from services.kit import history, imports, listing, lookup
-from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown, tagged
+from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, put_under, router, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 from services.kit.past import AsOf
+from services.kit.upserts import SlotDep
 
 routes = router("accounts")
 
@@ -61,6 +62,17 @@ async def get_account_import(id: UUID, call: CallDep, tx: Reading) -> Response:
 async def get_account_import_report(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
     """The rows of an import that were refused or mended."""
     return json_text(await imports.report(tx, call, IMPORT, id, request))
+
+
+@routes.put(
+    "/accounts/by-external-id/{source}/{external_id}",
+    response_model=AccountRead,
+    responses={201: {"model": AccountRead, "description": "It is new."}},
+)
+async def put_account(body: AccountCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
+    """Opens the account that another system calls so, or changes the fields that the body names."""
+    row, new = await service.put_account(tx, call, slot, body)
+    return put_under(f"/v1/accounts", row, new=new)
 
 
 @routes.get("/accounts/{id}", response_model=AccountRead, responses=TAGGED)

@@ -8,7 +8,7 @@ from uuid import UUID
 from services.contacts.accounts import queries
 from services.contacts.accounts.queries import ACCOUNT, PAST, SIGHT
 from services.contacts.accounts.schemas import AccountCreate, AccountFields, AccountUpdate
-from services.kit import journal, past
+from services.kit import journal, past, upserts
 from services.kit.access import may_edit, may_hand_over, require_writer
 from services.kit.app import Call
 from services.kit.conditional import Expected
@@ -16,6 +16,7 @@ from services.kit.db import Session
 from services.kit.identity import Viewer
 from services.kit.journal import Shown
 from services.kit.problems import FieldError, Forbidden, Invalid, NotFound, invalid
+from services.kit.upserts import Slot
 
 # What is handed over, and whether a change leaves it as it is.
 UNCHANGED: Mapping[str, LiteralString] = {
@@ -62,6 +63,24 @@ async def change_account(tx: Session, call: Call, id: UUID, body: AccountUpdate,
     return await journal.change(
         tx, ACCOUNT, id, values, call.cause,
         expected=expected, sight=SIGHT.visible(call.viewer), may=may, given=journal.sent(ACCOUNT, handed),
+    )  # fmt: skip
+
+
+async def put_account(tx: Session, call: Call, slot: Slot, body: AccountCreate) -> tuple[Shown, bool]:
+    """Opens the account, or changes the fields that the body names; tells whether the account is new.
+
+    Raises what `upserts.put`, `open_account` and `change_account` raise.
+    """
+    named = slot.named(body)
+    patch = AccountUpdate.model_validate(named.model_dump(exclude_unset=True))
+
+    async def change(id: UUID, expected: Expected) -> Shown:
+        async with tx.transaction():
+            return await change_account(tx, call, id, patch, expected)
+
+    return await upserts.put(
+        tx, ACCOUNT, slot, viewer=call.member_id, sight=SIGHT.visible(call.viewer),
+        create=lambda: open_account(tx, call, named), change=change,
     )  # fmt: skip
 
 

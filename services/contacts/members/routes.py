@@ -16,12 +16,13 @@ from services.contacts.members.schemas import (
     MemberUpdate,
 )
 from services.kit import history, imports, listing, lookup
-from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown, tagged
+from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, put_under, router, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 from services.kit.past import AsOf
+from services.kit.upserts import SlotDep
 
 routes = router("members")
 
@@ -62,6 +63,17 @@ async def get_member_import(id: UUID, call: CallDep, tx: Reading) -> Response:
 async def get_member_import_report(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
     """The rows of an import that were refused or mended."""
     return json_text(await imports.report(tx, call, IMPORT, id, request))
+
+
+@routes.put(
+    "/members/by-external-id/{source}/{external_id}",
+    response_model=MemberRead,
+    responses={201: {"model": MemberRead, "description": "It is new."}},
+)
+async def put_member(body: MemberCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
+    """Adds the member that another system calls so, or changes the fields that the body names."""
+    row, new = await service.put_member(tx, call, slot, body)
+    return put_under(f"/v1/members", row, new=new)
 
 
 @routes.get("/members/{id}", response_model=MemberRead, responses=TAGGED)

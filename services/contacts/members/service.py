@@ -8,13 +8,14 @@ import orjson
 from services.contacts.members import queries
 from services.contacts.members.queries import EVERYBODY, MEMBER, PAST
 from services.contacts.members.schemas import MemberCreate, MemberUpdate
-from services.kit import journal, past
+from services.kit import journal, past, upserts
 from services.kit.access import require_admin
 from services.kit.app import Call
 from services.kit.conditional import Expected
 from services.kit.db import Session
 from services.kit.journal import Shown
 from services.kit.problems import invalid
+from services.kit.upserts import Slot
 
 
 async def add_member(tx: Session, call: Call, body: MemberCreate) -> Shown:
@@ -40,6 +41,25 @@ async def change_member(tx: Session, call: Call, id: UUID, body: MemberUpdate, e
     if "manager_id" in values:
         await _check_line(tx, id, body.manager_id)
     return await journal.change(tx, MEMBER, id, values, call.cause, expected=expected, sight=EVERYBODY)
+
+
+async def put_member(tx: Session, call: Call, slot: Slot, body: MemberCreate) -> tuple[Shown, bool]:
+    """Adds the member, or changes the fields that the body names; tells whether the member is new.
+
+    Raises what `upserts.put`, `add_member` and `change_member` raise.
+    """
+    require_admin(call.viewer)
+    named = slot.named(body)
+    patch = MemberUpdate.model_validate(named.model_dump(exclude_unset=True))
+
+    async def change(id: UUID, expected: Expected) -> Shown:
+        async with tx.transaction():
+            return await change_member(tx, call, id, patch, expected)
+
+    return await upserts.put(
+        tx, MEMBER, slot, viewer=call.member_id, sight=EVERYBODY,
+        create=lambda: add_member(tx, call, named), change=change,
+    )  # fmt: skip
 
 
 async def _check_line(tx: Session, id: UUID, manager: UUID | None) -> None:

@@ -17,11 +17,12 @@ from services.contacts.people.schemas import (
     LinkRead,
 )
 from services.kit import history, listing, lookup
-from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown
+from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, put_under, router, shown
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
 from services.kit.lookup import LookupRequest
 from services.kit.past import AsOf
+from services.kit.upserts import SlotDep
 
 routes = router("contacts")
 
@@ -44,6 +45,17 @@ async def create_contact(body: ContactCreate, call: CallDep, tx: Statement) -> R
 async def look_up_contacts(body: LookupRequest, call: CallDep, tx: Reading) -> Response:
     """Those of these people whom the caller sees."""
     return json_text(await lookup.find(tx, CONTACTS, body, call.viewer))
+
+
+@routes.put(
+    "/contacts/by-external-id/{source}/{external_id}",
+    response_model=ContactRead,
+    responses={201: {"model": ContactRead, "description": "It is new."}},
+)
+async def put_contact(body: ContactCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
+    """Adds the person whom another system calls so, or changes the fields that the body names."""
+    row, new = await service.put_contact(tx, call, slot, body)
+    return put_under(f"/v1/contacts", row, new=new)
 
 
 @routes.get("/contacts/{id}", response_model=ContactRead, responses=TAGGED)

@@ -8,7 +8,7 @@ from services.contacts.people import queries
 from services.contacts.people.domain import LinkKind
 from services.contacts.people.queries import CONTACT, LINK, LINK_PAST, PAST, SIGHT, link_seen
 from services.contacts.people.schemas import ContactCreate, ContactUpdate, LinkCreate
-from services.kit import journal, past
+from services.kit import journal, past, upserts
 from services.kit.access import as_seller, may_edit, require_writer
 from services.kit.app import Call
 from services.kit.clock import now
@@ -16,6 +16,7 @@ from services.kit.conditional import Expected
 from services.kit.db import Session
 from services.kit.journal import Shown
 from services.kit.problems import NotFound, invalid
+from services.kit.upserts import Slot
 
 
 async def add_contact(tx: Session, call: Call, body: ContactCreate) -> Shown:
@@ -44,6 +45,26 @@ async def change_contact(tx: Session, call: Call, id: UUID, body: ContactUpdate,
     return await journal.change(
         tx, CONTACT, id, values, call.cause, expected=expected, sight=SIGHT.visible(call.viewer), may=may
     )
+
+
+async def put_contact(tx: Session, call: Call, slot: Slot, body: ContactCreate) -> tuple[Shown, bool]:
+    """Adds the person, or changes the fields that the body names; tells whether the person is new.
+
+    Raises what `upserts.put`, `add_contact` and `change_contact` raise, and Invalid (at another account).
+    """
+    named = slot.named(body)
+    patch = ContactUpdate.model_validate(named.model_dump(exclude_unset=True, exclude={"account_id"}))
+
+    async def change(id: UUID, expected: Expected) -> Shown:
+        account = await queries.account_of(tx, call, id)
+        if account not in (None, body.account_id):
+            raise invalid("account_id", "fixed", "is not the account of this person, who stays there")
+        return await change_contact(tx, call, id, patch, expected)
+
+    return await upserts.put(
+        tx, CONTACT, slot, viewer=call.member_id, sight=SIGHT.visible(call.viewer),
+        create=lambda: add_contact(tx, call, named), change=change,
+    )  # fmt: skip
 
 
 async def link_contacts(tx: Session, call: Call, id: UUID, body: LinkCreate) -> Shown:

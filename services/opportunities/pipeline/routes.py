@@ -5,12 +5,13 @@ from uuid import UUID
 from fastapi import Request, Response
 
 from services.kit import history, imports, listing, lookup
-from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown, tagged
+from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, put_under, router, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 from services.kit.past import AsOf
+from services.kit.upserts import SlotDep
 from services.opportunities.pipeline import queries, service
 from services.opportunities.pipeline.imports import IMPORT
 from services.opportunities.pipeline.queries import OPPORTUNITIES, PAST, SUMMARY_PARAMETERS
@@ -76,6 +77,17 @@ async def get_opportunity_import(id: UUID, call: CallDep, tx: Reading) -> Respon
 async def get_opportunity_import_report(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
     """The rows of an import that were refused or mended."""
     return json_text(await imports.report(tx, call, IMPORT, id, request))
+
+
+@routes.put(
+    "/opportunities/by-external-id/{source}/{external_id}",
+    response_model=OpportunityRead,
+    responses={201: {"model": OpportunityRead, "description": "It is new."}},
+)
+async def put_opportunity(body: OpportunityCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
+    """Opens the deal that another system calls so, or changes the fields that the body names."""
+    row, new = await service.put_deal(tx, call, slot, body)
+    return put_under(f"/v1/opportunities", row, new=new)
 
 
 @routes.get("/opportunities/{id}", response_model=OpportunityRead, responses=TAGGED)

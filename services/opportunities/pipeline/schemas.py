@@ -84,7 +84,9 @@ class OpportunityCreate(OpportunityFields):
     """A new deal, in TARGETING. Without an owner it is the creator's."""
 
     owner_id: UUID | None = None
-    stage_entered_at: PastInstant | None = Field(default=None, description="When it began; now unless given.")
+    stage_entered_at: PastInstant | None = Field(
+        default=None, description="When a new one began; now unless given."
+    )
     external_ids: ExternalIds = Field(default_factory=dict)
 
 

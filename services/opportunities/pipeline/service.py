@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from services.kit import journal, listing, past
+from services.kit import journal, listing, past, upserts
 from services.kit.access import may_edit, may_hand_over, require_writer
 from services.kit.app import Call
 from services.kit.clock import instant, now
@@ -17,6 +17,7 @@ from services.kit.idempotency import keep
 from services.kit.ids import new_id
 from services.kit.journal import Shown
 from services.kit.problems import FieldError, Forbidden, Invalid, invalid
+from services.kit.upserts import Slot, without_nobody
 from services.opportunities.copies import Unmet, ask_owner
 from services.opportunities.pipeline import queries
 from services.opportunities.pipeline.domain import Deal, Move, advance, needs_account
@@ -85,6 +86,21 @@ async def change_deal(
     if changed is None:
         await keep(tx, call.cause.key, status=200, answer=row.json, version=row.version)
     return changed or row
+
+
+async def put_deal(tx: Session, call: Call, slot: Slot, body: OpportunityCreate) -> tuple[Shown, bool]:
+    """Opens the deal, or changes the fields that the body names; tells whether the deal is new.
+
+    When it began counts for a new one alone. Raises what `upserts.put`, `open_deal` and `change_deal` raise.
+    """
+    named = slot.named(body)
+    told = named.model_dump(exclude_unset=True, exclude={"stage_entered_at"})
+    patch = OpportunityUpdate.model_validate(without_nobody(told))
+    return await upserts.put(
+        tx, OPPORTUNITY, slot, viewer=call.member_id, sight=DEALS.visible(call.viewer),
+        create=lambda: open_deal(tx, call, named),
+        change=lambda id, expected: change_deal(tx, call, id, patch, expected),
+    )  # fmt: skip
 
 
 async def move_deal(tx: Session, call: Call, id: UUID, body: StageMove) -> Shown:
