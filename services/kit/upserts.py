@@ -15,14 +15,12 @@ from fastapi import Depends, Header, Path
 from psycopg import sql
 from pydantic import StringConstraints
 
-from services.kit import journal
+from services.kit import idempotency, journal
 from services.kit.conditional import ANY, RACES, Expected, parse_if_match
 from services.kit.db import Session, literal, one
 from services.kit.fields import ExternalId, Source
 from services.kit.journal import Aggregate, Shown
 from services.kit.problems import Conflict, NotFound, PreconditionFailed, invalid
-
-TAKEN = "external_id__external_ids__taken"
 
 Create: TypeAlias = Callable[[], Awaitable[Shown]]
 Change: TypeAlias = Callable[[UUID, Expected], Awaitable[Shown]]
@@ -103,43 +101,47 @@ async def put(
     Of two who make the same row at once the second waits for the first, and then changes what it made. Raises Conflict
     (it is deleted, or not seen), PreconditionFailed, and what `create` and `change` raise.
     """
-    for _ in range(RACES - 1):
-        try:
-            return await _put(tx, aggregate, slot, viewer, sight, create, change)
-        except NotFound:
-            continue
-        except psycopg.errors.UniqueViolation as error:
-            if error.diag.constraint_name != TAKEN:
-                raise
-    return await _put(tx, aggregate, slot, viewer, sight, create, change)
-
-
-async def _put(
-    tx: Session,
-    aggregate: Aggregate,
-    slot: Slot,
-    viewer: UUID | None,
-    sight: LiteralString,
-    create: Create,
-    change: Change,
-) -> tuple[Shown, bool]:
     given = {"source": slot.source, "external_id": slot.external_id, "viewer": viewer}
-    found = await one(tx, _found_statement(aggregate, sight), given)
-    if found is None:
-        if slot.there:
-            raise PreconditionFailed.absent()
-        return await create(), True
-    id, seen, deleted = found
+    lost: Exception | None = None
+    for _ in range(RACES):
+        found = await one(tx, _found_statement(aggregate, sight), given)
+        try:
+            if found is not None:
+                _check_standing(aggregate, *found)
+                await _check_new(tx, aggregate, slot, found[0], viewer, sight)
+                return await change(found[0], slot.expected), False
+            if slot.there:
+                raise PreconditionFailed.absent()
+            if isinstance(lost, psycopg.errors.UniqueViolation):
+                raise lost
+            return await create(), True
+        except NotFound as error:
+            # It has gone meanwhile.
+            lost = error
+        except psycopg.errors.UniqueViolation as error:
+            # It has come meanwhile, or something else is in the way.
+            if error is lost or error.diag.constraint_name == idempotency.CONSTRAINT:
+                raise
+            lost = error
+    assert lost is not None
+    raise lost
+
+
+def _check_standing(aggregate: Aggregate, id: UUID, seen: bool, deleted: bool) -> None:
     if not seen:
         # As a POST with this id would be answered: that it is taken cannot be hidden, by what it is.
         raise Conflict("taken", "There is one with the same external_ids already.")
     if deleted:
         path = f"POST /v1/{aggregate.plural}/{id}/restoration"
         raise Conflict("deleted", f"It is deleted; restore it by {path}, then put it again.")
+
+
+async def _check_new(
+    tx: Session, aggregate: Aggregate, slot: Slot, id: UUID, viewer: UUID | None, sight: LiteralString
+) -> None:
     if slot.there is False:
         row = await journal.read(tx, aggregate, id, viewer=viewer, sight=sight)
         raise PreconditionFailed.present(row.json.encode(), row.version)
-    return await change(id, slot.expected), False
 
 
 @lru_cache(maxsize=128)

@@ -36,12 +36,13 @@ class Ground:
     callers: Callers
     statements: list[str]
     url: str
-    ids: dict[str, str] = field(default_factory=dict[str, str])
+    ids: dict[str, str] = field(default_factory=lambda: {"by-external-id": "crm"})
     bodies: Bodies = field(default_factory=dict[str, Sequence[Any]])
 
     async def ask(self, who: str, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """Sends a request as the named caller."""
-        headers = as_(who, **({"if_match": "*"} if method in ("PATCH", "PUT", "DELETE") else {}))
+        changes = method in ("PATCH", "PUT", "DELETE") and "/by-external-id/" not in path
+        headers = as_(who, **({"if_match": "*"} if changes else {}))
         return await self.client.request(method, path, json=body, headers=headers, **more)
 
     async def make(self, path: str, body: Any, who: str = "seller") -> str:
@@ -126,6 +127,17 @@ async def contacts(url: str) -> AsyncGenerator[Ground]:
             "POST /v1/members": [{"email": "new@example.com", "name": "新"}],
             "PATCH /v1/members/{id}": [{"name": "更名"}, {"manager_id": ids["stranger"]}],
             "POST /v1/members/lookup": [wanted],
+            "PUT /v1/members/by-external-id/{source}/{external_id}": [
+                {"email": "put@example.com", "name": "新"},
+                {"email": "put@example.com", "name": "更名"},
+            ],
+            "PUT /v1/accounts/by-external-id/{source}/{external_id}": [
+                {"name": "新"},
+                {"name": "更名", "parent_account_id": ids["accounts"]},
+            ],
+            "PUT /v1/contacts/by-external-id/{source}/{external_id}": [
+                {"name": "新", "account_id": ids["accounts"]}
+            ],
             "POST /v1/accounts": [
                 {"name": "子公司", "parent_account_id": group, "owner_id": ids["seller"]},
                 {"name": "甲", "team": [{"member_id": ids["boss"], "function": "RND"}]},
@@ -188,6 +200,13 @@ async def opportunities(url: str) -> AsyncGenerator[Ground]:
             "POST /v1/opportunities": [
                 {"name": "二期", "account_id": ids["accounts"], "owner_id": ids["seller"]}
             ],
+            "PUT /v1/opportunities/by-external-id/{source}/{external_id}": [
+                {"name": "三期", "account_id": ids["accounts"]},
+                {"name": "更名", "owner_id": ids["seller"]},
+            ],
+            "POST /v1/products": [{"name": "GTX Pro", "list_price": 4821}],
+            "PATCH /v1/products/{id}": [{"series": "GTX"}],
+            "PUT /v1/products/by-external-id/{source}/{external_id}": [{"name": "GTX Basic"}],
             "PATCH /v1/opportunities/{id}": [
                 {"name": "更名"},
                 {"amount": 100, "account_id": ids["accounts"]},
@@ -242,6 +261,7 @@ async def activities(url: str) -> AsyncGenerator[Ground]:
                 visit | {"owner_id": ids["seller"], "account_id": ids["accounts"]},
             ],
             "POST /v1/activities/lookup": [wanted],
+            "PUT /v1/activities/by-external-id/{source}/{external_id}": [visit, visit | {"minutes": 5}],
             "PATCH /v1/activities/{id}": [
                 {"subject": "更名"},
                 {"contact_ids": [ids["other"]], "account_id": ids["accounts"]},

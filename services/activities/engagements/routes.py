@@ -72,7 +72,7 @@ async def look_up_activities(body: LookupRequest, call: CallDep, tx: Reading) ->
 async def put_activity(body: ActivityCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
     """Records the activity that another system calls so, or changes the fields that the body names."""
     row, new = await service.put_activity(tx, call, slot, body)
-    return put_under(f"/v1/activities", row, new=new)
+    return put_under("/v1/activities", row, new=new)
 
 
 @routes.get("/activities/{id}", response_model=ActivityRead, responses=TAGGED)

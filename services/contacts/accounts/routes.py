@@ -15,7 +15,17 @@ from services.contacts.accounts.schemas import (
     AccountUpdate,
 )
 from services.kit import history, imports, listing, lookup
-from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, put_under, router, shown, tagged
+from services.kit.app import (
+    CallDep,
+    Reading,
+    Statement,
+    Transaction,
+    json_text,
+    put_under,
+    router,
+    shown,
+    tagged,
+)
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
@@ -72,7 +82,7 @@ async def get_account_import_report(id: UUID, request: Request, call: CallDep, t
 async def put_account(body: AccountCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
     """Opens the account that another system calls so, or changes the fields that the body names."""
     row, new = await service.put_account(tx, call, slot, body)
-    return put_under(f"/v1/accounts", row, new=new)
+    return put_under("/v1/accounts", row, new=new)
 
 
 @routes.get("/accounts/{id}", response_model=AccountRead, responses=TAGGED)

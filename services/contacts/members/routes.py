@@ -16,7 +16,17 @@ from services.contacts.members.schemas import (
     MemberUpdate,
 )
 from services.kit import history, imports, listing, lookup
-from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, put_under, router, shown, tagged
+from services.kit.app import (
+    CallDep,
+    Reading,
+    Statement,
+    Transaction,
+    json_text,
+    put_under,
+    router,
+    shown,
+    tagged,
+)
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
@@ -73,7 +83,7 @@ async def get_member_import_report(id: UUID, request: Request, call: CallDep, tx
 async def put_member(body: MemberCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
     """Adds the member that another system calls so, or changes the fields that the body names."""
     row, new = await service.put_member(tx, call, slot, body)
-    return put_under(f"/v1/members", row, new=new)
+    return put_under("/v1/members", row, new=new)
 
 
 @routes.get("/members/{id}", response_model=MemberRead, responses=TAGGED)

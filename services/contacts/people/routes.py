@@ -55,7 +55,7 @@ async def look_up_contacts(body: LookupRequest, call: CallDep, tx: Reading) -> R
 async def put_contact(body: ContactCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
     """Adds the person whom another system calls so, or changes the fields that the body names."""
     row, new = await service.put_contact(tx, call, slot, body)
-    return put_under(f"/v1/contacts", row, new=new)
+    return put_under("/v1/contacts", row, new=new)
 
 
 @routes.get("/contacts/{id}", response_model=ContactRead, responses=TAGGED)

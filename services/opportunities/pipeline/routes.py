@@ -5,7 +5,17 @@ from uuid import UUID
 from fastapi import Request, Response
 
 from services.kit import history, imports, listing, lookup
-from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, put_under, router, shown, tagged
+from services.kit.app import (
+    CallDep,
+    Reading,
+    Statement,
+    Transaction,
+    json_text,
+    put_under,
+    router,
+    shown,
+    tagged,
+)
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
@@ -87,7 +97,7 @@ async def get_opportunity_import_report(id: UUID, request: Request, call: CallDe
 async def put_opportunity(body: OpportunityCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
     """Opens the deal that another system calls so, or changes the fields that the body names."""
     row, new = await service.put_deal(tx, call, slot, body)
-    return put_under(f"/v1/opportunities", row, new=new)
+    return put_under("/v1/opportunities", row, new=new)
 
 
 @routes.get("/opportunities/{id}", response_model=OpportunityRead, responses=TAGGED)
