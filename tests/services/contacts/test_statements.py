@@ -49,7 +49,7 @@ COSTS: list[tuple[str, str, str, Any, int]] = [
     ("seller", "POST", "/v1/contacts/lookup", {"ids": ["{person}"]}, 1),
     ("seller", "POST", "/v1/contacts", {"account_id": "{account}", "name": "Jane"}, 1),
     ("seller", "PATCH", "/v1/contacts/{person}", {"title": "CTO"}, 1),
-    ("seller", "PUT", "/v1/contacts/by-external-id/crm/{boss}", {"account_id": "{account}", "name": "J"}, 3),
+    ("seller", "PUT", "/v1/contacts/by-external-id/crm/{boss}", {"account_id": "{account}", "name": "J"}, 2),
     ("seller", "PUT", "/v1/contacts/by-external-id/crm/{boss}", {"account_id": "{account}", "name": "K"}, 3),
     ("seller", "GET", "/v1/contacts/{person}/links", None, 1),
     ("seller", "GET", "/v1/contacts/{person}/links/{link}", None, 1),
