@@ -6,21 +6,23 @@ What has no version is tagged by what it says. Whoever has the present state alr
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, LiteralString, TypeAlias, TypeVar
+from uuid import UUID
 
 from fastapi import Depends, Header
 from starlette.requests import Request
 from starlette.responses import Response
 from werkzeug.http import parse_etags
 
+from services.kit.db import Session
 from services.kit.problems import PreconditionFailed, PreconditionRequired, invalid
 
 ANY = None
 Expected: TypeAlias = int | None
 T = TypeVar("T")
 
-# How often a change of any version is tried while others change the row at the same moment.
-RACES = 3
+# How often a change is tried again while others change the row at the same moment.
+RACES = 10
 
 # A proxy that compresses answers weakens their tags; the version in them is as good as before.
 _TAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
@@ -90,15 +92,29 @@ async def if_match(value: Annotated[str | None, Header(alias="If-Match")] = None
 IfMatch = Annotated[Expected, Depends(if_match)]
 
 
-async def settled(expected: Expected, change: Callable[[], Awaitable[T]]) -> T:
-    """What `change` gives, which reads a row and then writes it at the version that it read.
+async def settled(tx: Session, id: UUID, expected: Expected, change: Callable[[], Awaitable[T]]) -> T:
+    """What `change` gives, which reads the row and then writes it at the version that it read. `tx` is no transaction.
 
-    A caller who expects any version does not lose to somebody else's change in between: it is tried again.
-    Raises what `change` raises.
+    A caller who expects any version does not lose to somebody else's change in between: it is tried again, in line with
+    the others who lost. Raises what `change` raises.
     """
-    for _ in range(RACES - 1 if expected is ANY else 0):
-        try:
-            return await change()
-        except PreconditionFailed:
-            continue
-    return await change()
+    if expected is not ANY:
+        return await change()
+    try:
+        return await change()
+    except PreconditionFailed:
+        return await _in_line(tx, id, change)
+
+
+async def _in_line(tx: Session, id: UUID, change: Callable[[], Awaitable[T]]) -> T:
+    async with tx.transaction():
+        await tx.execute(_LINE, {"id": id})
+        for _ in range(RACES - 1):
+            try:
+                return await change()
+            except PreconditionFailed:
+                continue
+        return await change()
+
+
+_LINE: LiteralString = "SELECT pg_advisory_xact_lock(7110, hashtext(%(id)s::text))"

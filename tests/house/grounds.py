@@ -133,7 +133,7 @@ async def contacts(url: str) -> AsyncGenerator[Ground]:
             ],
             "PUT /v1/accounts/by-external-id/{source}/{external_id}": [
                 {"name": "新"},
-                {"name": "更名", "parent_account_id": ids["accounts"]},
+                {"name": "更名", "parent_account_id": group},
             ],
             "PUT /v1/contacts/by-external-id/{source}/{external_id}": [
                 {"name": "新", "account_id": ids["accounts"]}

@@ -83,7 +83,7 @@ async def change_activity(
     values = _values(body, body.model_dump(exclude_unset=True))
     if not values.keys() & (TIMED | NAMING):
         return await _write(tx, call, id, values, expected)
-    return await settled(expected, lambda: _change_as_it_stands(tx, call, id, values, expected))
+    return await settled(tx, id, expected, lambda: _change_as_it_stands(tx, call, id, values, expected))
 
 
 async def put_activity(tx: Session, call: Call, slot: Slot, body: ActivityCreate) -> tuple[Shown, bool]:

@@ -66,7 +66,7 @@ async def change_time(tx: Session, call: Call, id: UUID, body: TimeLogUpdate, ex
         _check_spent(call, {"minutes": 1} | values)
     if not values.keys() & NAMING:
         return await _write(tx, call, id, values, expected)
-    return await settled(expected, lambda: _change_references(tx, call, id, values, expected))
+    return await settled(tx, id, expected, lambda: _change_references(tx, call, id, values, expected))
 
 
 async def _change_references(

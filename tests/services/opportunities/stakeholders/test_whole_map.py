@@ -121,3 +121,34 @@ async def test_people_on_the_map_need_not_be_seen_to_stay(house: House) -> None:
     items = [person(outside, "SPONSOR", "FRIEND"), person(house.people[0], "USER", "NEUTRAL")]
     more = await house.call("seller", "PUT", path_of(deal), {"items": items}, if_match=drawn.headers["etag"])
     assert more.status_code == 200, more.text
+
+
+async def test_a_whole_map_and_a_change_of_one_person_come_one_after_the_other(house: House) -> None:
+    first, second = house.people[:2]
+    for _ in range(5):
+        deal = (await house.deal())["id"]
+        drawn = await house.draw(deal, person(first, "USER", "NEUTRAL"), person(second, "USER", "NEUTRAL"))
+        ids = {row["contact_id"]: row["id"] for row in drawn.json()["items"]}
+        items = {"items": [person(first, "USER", "FRIEND"), person(second, "USER", "NEUTRAL")]}
+        whole, one = await asyncio.gather(
+            house.call("seller", "PUT", path_of(deal), items, if_match=drawn.headers["etag"]),
+            house.call(
+                "seller",
+                "PUT",
+                f"{path_of(deal)}/{first}",
+                {"roles": ["USER"], "influence": "L"},
+                if_match='"1"',
+            ),
+        )
+        assert sorted((whole.status_code, one.status_code)) == [200, 412], (whole.text, one.text)
+        won, lost = (whole, one) if whole.status_code == 200 else (one, whole)
+        now = await house.call("seller", "GET", path_of(deal))
+        present = (
+            now.json()
+            if lost is whole
+            else next(row for row in now.json()["items"] if row["contact_id"] == first)
+        )
+        assert lost.json()["current"] == present
+        assert won.json() in (now.json(), *now.json()["items"])
+        assert await house.told(ids[second]) == ["stakeholder.mapped"]
+        assert len(await house.told(ids[first])) == 2
