@@ -25,6 +25,7 @@ COSTS: list[tuple[str, str, str, Any, int]] = [
     ("admin", "PUT", "/v1/members/by-external-id/crm/{boss}", {"email": "c@d.ef", "name": "C"}, 2),
     ("admin", "PUT", "/v1/members/by-external-id/crm/{boss}", {"email": "c@d.ef", "name": "D"}, 2),
     ("admin", "PUT", "/v1/members/by-external-id/crm/{boss}", {"email": "c@d.ef", "name": "D"}, 3),  # nothing new
+    ("seller", "GET", "/v1/catalog", None, 0),
     ("seller", "GET", "/v1/accounts", None, 1),
     ("seller", "GET", "/v1/accounts?q=acme&count=true&sort=-created_at", None, 1),
     ("seller", "GET", "/v1/accounts/{account}", None, 1),
