@@ -64,6 +64,6 @@ PUBLIC = (
         "time-logs",
         TimeLogState,
         facts=("recorded",),
-        standard=("updated", "deleted", "restored"),
+        standard=("updated", "deleted", "restored", "erased"),
     ),
 )

@@ -10,6 +10,7 @@ from services.activities.events import PUBLIC
 from services.activities.handlers import HANDLERS
 from services.activities.overview.routes import routes as overview
 from services.activities.removal import routes as removal
+from services.activities.removal.queries import DELETABLES
 from services.activities.tables import Base
 from services.activities.timelogs.queries import TIME_LOG
 from services.activities.timelogs.routes import routes as timelogs
@@ -40,6 +41,7 @@ SERVICE = Service(
     consumes=("contacts", "opportunities"),
     imports=(ACTIVITIES,),
     words=KIT_WORDS.and_those_in(Path(__file__).with_name("words.toml")),
+    deletables=DELETABLES,
 )
 
 if __name__ == "__main__":

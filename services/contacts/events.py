@@ -81,6 +81,9 @@ PUBLIC = (
     PublicAggregate("account_standing", "account-standings", AccountStandingState),
     PublicAggregate("contact", "contacts", ContactState),
     PublicAggregate(
-        "contact_link", "contact-links", ContactLinkState, standard=("created", "deleted", "restored")
+        "contact_link",
+        "contact-links",
+        ContactLinkState,
+        standard=("created", "deleted", "restored", "erased"),
     ),
 )

@@ -15,6 +15,7 @@ from services.contacts.overview.routes import routes as overview
 from services.contacts.people.queries import CONTACT, LINK
 from services.contacts.people.routes import routes as people
 from services.contacts.removal import routes as removal
+from services.contacts.removal.queries import DELETABLES
 from services.contacts.standings.queries import STANDING
 from services.contacts.tables import Base
 from services.kit import catalog
@@ -45,6 +46,7 @@ SERVICE = Service(
     consumes=("opportunities",),
     imports=(MEMBERS, ACCOUNTS),
     words=KIT_WORDS.and_those_in(Path(__file__).with_name("words.toml")),
+    deletables=DELETABLES,
 )
 
 if __name__ == "__main__":

@@ -16,8 +16,10 @@ WRITERS = frozenset({"rep", "manager", "admin", "service"})
 # From so few accounts or people a list is found by walking from each of them; from more, by walking the list.
 FEW: LiteralString = "200"
 
-# Of a machine account's scopes: to read a service's rows, to write them (and read them), to send files to it.
+# Of a machine account's scopes: to read a service's rows, to write them (and read them), to send files to it, to erase
+# people.
 IMPORTS = "imports"
+ERASES = "erasure"
 _UNSCOPED = frozenset({"/v1/me", "/v1/catalog"})
 _ASKING = ("/lookup", "/evaluate")
 
@@ -163,12 +165,20 @@ def require_importer(viewer: Viewer) -> None:
         require_admin(viewer)
 
 
+def require_eraser(viewer: Viewer) -> None:
+    """Raises Forbidden when the viewer may erase nobody: administrators may, and machine accounts with the scope."""
+    if "service" not in viewer.roles:
+        require_admin(viewer)
+
+
 def scope_of(service: str, method: str, path: str) -> str | None:
     """The scope that a machine account needs for the operation, None where everybody is answered about themselves."""
     if path in _UNSCOPED:
         return None
     if "/imports" in path:
         return IMPORTS
+    if path.endswith("/erasure"):
+        return ERASES
     reads = method in ("GET", "HEAD") or path.endswith(_ASKING)
     return f"{service}:{'read' if reads else 'write'}"
 

@@ -25,6 +25,7 @@ from services.kit.clients import AsyncClient, open_client
 from services.kit.conditional import etag, etag_of, unless_had
 from services.kit.db import Database, OnStatement, Session
 from services.kit.delivery import Batch, Handler
+from services.kit.dependants import Deletable
 from services.kit.events import PublicAggregate
 from services.kit.growth import MAX_WAIT, UNKNOWN, Head
 from services.kit.identity import Verifier, Viewer
@@ -64,7 +65,8 @@ class Part(Protocol):
 class Service:
     """What a service is made of; `main.py` of each service holds exactly one.
 
-    `aggregates` are those that it tells of, what others need to know first coming first.
+    `aggregates` are those that it tells of, what others need to know first coming first; `deletables` are what is
+    purged, each before what it hangs on.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Service:
     imports: tuple[Import, ...] = ()
     parts: tuple[Callable[[Settings, Database], Part], ...] = ()
     words: Words = KIT_WORDS
+    deletables: tuple[Deletable, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,9 +19,8 @@ from psycopg.types.json import Jsonb
 from pydantic import BaseModel
 
 from services.kit.db import Session
-from services.kit.events import SWEPT, Event
+from services.kit.events import ERASED, SWEPT, Event
 
-ERASED = "erased"
 GONE = ("deleted", ERASED, SWEPT)
 
 

@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 
 from services.kit.copies import Copy
 from services.kit.db import Database, Session
-from services.kit.events import Event, type_of
+from services.kit.events import ERASED, Event, type_of
 from services.kit.topics import declared
 
 Handler: TypeAlias = Callable[[Session, Event], Awaitable[None]]
@@ -197,7 +197,7 @@ class Delivery:
         free = [one for one in received if not parking.holds(one)]
         for one in received:
             if parking.holds(one):
-                await parking.follow(one)
+                await self._set_aside(tx, one, parking)
         for handler, events in grouped(free):
             with self._timed(events[0]):
                 await _handle(tx, handler, events)
@@ -206,12 +206,19 @@ class Delivery:
         await blame_at_once(tx)
         for one in received:
             if parking.holds(one):
-                await parking.follow(one)
+                await self._set_aside(tx, one, parking)
                 continue
             with self._timed(one.event):
                 error = await tried(tx, one.handler, one.event)
             if error:
                 await parking.park(one, error)
+
+    async def _set_aside(self, tx: Session, one: Received, parking: "_Parking") -> None:
+        """Keeps the record behind what is parked of its key. Who is erased does not wait for that, and is so again."""
+        if one.event.fact == ERASED:
+            await parking.forget(one)
+            await tried(tx, one.handler, one.event)
+        await parking.follow(one)
 
     @contextmanager
     def _timed(self, event: Event) -> Generator[None]:
@@ -265,6 +272,19 @@ class _Parking:
             },
         )
         await self.follow(one)
+
+    async def forget(self, one: Received) -> None:
+        """Lets what is parked or given up of the event's subject say what the event says, which is nothing."""
+        subject = dict(one.record.headers).get("ce_subject") or b""
+        meant = {
+            "consumer": self._consumer,
+            "topic": one.record.topic,
+            "key": one.event.key,
+            "subject": subject.decode(),
+            "value": one.record.value,
+        }
+        for statement in (_FORGET_PARKED, _FORGET_DISCARDED, _FORGET_REASON):
+            await self._tx.execute(statement, meant)
 
     async def follow(self, one: Received) -> None:
         self.parked += 1
@@ -362,6 +382,21 @@ ORDER BY topic, key FOR UPDATE
 _PARK: LiteralString = """
 INSERT INTO parked_key (consumer, topic, key, partition, reason)
 VALUES (%(consumer)s, %(topic)s, %(key)s, %(partition)s, %(reason)s)
+"""
+_FORGET_PARKED: LiteralString = """
+UPDATE parked_record SET value = %(value)s
+WHERE consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s
+  AND headers @> jsonb_build_array(jsonb_build_array('ce_subject', %(subject)s::text))
+"""
+_FORGET_DISCARDED: LiteralString = """
+UPDATE parked_discarded SET value = %(value)s, reason = 'told of somebody who was erased'
+WHERE consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s
+  AND headers @> jsonb_build_array(jsonb_build_array('ce_subject', %(subject)s::text))
+"""
+# A handler's error may say what it failed on.
+_FORGET_REASON: LiteralString = """
+UPDATE parked_key SET reason = 'a handler failed; somebody of this key was erased since'
+WHERE consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s
 """
 _FOLLOW: LiteralString = """
 INSERT INTO parked_record (consumer, topic, partition, record_offset, key, headers, value)

@@ -4,9 +4,10 @@ A service declares one `Deletable` for each aggregate whose rows people delete, 
 are shown in the answer of a delete and in the 409 that refuses one; `services.kit.deletion` does as they say.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from services.kit.access import Sight
 from services.kit.journal import Aggregate
@@ -55,11 +56,15 @@ class Need:
 
 @dataclass(frozen=True, eq=False)
 class Deletable:
-    """An aggregate whose rows are deleted and restored, what hangs on them, and what they need to come back."""
+    """An aggregate whose rows are deleted and restored, what hangs on them, and what they need to come back.
+
+    `blank` are fields that tell of a person, each with a value that tells nothing: what is left of them in the end.
+    """
 
     aggregate: Aggregate
     dependants: tuple[Dependant, ...] = ()
     needs: tuple[Need, ...] = ()
+    blank: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def of(self, meaning: Meaning) -> tuple[Dependant, ...]:
         """The dependants for which a delete means this."""

@@ -19,10 +19,12 @@ from pydantic import BaseModel
 
 from services.kit.kafka import Record
 
-STANDARD = ("created", "updated", "deleted", "restored")
+STANDARD = ("created", "updated", "deleted", "restored", "erased")
 """What can happen to every aggregate; facts come on top."""
 
 SNAPSHOT = "snapshot"
+ERASED = "erased"
+"""What is final: purged, or erased on behalf of the person that it told of."""
 SWEPT = "swept"
 """What a consumer tells itself of a copy that a republish did not tell of: it is gone."""
 

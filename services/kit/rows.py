@@ -46,3 +46,8 @@ def live(name: str, *columns: str | TextClause, also: str = "", include: Sequenc
 
 
 STAMPS = ("created_at", "created_by", "updated_at", "updated_by")
+
+
+def deleted(table: str) -> Index:
+    """The index of the table's deleted rows, the longest ago first: what is purged is found by it."""
+    return Index(f"{table}_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL"))

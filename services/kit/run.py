@@ -102,7 +102,14 @@ def parts_of(service: Service, settings: Settings, db: Database, *, took: Took =
     if service.imports:
         parts.append(worker)
     parts += [Worker(db, [republish.kind(service.aggregates)]), Schedule(db, settings.republish_days)]
-    parts.append(Sweeper(db, retention_days=settings.journal_retention_days))
+    parts.append(
+        Sweeper(
+            db,
+            retention_days=settings.journal_retention_days,
+            deletables=service.deletables,
+            deleted_days=settings.deleted_days,
+        )
+    )
     return parts + [make(settings, db) for make in service.parts]
 
 

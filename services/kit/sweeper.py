@@ -1,11 +1,12 @@
 """The sweeper: what a service's database needs now and then, whatever else goes on.
 
-It deletes the answers of idempotent requests that have been kept long enough, makes the journal's partitions of the
+It deletes the answers of idempotent requests that have been kept long enough, purges what was deleted long ago, makes
 months to come, so that no entry ever waits for one, and drops those that are past its retention: whole months, and
 never one of which anything is unpublished.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final, LiteralString
 
 import psycopg
@@ -15,6 +16,8 @@ from psycopg import sql
 from services.kit import idempotency
 from services.kit.backoff import Backoff, pause
 from services.kit.db import Database, one
+from services.kit.dependants import Deletable
+from services.kit.purging import purge
 
 EVERY: Final = 600.0
 """Seconds between two sweeps."""
@@ -28,10 +31,20 @@ SELECT journal_month(now()), journal_month(now() + interval '1 month'), journal_
 class Sweeper:
     """Sweeps until it is told to stop. Any number of workers may do so at once."""
 
-    def __init__(self, db: Database, *, every: float = EVERY, retention_days: int = 0) -> None:
+    def __init__(
+        self,
+        db: Database,
+        *,
+        every: float = EVERY,
+        retention_days: int = 0,
+        deletables: Sequence[Deletable] = (),
+        deleted_days: int = 0,
+    ) -> None:
         self._db = db
         self._every = every
         self._retention_days = retention_days
+        self._deletables = deletables
+        self._deleted_days = deleted_days
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sweeps at once, then every so often; sooner where the database did not let it."""
@@ -52,6 +65,8 @@ class Sweeper:
             await session.execute(_MONTHS)
         if swept := await idempotency.sweep(self._db):
             log.info("swept", answers=swept)
+        if self._deleted_days and (purged := await purge(self._db, self._deletables, self._deleted_days)):
+            log.info("purged", rows=purged)
         if self._retention_days:
             await forget(self._db, self._retention_days)
 

@@ -146,7 +146,7 @@ PUBLIC = (
         "stakeholders",
         StakeholderState,
         facts=("mapped", "stance_changed"),
-        standard=("updated", "deleted", "restored"),
+        standard=("updated", "deleted", "restored", "erased"),
     ),
     PublicAggregate("product", "products", ProductState),
 )

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from services.kit.copies import GONE
 from services.kit.db import Session
 from services.kit.delivery import Batch, Handler
-from services.kit.events import Event
+from services.kit.events import ERASED, Event
 from services.kit.settings import Settings
 from services.opportunities.copies import (
     ACCOUNTS,
@@ -24,6 +24,7 @@ from services.opportunities.copies import (
     ContactLink,
 )
 from services.opportunities.policy import Policy, policy_of
+from services.opportunities.removal import service as removal
 from services.opportunities.stakeholders import standing
 from services.opportunities.stakeholders.queries import (
     deals_linked,
@@ -31,6 +32,13 @@ from services.opportunities.stakeholders.queries import (
     lock_links,
     meetings_known,
 )
+
+
+async def fold_contacts(session: Session, events: Sequence[Event]) -> None:
+    """Folds people; of those who were erased, what maps say about them goes as well."""
+    await CONTACTS.fold(session, events)
+    if erased := sorted({event.subject_id for event in events if event.fact == ERASED}):
+        await removal.forget_people(session, erased)
 
 
 async def fold_links(session: Session, events: Sequence[Event]) -> None:
@@ -95,7 +103,7 @@ def _rules() -> tuple[Policy, ZoneInfo]:
 HANDLERS: Mapping[str, Handler | Batch] = {
     "member": Batch(MEMBERS.fold, MEMBERS),
     "account": Batch(ACCOUNTS.fold, ACCOUNTS),
-    "contact": Batch(CONTACTS.fold, CONTACTS),
+    "contact": Batch(fold_contacts, CONTACTS),
     "contact_link": Batch(fold_links, CONTACT_LINKS),
     "activity": Batch(fold_activities, JOINT_ACTIVITIES),
 }

@@ -20,6 +20,7 @@ from services.opportunities.products.imports import IMPORT as PRODUCTS
 from services.opportunities.products.queries import PRODUCT
 from services.opportunities.products.routes import routes as products
 from services.opportunities.removal import routes as removal
+from services.opportunities.removal.queries import DELETABLES
 from services.opportunities.stakeholders.due import DueStandings
 from services.opportunities.stakeholders.queries import STAKEHOLDER, STANDING
 from services.opportunities.stakeholders.routes import routes as stakeholders
@@ -49,6 +50,7 @@ SERVICE = Service(
     imports=(PRODUCTS, OPPORTUNITIES),
     parts=(DueStandings,),
     words=KIT_WORDS.and_those_in(Path(__file__).with_name("words.toml")),
+    deletables=DELETABLES,
 )
 
 if __name__ == "__main__":

@@ -53,7 +53,8 @@ async def sweep(ground: Ground) -> Swept:
     await queue_imports(ground, swept)
     ground.statements.clear()
     for method, path, operation in operations(app):
-        if path.endswith("/imports"):
+        # Whoever is erased is not there for what comes after; erasing has tests of its own, which hold it to the rule.
+        if path.endswith(("/imports", "/erasure")):
             continue
         name = f"{method} {path}"
         bodies = [None] if method == "GET" else ground.bodies[name]

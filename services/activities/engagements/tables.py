@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
 from services.activities.tables import Base
-from services.kit.rows import External, Instant, Row, live
+from services.kit.rows import External, Instant, Row, deleted, live
 
 NOBODY = {"server_default": text("'[]'")}
 NO_IDS = {"server_default": text("'{}'")}
@@ -21,6 +21,7 @@ class Activity(Base, External, Row, table=True):
 
     __tablename__ = "activity"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (
+        deleted("activity"),
         CheckConstraint("minutes BETWEEN 1 AND 1440", name="activity__minutes__range"),
         live("activity_time", "starts_at", "id"),
         live("activity_account", "account_id", "starts_at", "id"),

@@ -27,6 +27,8 @@ ACTIVITIES: Final = Deletable(
 )
 TIME_LOGS: Final = Deletable(TIME_LOG)
 
+DELETABLES: Final = (TIME_LOGS, ACTIVITIES)
+"""What is purged, each before what it hangs on."""
 
 _CONTACTS: Final = Sight(account="r.account_id")
 _TEXTS: Final = (

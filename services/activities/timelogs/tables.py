@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, Date, ForeignKeyConstraint, Integer, Tex
 from sqlmodel import Field
 
 from services.activities.tables import Base
-from services.kit.rows import Row, live
+from services.kit.rows import Row, deleted, live
 
 
 class TimeLog(Base, Row, table=True):
@@ -15,6 +15,7 @@ class TimeLog(Base, Row, table=True):
 
     __tablename__ = "time_log"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (
+        deleted("time_log"),
         ForeignKeyConstraint(["activity_id"], ["activity.id"], name="time_log__activity_id__unknown"),
         CheckConstraint("minutes BETWEEN 1 AND 1440", name="time_log__minutes__range"),
         live("time_log_day", "spent_on", "id"),

@@ -8,13 +8,14 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from services.contacts.tables import Base
-from services.kit.rows import External, Row, live
+from services.kit.rows import External, Row, deleted, live
 
 
 class Account(Base, External, Row, table=True):
     """One organisation, with its owner and team among our people."""
 
     __table_args__ = (
+        deleted("account"),
         ForeignKeyConstraint(["owner_id"], ["member.id"], name="account__owner_id__unknown"),
         ForeignKeyConstraint(
             ["parent_account_id"], ["account.id"], name="account__parent_account_id__unknown"

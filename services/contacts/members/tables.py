@@ -6,13 +6,14 @@ from sqlalchemy import Boolean, CheckConstraint, ForeignKeyConstraint, Index, Te
 from sqlmodel import Field
 
 from services.contacts.tables import Base
-from services.kit.rows import External, Row, live
+from services.kit.rows import External, Row, deleted, live
 
 
 class Member(Base, External, Row, table=True):
     """One of our people."""
 
     __table_args__ = (
+        deleted("member"),
         ForeignKeyConstraint(["manager_id"], ["member.id"], name="member__manager_id__unknown"),
         CheckConstraint("manager_id <> id", name="member__manager_id__cycle"),
         Index("member__email__taken", text("lower(email)"), unique=True),

@@ -25,6 +25,7 @@ CONTACT = Aggregate(
         "id", "account_id", "name", "title", "department", "level", "phones", "emails", "tenure_end_on",
         "real_influence", "public_official", "preferred_channel", "do_not_contact", "external_ids", "version", *STAMPS,
     ),
+    kept=("erased_at", "erasure_reason"),
 )  # fmt: skip
 LINK = Aggregate(
     "contact_link",

@@ -1,6 +1,6 @@
 """The people at our accounts, and how they stand to each other."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from services.contacts.tables import Base
-from services.kit.rows import External, Row, live
+from services.kit.rows import External, Instant, Row, deleted, live
 
 EMPTY_LIST = {"server_default": text("'[]'")}
 
@@ -18,6 +18,7 @@ class Contact(Base, External, Row, table=True):
     """A person at the customer."""
 
     __table_args__ = (
+        deleted("contact"),
         ForeignKeyConstraint(["account_id"], ["account.id"], name="contact__account_id__unknown"),
         Index("contact_name", "name", "id"),
         Index("contact_account", "account_id", "name", "id"),
@@ -42,6 +43,8 @@ class Contact(Base, External, Row, table=True):
     public_official: bool = Field(sa_type=Boolean)
     preferred_channel: str | None = Field(default=None, sa_type=Text)
     do_not_contact: bool = Field(sa_type=Boolean)
+    erased_at: datetime | None = Field(default=None, sa_type=Instant)
+    erasure_reason: str | None = Field(default=None, sa_type=Text)
 
 
 class ContactLink(Base, Row, table=True):
@@ -49,6 +52,7 @@ class ContactLink(Base, Row, table=True):
 
     __tablename__ = "contact_link"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (
+        deleted("contact_link"),
         ForeignKeyConstraint(
             ["from_contact_id"], ["contact.id"], name="contact_link__from_contact_id__unknown"
         ),

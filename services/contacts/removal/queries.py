@@ -1,8 +1,9 @@
 """What a delete means here: the table of what hangs on members, accounts, people and links."""
 
 from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache
-from typing import Final, LiteralString
+from typing import Final, LiteralString, NamedTuple
 from uuid import UUID
 
 from psycopg import sql
@@ -139,10 +140,26 @@ CONTACTS: Final = Deletable(
             "EXISTS (SELECT FROM account a WHERE a.id = r.account_id AND a.deleted_at IS NULL FOR KEY SHARE)",
             "The person's account is deleted; restore it first, and its people come back with it.",
         ),
+        Need("erased", "r.erased_at IS NULL", "This person was erased; nothing is left to restore."),
     ),
+    blank={
+        "name": "",
+        "title": None,
+        "department": "OTHER",
+        "level": "BASE",
+        "phones": [],
+        "emails": [],
+        "tenure_end_on": None,
+        "real_influence": None,
+        "public_official": False,
+        "preferred_channel": None,
+        "do_not_contact": True,
+        "external_ids": {},
+    },
 )
 LINKS: Final = Deletable(
     LINK,
+    blank={"note": None},
     needs=(
         Need("contact_deleted", _ENDS_LIVE, "One of the two people is deleted; restore the person first."),
         Need(
@@ -153,6 +170,9 @@ LINKS: Final = Deletable(
         ),
     ),
 )
+
+DELETABLES: Final = (LINKS, CONTACTS, Deletable(STANDING), ACCOUNTS, MEMBERS)
+"""What is purged, each before what it hangs on."""
 
 # A restored line that closes a circle leaves from a restored person; a link is kept under that person's account.
 _CIRCLE: LiteralString = """
@@ -179,6 +199,48 @@ TEXTS: Final = (
         ("note",),
     ),
 )
+_HELD = sql.SQL("""
+SELECT r.account_id, r.erased_at, r.erasure_reason, r.name, r.phones, r.emails, r.external_ids, {mentions}::text
+FROM contact r, LATERAL (SELECT r.id, r.name, r.account_id) c
+WHERE r.id = %(id)s::uuid FOR UPDATE OF r /* sight */""")
+
+
+class Person(NamedTuple):
+    """A person who is to be erased, or was, and what would know them again."""
+
+    account_id: UUID
+    erased_at: datetime | None
+    reason: str | None
+    name: str
+    phones: list[str]
+    emails: list[str]
+    external_ids: dict[str, str]
+    mentions: str
+
+    @property
+    def words(self) -> list[str]:
+        """What files call the person."""
+        return [self.name, *self.phones, *self.emails, *self.external_ids.values()]
+
+
+async def hold_person(session: Session, id: UUID) -> Person:
+    """The person, deleted or not, locked until the transaction ends. Raises NotFound."""
+    row = await one(session, literal(_HELD.format(mentions=mentions(TEXTS))), {"id": id})
+    if row is None:
+        raise NotFound("contact")
+    return Person(*row)
+
+
+async def links_of(session: Session, contact: UUID) -> list[UUID]:
+    """The links of the person to others and of others to the person, deleted ones included; locked."""
+    cursor = await session.execute(
+        "SELECT r.id FROM contact_link r WHERE %(id)s::uuid IN (r.from_contact_id, r.to_contact_id)"
+        " ORDER BY r.id FOR UPDATE /* sight */",
+        {"id": contact},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
 _ABOUT = sql.SQL("""
 SELECT json_build_object(
   'contact', {contact},
@@ -190,7 +252,7 @@ SELECT json_build_object(
       SELECT c.id UNION SELECT l.id FROM contact_link l WHERE c.id IN (l.from_contact_id, l.to_contact_id)))),
   'mentions_in_contacts', {mentions})::text
 FROM contact r, LATERAL (SELECT r.id, r.name, r.account_id) c
-WHERE r.id = %(id)s::uuid AND {sight}""")
+WHERE r.id = %(id)s::uuid AND r.erased_at IS NULL AND {sight}""")
 
 
 @lru_cache

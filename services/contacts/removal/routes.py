@@ -8,7 +8,7 @@ from services.contacts.accounts.schemas import AccountRead
 from services.contacts.members.schemas import MemberRead
 from services.contacts.people.schemas import ContactRead, LinkRead
 from services.contacts.removal import queries, service
-from services.contacts.removal.schemas import ContactHeld
+from services.contacts.removal.schemas import ContactHeld, ErasureCreate, ErasureRead
 from services.kit.app import CallDep, Reading, Transaction, json_text, router, shown
 from services.kit.conditional import IfMatch
 from services.kit.deletion import Deleted
@@ -62,3 +62,12 @@ async def restore_link(id: UUID, link_id: UUID, call: CallDep, tx: Transaction) 
 async def get_personal_data(id: UUID, call: CallDep, tx: Reading) -> Response:
     """What this service holds about a person, for the account team, its managers and administrators."""
     return json_text(await queries.about(tx, call, id))
+
+
+@contacts.post("/contacts/{id}/erasure", response_model=ErasureRead)
+async def erase_contact(id: UUID, body: ErasureCreate, call: CallDep, tx: Transaction) -> Response:
+    """Erases a person for good, everywhere; administrators and machine accounts with the scope `erasure`.
+
+    Ask for the personal data first: texts that name the person are found by the name, which is gone afterwards.
+    """
+    return json_text(await service.erase_contact(tx, call, id, body))

@@ -1,7 +1,13 @@
-"""What is held here about a person, as answers show it."""
+"""What is held here about a person and what is left of one who was erased, as requests and answers show it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import Field
 
 from services.contacts.people.schemas import ContactRead, LinkRead
-from services.kit.fields import Read
+from services.contacts.removal.domain import ErasureReason
+from services.kit.fields import Body, Read
 from services.kit.mentions import Mention
 
 
@@ -11,4 +17,21 @@ class ContactHeld(Read):
     contact: ContactRead
     links: list[LinkRead]
     journal_entries: int
+    mentions_in_contacts: list[Mention]
+
+
+class ErasureCreate(Body):
+    """Why a person is to be erased."""
+
+    reason: ErasureReason = Field(description="A code, for words would name the person again.")
+
+
+class ErasureRead(Read):
+    """A person who was erased: since when, by when topics and dead letters have forgotten, and what people look at."""
+
+    contact_id: UUID
+    account_id: UUID
+    erased_at: datetime
+    reason: ErasureReason
+    topics_clean_by: datetime
     mentions_in_contacts: list[Mention]

@@ -1,20 +1,38 @@
-"""What can be taken away and brought back."""
+"""What can be taken away and brought back, and what cannot."""
 
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
+
+import orjson
 
 from services.contacts.accounts.queries import SIGHT as ACCOUNT_SIGHT
 from services.contacts.members.queries import EVERYBODY
 from services.contacts.people.queries import OWNER, SIGHT, lock_lines
 from services.contacts.removal import queries
 from services.contacts.removal.queries import ACCOUNTS, CONTACTS, LINKS, MEMBERS
+from services.contacts.removal.schemas import ErasureCreate
 from services.contacts.standings import service as standings
-from services.kit import deletion
-from services.kit.access import as_seller, below, may_edit, may_hand_over, require_admin, require_writer
+from services.kit import deletion, erasure, idempotency, journal
+from services.kit.access import (
+    as_seller,
+    below,
+    may_edit,
+    may_hand_over,
+    require_admin,
+    require_eraser,
+    require_writer,
+)
 from services.kit.app import Call
+from services.kit.clock import instant, now
 from services.kit.conditional import Expected
 from services.kit.db import Session
 from services.kit.journal import Shown
 from services.kit.problems import Conflict
+
+TOPIC_DAYS: Final = 14
+"""How long topics that name people keep them, and dead letters: `deploy/kafka/topics.yaml`."""
 
 
 async def delete_member(tx: Session, call: Call, id: UUID, expected: Expected) -> Shown:
@@ -94,3 +112,36 @@ async def _check_lines(tx: Session, id: UUID) -> None:
             "cycle",
             "Restored, a line of reporting would run in a circle; take the link that was made since back.",
         )
+
+
+async def erase_contact(tx: Session, call: Call, id: UUID, body: ErasureCreate) -> str:
+    """Erases a person for good, deleted or not, and gives the JSON of `ErasureRead`; once erased, says so again.
+
+    The row stays, with id and account, so that what names it finds nobody. Raises Forbidden, NotFound.
+    """
+    require_eraser(call.viewer)
+    person = await queries.hold_person(tx, id)
+    at, reason = person.erased_at or now(), person.reason or body.reason
+    if person.erased_at is None:
+        cause = replace(call.cause, key=None)
+        links = await queries.links_of(tx, id)
+        await erasure.erase(tx, LINKS, links, cause)
+        values = {**CONTACTS.blank, "external_ids": dict.fromkeys(person.external_ids)}
+        values |= {"deleted_at": at, "erased_at": at, "erasure_reason": reason}
+        held = "/* sight */ true"
+        row = await journal.update(tx, CONTACTS.aggregate, id, values, cause, fact="erased", allowed=held)
+        assert row is not None
+        await erasure.scrub(tx, [id], CONTACTS.blank)
+        await erasure.forget_answers(tx, [id, *links])
+        await erasure.forget_reports(tx, person.words)
+    told = {
+        "contact_id": id,
+        "account_id": person.account_id,
+        "erased_at": instant(at),
+        "reason": reason,
+        "topics_clean_by": instant(at + timedelta(days=TOPIC_DAYS)),
+        "mentions_in_contacts": orjson.Fragment(person.mentions),
+    }
+    answer = orjson.dumps(told).decode()
+    await idempotency.keep(tx, call.cause.key, status=200, answer=answer)
+    return answer

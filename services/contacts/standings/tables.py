@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from services.contacts.tables import Base
-from services.kit.rows import Instant, Row
+from services.kit.rows import Instant, Row, deleted
 
 NO_IDS = {"server_default": text("'[]'")}
 
@@ -18,6 +18,7 @@ class AccountStanding(Base, Row, table=True):
     """An account's derived side; its id is the account's."""
 
     __tablename__ = "account_standing"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (deleted("account_standing"),)
 
     deal_team_ids: list[Any] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs=NO_IDS)
 

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Boolean, Date, ForeignKeyConstraint, Index, I
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from services.kit.rows import External, Instant, Row, live
+from services.kit.rows import External, Instant, Row, deleted, live
 from services.opportunities.tables import Base
 
 # What is not known comes last in both directions: see kit/filters.py.
@@ -22,6 +22,7 @@ class Opportunity(Base, External, Row, table=True):
     """One deal. Stage, status, the times and the reason of their change, and `moves` are written by moves alone."""
 
     __table_args__ = (
+        deleted("opportunity"),
         ForeignKeyConstraint(["product_id"], ["product.id"], name="opportunity__product_id__unknown"),
         Index("opportunity_born", "created_at", "id"),
         Index("opportunity_name", "name", "id"),

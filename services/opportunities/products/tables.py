@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Index, Text, text
 from sqlmodel import Field
 
-from services.kit.rows import External, Row, live
+from services.kit.rows import External, Row, deleted, live
 from services.opportunities.tables import Base
 
 
@@ -11,6 +11,7 @@ class Product(Base, External, Row, table=True):
     """Something that we sell."""
 
     __table_args__ = (
+        deleted("product"),
         Index("product_name", "name", "id"),
         Index("product_series", "series", "name", "id"),
         live("product_price_up", text("coalesce(list_price, 9223372036854775807)"), "id"),

@@ -1,5 +1,6 @@
 """What a delete means here: the table of what hangs on deals and products."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final, LiteralString
@@ -7,10 +8,12 @@ from uuid import UUID
 
 from psycopg import sql
 
+from services.kit import journal
 from services.kit.app import Call
-from services.kit.db import Session, literal, one
+from services.kit.db import Session, execute, literal, one
 from services.kit.dependants import Deletable, Dependant, Meaning
 from services.kit.identity import SEES_ALL
+from services.kit.journal import Cause, entry
 from services.kit.mentions import FreeText, mentions
 from services.kit.problems import NotFound
 from services.opportunities.pipeline.queries import OPPORTUNITY
@@ -55,6 +58,8 @@ PRODUCTS: Final = Deletable(
     ),
 )
 
+DELETABLES: Final = (Deletable(STAKEHOLDER), Deletable(STANDING), DEALS, PRODUCTS)
+"""What is purged, each before what it hangs on."""
 
 _TEXTS: Final = (
     FreeText(
@@ -70,6 +75,36 @@ _TEXTS: Final = (
         ("stance_note",),
     ),
 )
+NOTHING_SAID: Final = {"stance_note": None, "stance_reason": None}
+"""What a map says about a person in words or reasons, when nothing is left of it."""
+
+_MAPPED: LiteralString = """
+SELECT o.id FROM opportunity o
+WHERE o.id IN (SELECT s.opportunity_id FROM stakeholder s WHERE s.contact_id = ANY (%(contacts)s::uuid[]))
+ORDER BY o.id FOR NO KEY UPDATE /* sight */"""
+_SILENCED = sql.SQL("""WITH hit AS (
+  UPDATE stakeholder AS r
+  SET stance_note = NULL, stance_reason = NULL, version = r.version + (r.deleted_at IS NULL)::integer
+  WHERE r.contact_id = ANY (%(contacts)s::uuid[]) RETURNING r.*
+), shown AS (
+  SELECT r.id, r.version, r.partition_key, {json}::jsonb AS state FROM hit r WHERE r.deleted_at IS NULL
+), entry AS (
+  {entry}
+), queued AS (
+  INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry
+)
+SELECT id FROM hit /* sight */""")
+
+
+async def silence(session: Session, contacts: Sequence[UUID], cause: Cause) -> list[UUID]:
+    """Takes notes and reasons about these people off all maps, of those they are no longer on too; gives the rows."""
+    await session.execute(_MAPPED, {"contacts": list(contacts)})
+    entered = entry(STAKEHOLDER, "shown ORDER BY id", fact="'updated'", state="state", changed="'{}'::jsonb")
+    statement = literal(_SILENCED.format(json=STAKEHOLDER.json(), entry=entered))
+    cursor = await execute(session, statement, journal.told(cause) | {"contacts": list(contacts)})
+    return [row[0] for row in await cursor.fetchall()]
+
+
 _ABOUT = sql.SQL("""
 SELECT json_build_object(
   'known_to_opportunities', json_build_object('id', c.id, 'account_id', c.account_id, 'name', c.name,

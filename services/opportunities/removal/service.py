@@ -1,19 +1,24 @@
 """What can be taken away and brought back."""
 
+from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
-from services.kit import deletion
+from services.kit import deletion, erasure
 from services.kit.access import may_hand_over, require_admin
 from services.kit.app import Call
 from services.kit.conditional import Expected
 from services.kit.db import Session
-from services.kit.journal import Shown
+from services.kit.journal import Cause, Shown
 from services.opportunities.policy import policy_of
 from services.opportunities.products.queries import EVERYBODY
-from services.opportunities.removal.queries import DEALS, PRODUCTS
+from services.opportunities.removal import queries
+from services.opportunities.removal.queries import DEALS, NOTHING_SAID, PRODUCTS
 from services.opportunities.sight import DEALS as SIGHT
 from services.opportunities.stakeholders import standing
 from services.opportunities.stakeholders.queries import hold_map
+
+ERASING: Final = Cause(actor="service:opportunities")
 
 
 async def delete_deal(tx: Session, call: Call, id: UUID, expected: Expected) -> Shown:
@@ -45,3 +50,10 @@ async def restore_product(tx: Session, call: Call, id: UUID) -> Shown:
     """Restores a product. Raises Forbidden, NotFound."""
     require_admin(call.viewer)
     return await deletion.restore(tx, call, PRODUCTS, id, sight=EVERYBODY, may="true")
+
+
+async def forget_people(tx: Session, contacts: Sequence[UUID]) -> None:
+    """Takes what was noted about these people off all maps, out of the history and out of kept answers."""
+    rows = await queries.silence(tx, contacts, ERASING)
+    await erasure.scrub(tx, rows, NOTHING_SAID)
+    await erasure.forget_answers(tx, contacts)

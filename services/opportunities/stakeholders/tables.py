@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKeyConstraint, Index, Integer, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from services.kit.rows import Instant, Row
+from services.kit.rows import Instant, Row, deleted
 from services.opportunities.tables import Base
 
 
@@ -16,6 +16,7 @@ class Stakeholder(Base, Row, table=True):
     """A person on a deal's map. Taken off the map the row is deleted, put back it lives on under its id."""
 
     __table_args__ = (
+        deleted("stakeholder"),
         ForeignKeyConstraint(
             ["opportunity_id"], ["opportunity.id"], name="stakeholder__opportunity_id__unknown"
         ),
@@ -40,6 +41,7 @@ class OpportunityStanding(Base, Row, table=True):
 
     __tablename__ = "opportunity_standing"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (
+        deleted("opportunity_standing"),
         Index("opportunity_standing_due", "valid_until", postgresql_where=text("valid_until IS NOT NULL")),
     )
 

@@ -26,7 +26,7 @@ async def ok(house: House, who: str, method: str, path: str, **headers: str) -> 
 async def meet(house: House) -> None:
     """Tells of a meeting of two people, which links them on maps."""
     yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
-    met = {"status": "DONE", "contact_ids": list(house.people[:2]), "started_at": yesterday}
+    met: dict[str, Any] = {"status": "DONE", "contact_ids": list(house.people[:2]), "started_at": yesterday}
     await house.hear("activity", "completed", **met)
 
 

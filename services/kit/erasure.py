@@ -1,0 +1,92 @@
+"""Erasing: rows that go for good, and what else tells of a person. Nothing of it can be undone.
+
+The journal is never updated but here: of an erased row its entries keep ids, types, times and actors, and lose what
+they said. Each function is for the transaction of whoever erases.
+"""
+
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from services.kit import journal
+from services.kit.db import Session, execute, literal
+from services.kit.dependants import Deletable
+from services.kit.journal import Aggregate, Cause, entry
+
+Blank = Mapping[str, Any]
+"""Fields that tell of somebody, each with a value that tells nothing."""
+
+
+async def scrub(tx: Session, ids: Collection[UUID], blank: Blank) -> None:
+    """Lets the journal's entries about these rows say nothing in these fields any more, before and after changes."""
+    if ids and blank:
+        await tx.execute(_SCRUB, {"ids": list(ids), "blank": Jsonb(dict(blank)), "fields": list(blank)})
+
+
+async def forget_answers(tx: Session, ids: Collection[UUID]) -> None:
+    """Lets answers that are kept for callers who ask twice, and that speak of these ids, say so and no more."""
+    for id in ids:
+        await tx.execute(_FORGET_ANSWERS, {"id": str(id)})
+
+
+async def forget_reports(tx: Session, words: Collection[str]) -> None:
+    """Takes these words out of what imports keep: their reports, and rows that are staged."""
+    for word in {each for each in words if each.strip()}:
+        await tx.execute(_FORGET_REPORTS, {"word": word})
+        await tx.execute(_FORGET_STAGED, {"word": word})
+
+
+async def erase(tx: Session, deletable: Deletable, ids: Collection[UUID], cause: Cause) -> None:
+    """Removes the rows for good, each with its journal entry `erased`, and frees what they were called elsewhere."""
+    if not ids:
+        return
+    aggregate = deletable.aggregate
+    given = {"ids": list(ids), "blank": Jsonb(dict(deletable.blank))}
+    await execute(tx, _erase(aggregate), journal.told(cause) | given)
+    await scrub(tx, ids, deletable.blank)
+    if deletable.blank:
+        await forget_answers(tx, ids)
+
+
+_SCRUB: LiteralString = """
+UPDATE journal SET state = state || %(blank)s::jsonb, changed = changed - %(fields)s::text[]
+WHERE aggregate_id = ANY (%(ids)s::uuid[])"""
+_FORGET_ANSWERS: LiteralString = """
+UPDATE idempotency_key SET answer = jsonb_build_object('id', answer::jsonb -> 'id', 'erased', true)::text
+WHERE position(%(id)s::text IN answer) > 0"""
+_FORGET_REPORTS: LiteralString = """
+UPDATE import_report SET message = 'told of somebody who was erased', findings = '[]', external_id = NULL
+WHERE position(%(word)s::text IN concat(message, ' ', findings::text, ' ', external_id)) > 0"""
+# A cell is the word or it is free text, which people read.
+_FORGET_STAGED: LiteralString = """
+DELETE FROM import_row r WHERE EXISTS (
+  SELECT FROM json_array_elements_text(r.cells) c(cell) WHERE c.cell = %(word)s::text)"""
+
+_ERASE = sql.SQL("""WITH gone AS (
+  DELETE FROM {relation} AS r WHERE r.id = ANY (%(ids)s::uuid[]) RETURNING r.*
+), freed AS (
+  DELETE FROM external_id x USING gone WHERE x.noun = {noun} AND x.row_id = gone.id
+), shown AS (
+  SELECT r.id, r.version + 1 AS version, r.partition_key,
+         {json}::jsonb || {beside} || %(blank)s::jsonb || jsonb_build_object('version', r.version + 1) AS state
+  FROM gone r
+), entry AS (
+  {entry}
+)
+INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry /* sight */""")
+
+
+@lru_cache(maxsize=64)
+def _erase(aggregate: Aggregate) -> LiteralString:
+    text = _ERASE.format(
+        relation=aggregate.relation,
+        noun=sql.Literal(aggregate.name),
+        json=aggregate.json(),
+        beside=aggregate.beside(),
+        entry=entry(aggregate, "shown ORDER BY id", fact="'erased'", state="state", changed="'{}'::jsonb"),
+    )
+    return literal(text)

@@ -1,0 +1,94 @@
+"""A person who was erased elsewhere: what maps say of them goes, with its history and the answers that are kept."""
+
+from typing import Any
+
+import psycopg
+from kafka import TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+from psycopg import sql
+
+from services.kit.db import Database
+from services.kit.delivery import Delivery, Place, Received, Slice
+from services.kit.events import ERASED
+from services.opportunities.handlers import HANDLERS
+from tests.services.contacts.removal.test_erasure import MARK, places
+from tests.services.elsewhere import event_of
+from tests.services.opportunities.conftest import House, person
+
+BLANK: dict[str, Any] = {"name": "", "title": None, "department": "OTHER", "level": "BASE"}
+
+
+async def planted(house: House) -> tuple[str, str]:
+    """A deal with somebody on its map of whom notes tell, as they told before too; gives deal and person."""
+    told: dict[str, Any] = {"account_id": house.account, "name": f"Jane {MARK}", "title": f"Chief {MARK}"}
+    id = await house.hear("contact", **told, department="USER", level="TOP")
+    deal = (await house.deal())["id"]
+    path = f"/v1/opportunities/{deal}/stakeholders"
+    for number, stance in enumerate(("FRIEND", "SUPPORTER")):
+        body = {"roles": ["USER"], "influence": "H", "stance": stance, "stance_reason": "PERSONAL_TRUST"}
+        noted = body | {"stance_note": f"{MARK} {number}"}
+        answer = await house.call("seller", "PUT", f"{path}/{id}", noted, if_match="*", key=f"k{number}")
+        assert answer.is_success, answer.text
+    whole = [person(id, "USER", "FRIEND", stance_note=f"{MARK} whole"), person(house.people[0], "APPROVER")]
+    answer = await house.call("seller", "PUT", path, {"items": whole}, if_match="*", key="whole")
+    assert answer.status_code == 200, answer.text
+    return deal, id
+
+
+async def test_nothing_is_left_on_maps_of_a_person_who_was_erased(house: House) -> None:
+    deal, id = await planted(house)
+    taken = (await house.deal())["id"]
+    path = f"/v1/opportunities/{taken}/stakeholders/{id}"
+    note = {"roles": ["USER"], "influence": "H", "stance_note": MARK}
+    assert (await house.call("seller", "PUT", path, note)).status_code == 201
+    assert (await house.call("seller", "DELETE", path, if_match="*")).status_code == 204
+    assert {
+        "contact.name",
+        "stakeholder.stance_note",
+        "journal.state",
+        "idempotency_key.answer",
+    } <= await places(house.url)
+    for _ in range(2):
+        await house.hear("contact", ERASED, 2, id=id, account_id=house.account, **BLANK)
+    assert await places(house.url) == set()
+    kept = (await house.call("seller", "GET", f"/v1/opportunities/{deal}/stakeholders/{id}")).json()
+    assert (kept["stance"], kept["stance_note"], kept["stance_reason"]) == ("FRIEND", None, None)
+    assert (await house.told(kept["id"]))[-1] == "stakeholder.updated"
+    await house.hear("contact", "updated", 9, id=id, account_id=house.account, **BLANK | {"name": MARK})
+    assert await places(house.url) == set()
+
+
+def received(house: House, fact: str, version: int, offset: int, id: str, **data: Any) -> Received:
+    """An event about the person as a record of contacts' topic."""
+    event = event_of("contact", fact, version, {"id": id, "account_id": house.account} | data)
+    headers = [("ce_subject", f"contacts/{id}".encode()), ("ce_type", f"contact.{fact}.v1".encode())]
+    value = str(data).encode()
+    record = ConsumerRecord(
+        "contacts.events", 0, 0, offset, 0, 0, b"key", value, headers, None, 3, len(value), 0
+    )
+    return Received(event, record, HANDLERS["contact"])
+
+
+async def test_who_is_erased_does_not_wait_behind_a_parked_key(house: House) -> None:
+    _, id = await planted(house)
+    db = Database(house.url, name="tests")
+    await db.open()
+    place = TopicPartition("contacts.events", 0)
+    try:
+        delivery = Delivery("opportunities", db)
+        await delivery.begin({place: 0})
+        broken = received(house, "updated", 2, 0, id, name=f"Jane {MARK} again", title={"not": "a title"})
+        behind = received(house, "updated", 3, 1, id, **BLANK | {"name": f"Jane {MARK} still"})
+        gone = received(house, ERASED, 4, 2, id, **BLANK)
+        for offset, one in enumerate((broken, behind, gone)):
+            before, after = Place(offset, offset), Place(offset + 1, offset + 1)
+            outcome = await delivery.deliver([Slice(place, before, after, (one,))])
+            assert outcome.parked == 1
+            if one is behind:
+                assert {"parked_record.value", "contact.name"} <= await places(house.url)
+    finally:
+        await db.close()
+    assert await places(house.url) == set()
+    async with await psycopg.AsyncConnection.connect(house.url) as session:
+        found = await session.execute(sql.SQL("SELECT count(*) FROM parked_record"))
+        assert await found.fetchone() == (3,)
