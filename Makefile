@@ -13,7 +13,7 @@ PARALLEL ?= 2
 ARGS ?=
 KILLS ?= 25
 
-.PHONY: help run down test check fmt report bench chaos chaos-selftest schemas lock clean
+.PHONY: help run down test check fmt report bench chaos chaos-selftest schemas openapi lock clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ chaos-selftest: .venv/installed-dev ## Plant known mistakes, one after the other
 
 schemas: .venv/installed-dev ## Write the contract of events under docs/events from the code: JSON Schemas, AsyncAPI
 	@$(BIN)/python -m deploy.local.schemas
+
+openapi: .venv/installed-dev ## Release the API: keep its OpenAPI document as what clients may rely on from now on
+	@$(BIN)/python -m deploy.local.openapi --release
 
 lock: .venv/installed-dev ## Resolve all dependencies anew and write the locks with their hashes
 	@for name in requirements-installer requirements requirements-dev; do \

@@ -13,7 +13,10 @@ from gateway.upstreams import JOINED, OWNER_OF
 from gateway.views.account import PARTS
 from services.kit.conditional import TAGGED
 from services.kit.growth import MAX_LIMIT, MAX_WAIT
-from services.kit.problems import PROBLEM_RESPONSE, PROBLEM_SCHEMA
+from services.kit.illustrations import Illustrator
+from services.kit.openapi import COMPONENTS, completed_path
+from services.kit.problems import PROBLEM_RESPONSE
+from services.kit.words import KIT_WORDS
 
 Document: TypeAlias = Mapping[str, Any]
 Component: TypeAlias = tuple[str, str]  # kind and name, as in ("schemas", "Account")
@@ -38,10 +41,12 @@ def merged(own: Document, documents: Mapping[str, Document]) -> dict[str, Any]:
     renamed = {service: _renamer(service, clashing) for service in documents}
     named = {service: _with_names(document, renamed[service]) for service, document in documents.items()}
     components = _merged_components([*named.values(), own])
-    components.setdefault("schemas", {}).update(
-        {"AccountView": _view_schema(named), "Changes": _changes_schema(named), "Problem": PROBLEM_SCHEMA}
-    )
-    served = dict(_paths(named)) | dict(_OWN_PATHS) | dict(own.get("paths", {}))
+    for kind, shared in COMPONENTS.items():
+        components[kind] = {**components.get(kind, {}), **shared}
+    components["schemas"] |= {"AccountView": _view_schema(named), "Changes": _changes_schema(named)}
+    illustrator = Illustrator(components["schemas"], KIT_WORDS)
+    joined = {path: completed_path(path, item, illustrator) for path, item in _OWN_PATHS.items()}
+    served = dict(_paths(named)) | joined | dict(own.get("paths", {}))
     paths = {path: _completed(path, item) for path, item in sorted(served.items())}
     return {
         "openapi": "3.1.0",
@@ -50,7 +55,7 @@ def merged(own: Document, documents: Mapping[str, Document]) -> dict[str, Any]:
         "paths": _with_unique_ids(paths),
         "components": {
             **_used(paths, components),
-            "securitySchemes": {SCHEME: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {SCHEME: _SCHEME},
         },
     }
 
@@ -179,7 +184,7 @@ def _tags(documents: Iterable[Document]) -> list[Any]:
 def _completed(path: str, item: Mapping[str, Any]) -> dict[str, Any]:
     """The path with its operations secured; whatever goes wrong with one is a problem."""
     security: Sequence[Any] = [{SCHEME: []}] if path.startswith("/v1/") else []
-    default = {"default": PROBLEM_RESPONSE}
+    default = {"default": {"$ref": "#/components/responses/Refused"}}
     return {
         key: {**value, "responses": {**default, **value.get("responses", {})}, "security": security}
         if key in _METHODS
@@ -254,6 +259,16 @@ def _answer_schema(document: Document, operation: Mapping[str, Any]) -> Mapping[
     return document["components"][found[1]][found[2]] if found else schema
 
 
+_SCHEME: Mapping[str, Any] = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": (
+        "An access token of the organisation's OpenID Connect issuer, which is found through the metadata under "
+        "`/.well-known/openid-configuration` of the address that the organisation names."
+    ),
+}
+
 _NULL: Mapping[str, Any] = {"type": "null"}
 
 _MISSING: Mapping[str, Any] = {
@@ -276,7 +291,7 @@ _VIEW_OPERATION: Mapping[str, Any] = {
         "Asks every service at once, with a time budget. Parts that fail are named in `missing` and the rest is "
         "served; 404 only if every service that answers says so."
     ),
-    "operationId": "account_view",
+    "operationId": "get_account_view",
     "parameters": [
         {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},
         {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}},

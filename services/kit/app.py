@@ -19,7 +19,7 @@ from sqlalchemy import MetaData
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from services.kit import idempotency, migrations
+from services.kit import idempotency, migrations, openapi
 from services.kit.access import require_scope, scope_of
 from services.kit.clients import AsyncClient, open_client
 from services.kit.conditional import etag, etag_of, unless_had
@@ -35,7 +35,6 @@ from services.kit.metrics import Metrics, install_metrics, of_an_api
 from services.kit.numbering import Bell
 from services.kit.problems import (
     PROBLEM_RESPONSE,
-    PROBLEM_SCHEMA,
     FieldError,
     Forbidden,
     Invalid,
@@ -155,7 +154,11 @@ class StrictRoute(APIRoute):
 def router(tag: str) -> APIRouter:
     """A router for one folder's routes."""
     return APIRouter(
-        prefix="/v1", tags=[tag], route_class=StrictRoute, responses={"default": PROBLEM_RESPONSE}
+        prefix="/v1",
+        tags=[tag],
+        route_class=StrictRoute,
+        responses={"default": PROBLEM_RESPONSE},
+        generate_unique_id_function=lambda route: route.name,
     )
 
 
@@ -321,20 +324,21 @@ def create_api(
     _install_health(app, service, db)
     _install_head(app, head)
     install_metrics(app, Metrics(of_an_api(service.name, db)))
-    _describe_problems(app)
+    _describe_in_full(app, service)
     install_problems(app, service.routers, words=service.words)
     app.add_middleware(BodyLimit)
     app.add_middleware(Telemetry, service=service.name)
     return app
 
 
-def _describe_problems(app: FastAPI) -> None:
+def _describe_in_full(app: FastAPI, service: Service) -> None:
     describe = app.openapi
+    kept: list[dict[str, Any]] = []
 
     def described() -> dict[str, Any]:
-        document = describe()
-        document["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
-        return document
+        if not kept:
+            kept.append(openapi.completed(describe(), service.words))
+        return kept[0]
 
     app.openapi = described
 

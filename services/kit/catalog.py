@@ -212,7 +212,7 @@ def _answers(document: Mapping[str, Any]) -> list[Any]:
 def _references(content: Any) -> Iterator[str]:
     if isinstance(content, dict):
         for key, value in content.items():  # pyright: ignore[reportUnknownVariableType]
-            if key == "$ref":
+            if key == "$ref" and str(value).startswith("#/components/schemas/"):  # pyright: ignore[reportUnknownArgumentType]
                 yield str(value).rpartition("/")[2]  # pyright: ignore[reportUnknownArgumentType]
             else:
                 yield from _references(value)

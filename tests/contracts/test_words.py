@@ -34,7 +34,7 @@ def test_everything_has_words_in_every_language(
 ) -> None:
     told = wanted(service, documents[service.name])
     told |= {("problems", code) for code in service.words.at("problems")}
-    told |= {(table, code) for table in ("languages", "units") for code in service.words.at(table)}
+    told |= {(table, code) for table in ("languages", "units", "tags") for code in service.words.at(table)}
     assert speechless(service.words, told) == []
 
 
@@ -51,7 +51,7 @@ def test_no_words_are_for_what_does_not_exist(documents: dict[str, dict[str, Any
     used = {home for service in SERVICES for path in everything for home in homes(service.words, path)}
     used |= {("facts", fact) for fact in (*STANDARD, "restored", "erased")}
     for service in SERVICES:
-        tables = ("problems", "languages", "units")
+        tables = ("problems", "languages", "units", "tags")
         listed = {(table, code) for table in tables for code in service.words.at(table)}
         assert idle(service.words, used | listed) == []
 

@@ -39,7 +39,9 @@ def filled(path: str, ids: dict[str, str]) -> str:
 
 def variants(operation: dict[str, Any], ids: dict[str, str]) -> list[str]:
     """The queries with which an operation is read: as it comes, sorted and counted, by what it is selected by."""
-    taken: dict[str, Any] = {told["name"]: told["schema"] for told in operation.get("parameters", [])}
+    taken: dict[str, Any] = {
+        told["name"]: told["schema"] for told in operation.get("parameters", []) if "$ref" not in told
+    }
     sorts: list[str] = taken["sort"]["items"]["enum"] if "sort" in taken else []
     queries = ["", *[f"?count=true&limit=1&sort={sort}" for sort in sorts]]
     queries += [f"?{name}={ids[name]}" for name in sorted(taken.keys() & ids.keys())]
