@@ -21,16 +21,20 @@ from gateway.routes.documents import install_documents
 from gateway.routes.door import METHODS, Door
 from gateway.routes.forward import ANSWER_SECONDS, Forward
 from gateway.routes.stream import Stream
-from gateway.upstreams import Upstreams
+from gateway.upstreams import Calls, Upstreams
 from gateway.views.openapi import CHANGES_PATH, STREAM_PATH
 from gateway.watch import Watch
+from services.kit.heads import HeadLimit
 from services.kit.identity import Verifier
 from services.kit.languages import language_of
 from services.kit.metrics import Metrics, install_metrics
 from services.kit.problems import BadRequest, MethodNotAllowed, NotFound, Problem, problem_response
+from services.kit.rates import Rates
 from services.kit.serving import serve
 from services.kit.settings import Settings
-from services.kit.telemetry import BodyLimit, Telemetry, configure_logging, request_id_of
+from services.kit.telemetry import NO_TELEMETRY, BodyLimit, Telemetry, configure_logging, request_id_of
+from services.kit.tracing import configure_tracing
+from services.kit.traffic import Traffic
 
 TITLE = "Foothold"
 DESCRIPTION = (
@@ -44,9 +48,19 @@ _CORS_REQUEST = (
     "If-Match",
     "If-None-Match",
     "traceparent",
+    "tracestate",
     "X-Request-Id",
 )
-_CORS_ANSWER = ("Content-Language", "ETag", "Location", "Idempotency-Replayed", "Retry-After", "X-Request-Id")
+_CORS_ANSWER = (
+    "Content-Language",
+    "ETag",
+    "Idempotency-Replayed",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-Id",
+)
 
 
 def create_gateway(
@@ -61,13 +75,16 @@ def create_gateway(
 
     Setting `stop` lets go of all who wait or listen. Tests give a verifier of their own and shorter waits.
     """
-    upstreams = Upstreams(settings)
+    metrics = Metrics()
+    traffic = Traffic("gateway", metrics.registry, learning=True)
+    upstreams = Upstreams(settings, Calls(metrics.registry))
     watch = Watch(upstreams, stop or asyncio.Event())
     feeds = Feeds(upstreams, watch)
     stream = Stream(feeds, watch)
     judge = verifier or Verifier(settings)
     door = Door(
         judge,
+        rates=_rates(settings, traffic),
         view=AccountView(upstreams, part_seconds=part_seconds),
         joined={
             catalog.PATH: catalog.Catalog(upstreams),
@@ -75,9 +92,19 @@ def create_gateway(
             STREAM_PATH: stream,
         },
         forward=Forward(upstreams, answer_seconds=answer_seconds),
-        pages=_pages(upstreams, judge, watch, stream),
+        pages=_pages(upstreams, judge, watch, stream, metrics),
     )
-    return Telemetry(_shared_with(settings.cors_origins, BodyLimit(door)), service="gateway")
+    inner = _shared_with(settings.cors_origins, HeadLimit(BodyLimit(door)))
+    return Telemetry(inner, service="gateway", traffic=traffic)
+
+
+def _rates(settings: Settings, traffic: Traffic) -> Rates:
+    return Rates(
+        reads=settings.rate_reads,
+        writes=settings.rate_writes,
+        failures=settings.rate_failures,
+        refused=traffic.refused,
+    )
 
 
 def _shared_with(origins: tuple[str, ...], app: ASGIApp) -> ASGIApp:
@@ -92,7 +119,9 @@ def _shared_with(origins: tuple[str, ...], app: ASGIApp) -> ASGIApp:
     )
 
 
-def _pages(upstreams: Upstreams, verifier: Verifier, watch: Watch, stream: Stream) -> FastAPI:
+def _pages(
+    upstreams: Upstreams, verifier: Verifier, watch: Watch, stream: Stream, metrics: Metrics
+) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         async with verifier, upstreams, watch, stream:
@@ -107,11 +136,12 @@ def _pages(upstreams: Upstreams, verifier: Verifier, watch: Watch, stream: Strea
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
     )
     app.state.verifier = verifier
     app.include_router(pages.router)
     app.include_router(health.router)
-    install_metrics(app, Metrics())
+    install_metrics(app, metrics)
     install_documents(app, upstreams)
     app.add_exception_handler(Problem, _refused)
     app.add_exception_handler(HTTPException, _refused)
@@ -145,6 +175,7 @@ def main() -> None:
     """Serves on the settings' host and port, until SIGTERM or SIGINT."""
     settings = Settings()
     configure_logging(settings.log_level, process="gateway")
+    configure_tracing("gateway")
     stop = asyncio.Event()
     serve(create_gateway(settings, stop=stop), host=settings.host, port=settings.port, ending=stop.set)
 

@@ -3,11 +3,15 @@
 Paths are the same here and there, so forwarding is a table.
 """
 
-from collections.abc import AsyncIterable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Self
 
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from services.kit import tracing
 from services.kit.clients import (
     TROUBLES,
     ClientResponse,
@@ -19,6 +23,8 @@ from services.kit.clients import (
     trouble_of,
 )
 from services.kit.settings import Settings
+from services.kit.tracing import TRACE, SpanKind
+from services.kit.traffic import BUCKETS
 
 OWNERS: Mapping[str, Sequence[str]] = {
     "contacts": ("me", "members", "accounts", "contacts"),
@@ -28,6 +34,13 @@ OWNERS: Mapping[str, Sequence[str]] = {
 SERVICES = tuple(OWNERS)
 JOINED: Mapping[str, str] = {"/v1/catalog": "contacts"}
 """Paths that every service serves a part of, each with the service whose description stands for all of them."""
+# The words of their routes behind the noun; what is none is somebody's or made up, and is not written down.
+WORDS = frozenset(
+    ("by-external-id", "erasure", "history", "imports", "links", "lookup", "moves", "personal-data", "report",
+     "restoration", "stage", "stakeholders", "summary", "view")
+)  # fmt: skip
+MOST_SEGMENTS = 8
+NOUNS = frozenset((*(noun for nouns in OWNERS.values() for noun in nouns), "catalog", "changes", "stream"))
 OWNER_OF: Mapping[str, str] = {noun: service for service, nouns in OWNERS.items() for noun in nouns}
 
 
@@ -41,15 +54,49 @@ class Answer:
     body: bytes
 
 
+class Calls:
+    """The figures of calls to services: how long they took, body included, and what kept them from being answered."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._seconds = Histogram(
+            "foothold_upstream_seconds",
+            "Calls to a service, to the end of its answer.",
+            ("upstream",),
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._failures = Counter(
+            "foothold_upstream_failures",
+            "Calls that had no usable answer.",
+            ("upstream", "reason"),
+            registry=registry,
+        )
+
+    @contextmanager
+    def watched(self, service: str) -> Generator[None]:
+        """Watches one call."""
+        begun = perf_counter()
+        try:
+            yield
+        except TROUBLES as error:
+            self._failures.labels(service, trouble_of(error)).inc()
+            raise
+        finally:
+            self._seconds.labels(service).observe(perf_counter() - begun)
+
+
 class Upstreams:
     """Calls services over connections that are made as they are needed, and kept. Use it as a context."""
 
-    def __init__(self, settings: Settings, *, session: Callable[[], ClientSession] = open_session) -> None:
+    def __init__(
+        self, settings: Settings, calls: Calls, *, session: Callable[[], ClientSession] = open_session
+    ) -> None:
         self._bases = {
             "contacts": settings.contacts_url.rstrip("/"),
             "opportunities": settings.opportunities_url.rstrip("/"),
             "activities": settings.activities_url.rstrip("/"),
         }
+        self._calls = calls
         self._open_session = session
         self._session: ClientSession | None = None
 
@@ -61,7 +108,8 @@ class Upstreams:
         if self._session is not None:
             await self._session.close()
 
-    def call(
+    @asynccontextmanager
+    async def call(
         self,
         service: str,
         method: str,
@@ -70,14 +118,22 @@ class Upstreams:
         headers: list[tuple[str, str]],
         body: bytes | AsyncIterable[bytes] | None = None,
         waits: Waits,
-    ) -> AbstractAsyncContextManager[ClientResponse]:
+    ) -> AsyncGenerator[ClientResponse]:
         """The service's answer as a context, its body still to be read. Raises `clients.TROUBLES`.
 
         `target` is a path and query as they came; whoever calls has judged them.
         """
         assert self._session is not None, "wants to be entered first"
         url = self._bases[service] + target
-        return call(self._session, method, url, headers=headers, body=body, waits=waits)
+        with self._calls.watched(service), tracing.span(f"{method} {service}", SpanKind.CLIENT) as span:
+            if tracing.on():
+                headers = [
+                    *(each for each in headers if each[0] not in TRACE),
+                    *tracing.carried(None).items(),
+                ]
+            async with call(self._session, method, url, headers=headers, body=body, waits=waits) as answer:
+                span.set_attribute("http.response.status_code", answer.status)
+                yield answer
 
     async def ask(
         self, service: str, target: str, headers: list[tuple[str, str]], *, seconds: float

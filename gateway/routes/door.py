@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.upstreams import OWNER_OF
+from gateway.upstreams import MOST_SEGMENTS, NOUNS, OWNER_OF, WORDS
 from services.kit.identity import Verifier
 from services.kit.languages import language_of
 from services.kit.problems import (
@@ -23,14 +23,15 @@ from services.kit.problems import (
     Unauthorized,
     problem_response,
 )
+from services.kit.rates import Fields, Rates
 from services.kit.telemetry import ROUTE, request_id_of
+from services.kit.traffic import UNMATCHED
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 _PLAIN = re.compile(rb"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _VIEW = re.compile(rb"/v1/accounts/[^/]+/view")
 _ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_WORD = re.compile(r"[a-z][a-z-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,17 @@ class Door:
     """Lets requests in: to the account view, to what is joined, to forwarding, or, outside of /v1, to the pages."""
 
     def __init__(
-        self, verifier: Verifier, *, view: Room, joined: Mapping[str, Room], forward: Room, pages: ASGIApp
+        self,
+        verifier: Verifier,
+        *,
+        rates: Rates,
+        view: Room,
+        joined: Mapping[str, Room],
+        forward: Room,
+        pages: ASGIApp,
     ) -> None:
-        self._verifier, self._view, self._forward, self._pages = verifier, view, forward, pages
+        self._verifier, self._rates = verifier, rates
+        self._view, self._forward, self._pages = view, forward, pages
         self._joined = {path.encode(): room for path, room in joined.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,9 +92,31 @@ class Door:
             raise NotFound("path")
         if scope["method"] not in METHODS:
             raise not_allowed(METHODS)
-        await self._verifier.viewer(_authorization(scope))
+        fields = await self._counted(scope)
         room = joined or (self._view if _VIEW.fullmatch(path) else self._forward)
-        await room(Passed(_target(path, scope["query_string"]), service), scope, receive, send)
+        passed = Passed(_target(path, scope["query_string"]), service)
+        await room(passed, scope, receive, _adding(fields, send) if fields else send)
+
+    async def _counted(self, scope: Scope) -> Fields:
+        """Counts the request of a caller whose token is good, and gives the fields of the answer that say so.
+
+        Raises Unauthorized, and TooMany for who asks, or shows a token that is not good, too often.
+        """
+        try:
+            viewer = await self._verifier.viewer(_authorization(scope))
+        except Unauthorized:
+            self._rates.failed((scope.get("client") or ("unknown",))[0])
+            raise
+        return self._rates.asked(scope["method"], f"{viewer.issuer} {viewer.subject}")
+
+
+def _adding(fields: Fields, send: Send) -> Send:
+    async def adding(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *fields]
+        await send(message)
+
+    return adding
 
 
 def not_allowed(methods: tuple[str, ...]) -> MethodNotAllowed:
@@ -127,15 +158,11 @@ def _malformed() -> BadRequest:
 
 
 def template(segments: list[str]) -> str:
-    """The path for logs: ids and what callers made up are left out, so that it names a route and no row."""
-    shown = list(segments[:2])
-    for segment in segments[2:]:
-        after_word = shown[-1] != "{id}" and len(shown) > 2
-        if _ID.fullmatch(segment):
-            shown.append("{id}")
-        else:
-            shown.append(segment if _WORD.fullmatch(segment) and not after_word else "{value}")
-    return "/" + "/".join(shown)
+    """The path for logs and figures: of its words those that our routes have, so that it names a route and no row."""
+    if len(segments) > MOST_SEGMENTS or segments[1] not in NOUNS:
+        return UNMATCHED
+    shown = ["{id}" if _ID.fullmatch(each) else each if each in WORDS else "{value}" for each in segments[2:]]
+    return "/".join(("", *segments[:2], *shown))
 
 
 def _target(path: bytes, query: bytes) -> str:

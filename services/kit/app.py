@@ -28,11 +28,13 @@ from services.kit.delivery import Batch, Handler
 from services.kit.dependants import Deletable
 from services.kit.events import PublicAggregate
 from services.kit.growth import MAX_WAIT, UNKNOWN, Head
+from services.kit.heads import HeadLimit
 from services.kit.identity import Verifier, Viewer
 from services.kit.journal import Aggregate, Cause, Shown
 from services.kit.membership import member_lookup
-from services.kit.metrics import Metrics, install_metrics, of_an_api
+from services.kit.metrics import Metrics, install_metrics, of_an_api, show_pool
 from services.kit.numbering import Bell
+from services.kit.pressure import Pressure, is_dear
 from services.kit.problems import (
     PROBLEM_RESPONSE,
     FieldError,
@@ -45,7 +47,8 @@ from services.kit.profiles import Import
 from services.kit.refusals import install_problems
 from services.kit.settings import Settings
 from services.kit.strict import StrictRequest
-from services.kit.telemetry import BodyLimit, Telemetry, request_id_of, traceparent_of
+from services.kit.telemetry import NO_TELEMETRY, BodyLimit, Telemetry, request_id_of, traceparent_of
+from services.kit.traffic import Traffic
 from services.kit.words import KIT_WORDS, Words
 
 # Roles that need no member row.
@@ -113,6 +116,9 @@ class Judge(Protocol):
     async def __aexit__(self, *_: object) -> None: ...
 
 
+_AT_ONCE: AbstractAsyncContextManager[None] = nullcontext()
+
+
 class StrictRoute(APIRoute):
     """A route that takes what it declares: JSON of the right media type, no duplicate keys, no query it does not know.
 
@@ -125,8 +131,15 @@ class StrictRoute(APIRoute):
 
         async def strictly(request: Request) -> Response:
             request = StrictRequest(request.scope, request.receive)
-            call = request.state.call = await _called_by(request, self.path_format)
-            self.check_query(request)
+            pressure: Pressure = request.app.state.pressure
+            async with pressure.deadline(request) as deadline:
+                call = request.state.call = await _called_by(request, self.path_format)
+                deadline.arriving = False
+                self.check_query(request)
+                async with pressure.turn() if is_dear(self.endpoint, request) else _AT_ONCE:
+                    return await answered(request, call)
+
+        async def answered(request: Request, call: Call) -> Response:
             try:
                 # Its exit, and with it the commit, comes before the answer is sent.
                 async with session_for(call) as request.state.session:
@@ -297,6 +310,9 @@ def create_api(
     head = Head(db)
     client = peers or open_client()
     verifier = judge or Verifier(settings, member_lookup(db))
+    metrics = Metrics(of_an_api(service.name, db))
+    traffic = Traffic(service.name, metrics.registry)
+    show_pool(service.name, db, metrics.registry)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -314,20 +330,27 @@ def create_api(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
     )
     app.state.db, app.state.settings, app.state.bell = db, settings, bell
     app.state.verifier, app.state.client, app.state.head = verifier, client, head
+    app.state.pressure = Pressure(
+        seconds=settings.request_seconds,
+        dear=max(settings.database_pool_size // 2, 1),
+        refused=traffic.refused,
+    )
     app.state.service = service
     for routes in service.routers:
         # As they are: a router that is included is asked twice for each request, a tenth of a list's time.
         app.router.routes.extend(routes.routes)
     _install_health(app, service, db)
     _install_head(app, head)
-    install_metrics(app, Metrics(of_an_api(service.name, db)))
+    install_metrics(app, metrics)
     _describe_in_full(app, service)
     install_problems(app, service.routers, words=service.words)
     app.add_middleware(BodyLimit)
-    app.add_middleware(Telemetry, service=service.name)
+    app.add_middleware(HeadLimit)
+    app.add_middleware(Telemetry, service=service.name, traffic=traffic)
     return app
 
 

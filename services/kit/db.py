@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
+from types import TracebackType
 from typing import Any, LiteralString, Self, TypeAlias, cast
 
 import orjson
@@ -16,9 +17,19 @@ from psycopg.sql import SQL, Composed
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
+from services.kit import tracing
+from services.kit.tracing import SpanKind
+
 Session: TypeAlias = psycopg.AsyncConnection[TupleRow]
 Query: TypeAlias = LiteralString | SQL | Composed
 OnStatement: TypeAlias = Callable[[str], None]
+
+
+# A statement whose process has died is ended as well, as one is whose request was cancelled.
+_OPTIONS = (
+    "-c timezone=UTC -c lock_timeout=2000 -c idle_in_transaction_session_timeout=5000"
+    " -c client_connection_check_interval=2000"
+)
 
 
 class Database:
@@ -42,7 +53,7 @@ class Database:
             kwargs={
                 "autocommit": True,
                 "application_name": name,
-                "options": "-c timezone=UTC -c lock_timeout=2000 -c idle_in_transaction_session_timeout=5000",
+                "options": _OPTIONS,
             },
             configure=_configure,
         )
@@ -54,6 +65,13 @@ class Database:
     async def close(self) -> None:
         """Closes every connection. Sessions still in use end with an error."""
         await self._pool.close()
+
+    def usage(self) -> Mapping[str, int]:
+        """Connections `used` and `idle`, and callers `waiting` for one."""
+        found = self._pool.get_stats()
+        idle = found.get("pool_available", 0)
+        waiting = found.get("requests_waiting", 0)
+        return {"used": found.get("pool_size", 0) - idle, "idle": idle, "waiting": waiting}
 
     def connect(self) -> AbstractAsyncContextManager[Session]:
         """A session in autocommit: each statement is its own transaction.
@@ -69,20 +87,30 @@ class Database:
             yield session
 
 
+_SYSTEM = {"db.system.name": "postgresql"}
+
+
 class _Lease(AbstractAsyncContextManager[Session]):
     """A pool's connection for a while; the pool's own way of lending ends a transaction that autocommit never has."""
 
-    __slots__ = ("_pool", "_session")
+    __slots__ = ("_pool", "_session", "_span")
 
     def __init__(self, pool: AsyncConnectionPool[Session]) -> None:
         self._pool = pool
 
     async def __aenter__(self) -> Session:
         self._session = await self._pool.getconn()
+        self._span = tracing.span(self._pool.name, SpanKind.CLIENT, _SYSTEM)
+        self._span.__enter__()
         return self._session
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._pool.putconn(self._session)
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._span.__exit__(kind, error, trace)
+        finally:
+            await self._pool.putconn(self._session)
 
 
 async def _configure(session: Session) -> None:

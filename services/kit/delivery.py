@@ -5,7 +5,7 @@ moved is not the owner of the partition any more and rolls back.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from time import perf_counter
 from typing import LiteralString, TypeAlias
@@ -16,10 +16,12 @@ from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from psycopg.types.json import Jsonb
 
+from services.kit import tracing
 from services.kit.copies import Copy
 from services.kit.db import Database, Session
 from services.kit.events import ERASED, Event, type_of
 from services.kit.topics import declared
+from services.kit.tracing import SpanKind
 
 Handler: TypeAlias = Callable[[Session, Event], Awaitable[None]]
 BatchHandler: TypeAlias = Callable[[Session, Sequence[Event]], Awaitable[None]]
@@ -199,7 +201,7 @@ class Delivery:
             if parking.holds(one):
                 await self._set_aside(tx, one, parking)
         for handler, events in grouped(free):
-            with self._timed(events[0]):
+            with self._timed(events):
                 await _handle(tx, handler, events)
 
     async def _each(self, tx: Session, received: Sequence[Received], parking: "_Parking") -> None:
@@ -208,7 +210,7 @@ class Delivery:
             if parking.holds(one):
                 await self._set_aside(tx, one, parking)
                 continue
-            with self._timed(one.event):
+            with self._timed([one.event]):
                 error = await tried(tx, one.handler, one.event)
             if error:
                 await parking.park(one, error)
@@ -221,12 +223,30 @@ class Delivery:
         await parking.follow(one)
 
     @contextmanager
-    def _timed(self, event: Event) -> Generator[None]:
+    def _timed(self, events: Sequence[Event]) -> Generator[None]:
         begun = perf_counter()
         try:
-            yield
+            with _spanned(self._consumer, events) if tracing.on() else _UNTRACED:
+                yield
         finally:
-            self._took(event.aggregate, perf_counter() - begun)
+            self._took(events[0].aggregate, perf_counter() - begun)
+
+
+_UNTRACED = nullcontext()
+
+
+def _spanned(consumer: str, events: Sequence[Event]) -> AbstractContextManager[object]:
+    """The span of a handler's call: in the trace of what it handles if that is one, else with links to all."""
+    traces = list(dict.fromkeys(event.traceparent for event in events if event.traceparent))
+    of: Mapping[str, str | int] = {
+        "messaging.system": "kafka",
+        "messaging.operation.type": "process",
+        "messaging.consumer.group.name": consumer,
+        "messaging.batch.message_count": len(events),
+    }
+    name = f"process {events[0].source} {events[0].aggregate}"
+    within = {"traceparent": traces[0]} if len(traces) == 1 else {}
+    return tracing.span(name, SpanKind.CONSUMER, of, within=within, links=traces)
 
 
 class _Parking:
@@ -258,6 +278,7 @@ class _Parking:
             offset=one.record.offset,
             type=one.event.type,
             error=type(error).__name__,
+            request_id=one.event.request_id,
         )
         reason = f"{one.event.type} at offset {one.record.offset}: {type(error).__name__}: {error}"
         self._keys.add((one.record.topic, one.event.key))

@@ -130,6 +130,7 @@ class Event:
     changed: dict[str, Any] | None
     key: str
     traceparent: str | None = None
+    request_id: str | None = None
 
     @property
     def is_news(self) -> bool:
@@ -301,6 +302,7 @@ def decode(key: bytes | None, headers: Iterable[tuple[str, bytes | None]], value
         changed=body["changed"],
         key=_text("key", key),
         traceparent=given.get("ce_traceparent"),
+        request_id=given.get("ce_requestid"),
     )
 
 

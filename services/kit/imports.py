@@ -186,7 +186,8 @@ async def begin(request: Request, call: Call, importing: Import) -> Response:
         call = await _keyed(request, call, profile, file)
         if call.cause.key and (answer := await idempotency.stored_answer(call.db, call.cause.key)):
             return answer
-        id, text = await _queue(call, importing, profile, file, dry_run=dry_run)
+        async with request.app.state.pressure.turn():
+            id, text = await _queue(call, importing, profile, file, dry_run=dry_run)
     answer = json_text(text, status=202)
     answer.headers["Location"] = f"/v1/{importing.noun}/imports/{id}"
     return answer

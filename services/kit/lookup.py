@@ -12,6 +12,7 @@ import orjson
 from psycopg import sql
 from pydantic import Field
 
+from services.kit import tracing
 from services.kit.app import Call
 from services.kit.clients import AsyncClient, HTTPError
 from services.kit.db import Session, one
@@ -19,6 +20,7 @@ from services.kit.fields import Body
 from services.kit.identity import Viewer
 from services.kit.listing import Listing
 from services.kit.problems import Unavailable
+from services.kit.tracing import SpanKind
 
 MOST = 500
 
@@ -80,7 +82,9 @@ async def _asked(
 ) -> list[dict[str, Any]]:
     headers = {"Authorization": f"Bearer {call.token}", "X-Request-Id": call.cause.request_id or ""}
     try:
-        answer = await client.post(f"{base_url}/v1/{noun}/lookup", json={"ids": ids}, headers=headers)
+        with tracing.span(f"POST /v1/{noun}/lookup", SpanKind.CLIENT):
+            headers |= tracing.carried(call.cause.traceparent)
+            answer = await client.post(f"{base_url}/v1/{noun}/lookup", json={"ids": ids}, headers=headers)
         if answer.status_code == 403:  # whoever may see nothing there is shown nothing
             return []
         answer.raise_for_status()

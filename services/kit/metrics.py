@@ -6,12 +6,14 @@ scrapes them and under whatever name. Nobody is asked for a token, as at `/healt
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 
 import psycopg
 from fastapi import FastAPI, Response
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
+    Gauge,
     GCCollector,
     PlatformCollector,
     ProcessCollector,
@@ -80,6 +82,18 @@ def _filled(family: GaugeMetricFamily | CounterMetricFamily, service: str, value
     for labels, sample in samples.items():
         family.add_metric((service, *labels), sample)
     return family
+
+
+def show_pool(service: str, db: Database, registry: CollectorRegistry) -> None:
+    """Has the process show how its connections to the database are used."""
+    text = "Connections to the database by use, and requests that wait for one."
+    found = Gauge("foothold_pool", text, ("service", "state"), registry=registry)
+    for state in ("used", "idle", "waiting"):
+        found.labels(service, state).set_function(partial(_in_pool, db, state))
+
+
+def _in_pool(db: Database, state: str) -> float:
+    return db.usage()[state]
 
 
 def database_up(service: str, *, up: bool) -> Metric:

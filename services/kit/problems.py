@@ -3,7 +3,7 @@
 Application code raises a `Problem`; the app turns it into the answer. What names a field is 422 with `errors`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
@@ -154,10 +154,22 @@ class PreconditionFailed(Problem):
         return cls(None, None, "not_there", "There is none yet; without If-Match it would be made.")
 
 
+class TooSlow(Problem):
+    """The request did not arrive in time."""
+
+    status, title = 408, "Request timeout"
+
+
 class TooLarge(Problem):
     """More bytes than are taken."""
 
     status, title = 413, "Content too large"
+
+
+class TooLong(Problem):
+    """An address of more bytes than are taken."""
+
+    status, title = 414, "URI too long"
 
 
 class Unsupported(Problem):
@@ -186,6 +198,26 @@ class PreconditionRequired(Problem):
             "if_match_required",
             'Send If-Match with the version you read, as in If-Match: "3", or If-Match: *.',
         )
+
+
+class TooMany(Problem):
+    """The caller asks too often. `fields` say how often is well; the next window begins in `seconds`."""
+
+    status, title = 429, "Too many requests"
+
+    def __init__(self, detail: str, fields: Iterable[tuple[bytes, bytes]], seconds: int) -> None:
+        told = {name.decode(): value.decode() for name, value in fields}
+        super().__init__(
+            "rate_limited",
+            f"{detail} Come back in {seconds} s.",
+            headers={**told, "Retry-After": str(seconds)},
+        )
+
+
+class HeadTooLarge(Problem):
+    """More header fields, or longer ones, than are taken."""
+
+    status, title = 431, "Request header fields too large"
 
 
 class Unavailable(Problem):

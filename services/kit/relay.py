@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Final, LiteralString
 
 import orjson
@@ -29,7 +29,7 @@ import structlog
 from kafka.errors import KafkaError
 from psycopg.types.json import set_json_loads
 
-from services.kit import epochs
+from services.kit import epochs, tracing
 from services.kit.backoff import Backoff, breathe, pause
 from services.kit.db import Database, Session
 from services.kit.events import Encoder, JournalRow, PublicAggregate, UnknownType
@@ -53,6 +53,9 @@ _STOPPING = 5.0
 _LOOK_FOR_BROKER = 2.0
 
 log = structlog.get_logger()
+
+
+_KAFKA: Final = {"messaging.system": "kafka", "messaging.operation.type": "send"}
 
 
 class _CursorMoved(Exception):
@@ -140,7 +143,7 @@ class Publisher:
         self, session: Session, cursor: int, rows: Sequence[JournalRow], stop: asyncio.Event, backoff: Backoff
     ) -> int:
         """Sends a round of the rows and gives the cursor after it: the same where it was not acknowledged."""
-        begun = monotonic()
+        begun, since = monotonic(), time_ns()
         records, upto = self._round(rows)
         if not await self._sent(records, stop):
             await backoff.wait(stop)
@@ -149,6 +152,9 @@ class Publisher:
         backoff.reset()
         await _move(session, cursor, upto)
         self.published += len(records)
+        if tracing.on():
+            told = (row.traceparent for row in rows if row.position <= upto)
+            tracing.past(f"publish {self._encoder.topic}", since, told, _KAFKA)
         if self._busy():
             await pause(stop, min(GIVE_WAY * (monotonic() - begun), 1.0))
         return upto

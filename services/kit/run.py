@@ -15,8 +15,9 @@ from services.kit.consumer import Consumer
 from services.kit.db import Database
 from services.kit.delivery import Took, untimed
 from services.kit.events import dead_letter_topic_of, topic_of
+from services.kit.heads import HeadLimit
 from services.kit.jobs import Worker
-from services.kit.metrics import Metrics, install_metrics
+from services.kit.metrics import Metrics, install_metrics, show_pool
 from services.kit.problems import Unavailable
 from services.kit.rebuilding import Sweeping
 from services.kit.refusals import install_problems
@@ -25,7 +26,9 @@ from services.kit.republish import Schedule
 from services.kit.serving import DRAIN_SECONDS, serve
 from services.kit.settings import Settings
 from services.kit.sweeper import Sweeper
-from services.kit.telemetry import Telemetry, configure_logging
+from services.kit.telemetry import NO_TELEMETRY, Telemetry, configure_logging
+from services.kit.tracing import configure_tracing
+from services.kit.traffic import Traffic
 from services.kit.worker_metrics import Ends, WorkerFigures, timer
 
 SWITCH_SECONDS = 0.0005
@@ -41,6 +44,7 @@ def run(service: Service) -> None:
     if role not in ("api", "worker"):
         sys.exit(f"usage: python -m services.{service.name}.main api|worker")
     configure_logging(settings.log_level, process=f"{service.name}-{role}")
+    configure_tracing(f"{service.name}-{role}")
     sys.setswitchinterval(SWITCH_SECONDS)
     if role == "api":
         app = create_api(service, settings)
@@ -63,6 +67,7 @@ def create_worker(service: Service, settings: Settings) -> FastAPI:
         settings.database_url(service.name), name=f"{service.name}-worker", size=settings.database_pool_size
     )
     metrics, stop = Metrics(), asyncio.Event()
+    show_pool(service.name, db, metrics.registry)
     parts = parts_of(service, settings, db, took=timer(service.name, metrics.registry))
     topics = [*map(topic_of, service.consumes), dead_letter_topic_of(service.name)]
     ends = Ends(settings.kafka_bootstrap_servers, topics)
@@ -81,13 +86,19 @@ def create_worker(service: Service, settings: Settings) -> FastAPI:
         await db.close()
 
     app = FastAPI(
-        title=f"{service.title} worker", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+        title=f"{service.title} worker",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        telemetry=NO_TELEMETRY,
     )
     app.state.stop = stop
     _install_health(app, service, db, parts)
     install_metrics(app, metrics)
     install_problems(app)
-    app.add_middleware(Telemetry, service=service.name)
+    app.add_middleware(HeadLimit)
+    app.add_middleware(Telemetry, service=service.name, traffic=Traffic(service.name, metrics.registry))
     return app
 
 

@@ -23,7 +23,9 @@ from uvicorn._types import ASGIApplication
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.server import HANDLED_SIGNALS
 
+from services.kit import tracing
 from services.kit.clients import SERVER_KEEP_ALIVE
+from services.kit.connections import Connection, UntilLeft
 from services.kit.problems import Unavailable, problem_response
 
 DRAIN_SECONDS: Final = 7
@@ -49,11 +51,11 @@ def serve(
     gc.set_threshold(20_000, 20, 20)
     drain = _Drain(app)
     config = uvicorn.Config(
-        cast("ASGIApplication", drain),
+        cast("ASGIApplication", UntilLeft(drain)),
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         interface="asgi3",
         access_log=False,
@@ -118,3 +120,4 @@ class _Server(uvicorn.Server):
             server.close()
         await asyncio.sleep(self._linger)
         await super().shutdown(sockets)
+        await asyncio.to_thread(tracing.flush)

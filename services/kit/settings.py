@@ -6,12 +6,14 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from services.kit.rates import rate
+
 
 class Settings(BaseSettings):
     """Every setting that a process of the platform reads; each is named as in the environment, in upper case.
 
     Databases are secret because their addresses carry passwords. Of `republish_days` 0 means never, of
-    `journal_retention_days` and `deleted_days` for ever.
+    `journal_retention_days` and `deleted_days` for ever; of a rate it means that there is none.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
@@ -47,11 +49,25 @@ class Settings(BaseSettings):
     journal_retention_days: int = Field(default=0, ge=0, le=36500)
     deleted_days: int = Field(default=30, ge=0, le=36500)
 
+    rate_reads: str = "120000/minute"
+    rate_writes: str = "60000/minute"
+    rate_failures: str = "600/minute"
+    request_seconds: float = Field(default=15, ge=0.1, le=600)
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split_origins(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+        return value
+
+    @field_validator("rate_reads", "rate_writes", "rate_failures")
+    @classmethod
+    def _known_rate(cls, value: str) -> str:
+        try:
+            rate(value)
+        except ValueError as error:
+            raise ValueError("is no rate, as in 600/minute, or 0 for none") from error
         return value
 
     @field_validator("organisation_timezone")

@@ -3,11 +3,16 @@
 import json
 from collections.abc import Mapping, Sequence
 from math import isinf
-from typing import Any, NoReturn, cast
+from typing import Any, Final, NoReturn, cast
 
 from fastapi import Request
 
 from services.kit.problems import BadRequest, FieldError, Unsupported, invalid
+
+MAX_DEPTH: Final = 32
+MAX_KEYS: Final = 1_000
+MAX_ITEMS: Final = 10_000
+"""Of one array."""
 
 JSON_TYPES = frozenset({"application/json", "application/merge-patch+json"})
 
@@ -34,15 +39,15 @@ def _check_media_type(header: str) -> None:
 def parse_json(body: bytes) -> Any:
     """The JSON value.
 
-    Raises BadRequest (not JSON, nested too deeply) or Invalid (duplicate key, NaN, a number beyond any, a text with NUL
-    or half of a surrogate pair).
+    Raises BadRequest (not JSON, nested too deeply) or Invalid (duplicate key, too many of them, an array too long, NaN,
+    a number beyond any, a text with NUL or half of a surrogate pair).
     """
     try:
         return _parsed(body)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BadRequest("json_invalid", f"The body is not JSON: {_where(error)}.") from error
     except RecursionError as error:
-        raise BadRequest("json_depth", "The body is nested too deeply.") from error
+        raise _too_deep() from error
     except ValueError as error:
         raise BadRequest("json_invalid", "The body holds a number with too many digits.") from error
 
@@ -50,9 +55,26 @@ def parse_json(body: bytes) -> Any:
 def _parsed(body: bytes) -> Any:
     text = body.decode("utf-8")
     value: Any = json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_finite)
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH or body.count(b",") >= MAX_ITEMS:
+        _check_shape(value, 1)
     if "\\u0000" in text or "\\ud" in text.lower():
         _check_strings(value, "body")
     return value
+
+
+def _too_deep() -> BadRequest:
+    return BadRequest("json_depth", f"The body is nested more than {MAX_DEPTH} deep.")
+
+
+def _check_shape(value: Any, depth: int) -> None:
+    """Raises what is wrong with how deep the value is, itself being so deep, or how long an array in it."""
+    if isinstance(value, dict | list):
+        if depth > MAX_DEPTH:
+            raise _too_deep()
+        if isinstance(value, list) and len(cast("list[Any]", value)) > MAX_ITEMS:
+            raise invalid("body", "too_long", f"holds an array of more than {MAX_ITEMS:,} items")
+        for inner in cast("Any", value.values() if isinstance(value, dict) else value):
+            _check_shape(inner, depth + 1)
 
 
 def _where(error: Exception) -> str:
@@ -65,6 +87,8 @@ def _where(error: Exception) -> str:
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
+    if len(pairs) > MAX_KEYS:
+        raise invalid("body", "too_many_keys", f"holds an object of more than {MAX_KEYS:,} keys")
     if len(found) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))

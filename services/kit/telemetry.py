@@ -8,23 +8,33 @@ import logging
 import re
 import sys
 import time
+from collections.abc import Mapping
 from contextvars import ContextVar
+from types import MappingProxyType
 
 import orjson
 import structlog
+from fastapi.telemetry import TelemetryConfig
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict
 from uuid_utils import uuid7
 
+from services.kit import tracing
 from services.kit.clock import now
 from services.kit.languages import language_of
 from services.kit.problems import Problem, TooLarge, problem_response
 from services.kit.redaction import redact, without_trace_text
+from services.kit.tracing import TRACE, Span, SpanKind, StatusCode
+from services.kit.traffic import UNMATCHED, Traffic
 
 REQUEST_ID = "foothold.request_id"
+TRACEPARENT = "foothold.traceparent"
 ROUTE = "foothold.route"
 ANSWERED = "answered"
+
+# FastAPI's own would tell of queries and of the texts of errors.
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
 MAX_BODY = 1_000_000
 MAX_UPLOAD = 512_000_000
@@ -32,9 +42,9 @@ MAX_UPLOAD = 512_000_000
 MAX_DRAINED = 32_000_000
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
-_present: ContextVar[str | None] = ContextVar("request_id", default=None)
+_present: ContextVar[Mapping[str, str]] = ContextVar("request", default=MappingProxyType({}))
 log = structlog.get_logger()
 
 
@@ -44,9 +54,8 @@ def request_id_of(scope: Scope) -> str | None:
 
 
 def traceparent_of(scope: Scope) -> str | None:
-    """The W3C traceparent that came with the request, or None when there is none of the right form."""
-    value = header_of(scope, b"traceparent")
-    return value.decode("ascii") if value is not None and _TRACEPARENT.fullmatch(value) else None
+    """The W3C traceparent of the request: its own span's, else the one that came, if it has the right form."""
+    return scope.get(TRACEPARENT)
 
 
 def header_of(scope: Scope, name: bytes) -> bytes | None:
@@ -56,25 +65,42 @@ def header_of(scope: Scope, name: bytes) -> bytes | None:
 
 
 class Telemetry:
-    """Gives every request an id, answers crashes, and writes one line an answer.
+    """Gives every request an id, answers crashes, writes one line an answer, and tells `traffic` of it.
 
     The caller's X-Request-Id is taken over if it is 8 to 64 letters, digits, dots, dashes and underscores.
-    The line holds method, route template (never the path: it may hold personal data), status, milliseconds.
+    The line holds method, route template (never the path: it may hold personal data), status, milliseconds, and the
+    trace's id where there is one. Nobody is named in it: the journal says who changed what.
     """
 
-    def __init__(self, app: ASGIApp, service: str) -> None:
+    def __init__(self, app: ASGIApp, service: str, traffic: Traffic | None = None) -> None:
         self._app = app
         self._log = structlog.get_logger(service=service)
+        self._traffic = traffic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request of an ASGI server; what is not HTTP goes through untouched."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if not tracing.on():
+            scope[TRACEPARENT] = _came(scope)
+            await self._answered(scope, receive, send)
+            return
+        fields = {
+            name: value.decode("latin-1") for name in TRACE if (value := header_of(scope, name.encode()))
+        }
+        with tracing.span(scope["method"], SpanKind.SERVER, within=fields) as span:
+            scope[TRACEPARENT] = tracing.traceparent(span)
+            status = await self._answered(scope, receive, send)
+            _tell_span(span, scope, status)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> int | None:
         started = time.perf_counter()
         answer = _Answer(_request_id(scope), send)
         scope[REQUEST_ID] = answer.request_id
-        token = _present.set(answer.request_id)
+        token = _present.set(_named(scope))
+        if self._traffic:
+            self._traffic.in_flight += 1
         try:
             await self._app(scope, receive, answer.send)
         except ClientDisconnect:
@@ -83,17 +109,46 @@ class Telemetry:
             self._log.error("crashed", exc_info=error)
             await _answer_crash(scope, receive, answer)
         finally:
-            self._note(scope, answer, time.perf_counter() - started)
+            self._note(scope, answer.status, time.perf_counter() - started)
             _present.reset(token)
+        return answer.status
 
-    def _note(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
+    def _note(self, scope: Scope, status: int | None, seconds: float) -> None:
+        route = _route_of(scope)
+        if self._traffic:
+            self._traffic.in_flight -= 1
+            self._traffic.answered(scope["method"], route, status, seconds)
         self._log.info(
             ANSWERED,
             method=scope["method"],
-            route=_route_of(scope),
-            status=answer.status,
+            route=route,
+            status=status,
             ms=round(seconds * 1000, 2),
         )
+
+
+def _named(scope: Scope) -> Mapping[str, str]:
+    """What every line says that is written within the request."""
+    traceparent = traceparent_of(scope)
+    named = {"request_id": scope[REQUEST_ID]}
+    return {**named, "trace_id": traceparent[3:35]} if traceparent else named
+
+
+def _came(scope: Scope) -> str | None:
+    value = header_of(scope, b"traceparent")
+    return value.decode("ascii") if value is not None and _TRACEPARENT.fullmatch(value) else None
+
+
+def _tell_span(span: Span, scope: Scope, status: int | None) -> None:
+    route = _route_of(scope)
+    span.update_name(f"{scope['method']} {route}")
+    span.set_attribute("http.request.method", scope["method"])
+    span.set_attribute("http.route", route)
+    span.set_attribute("foothold.request_id", scope[REQUEST_ID])
+    if status is not None:
+        span.set_attribute("http.response.status_code", status)
+    if status is None or status >= 500:
+        span.set_status(StatusCode.ERROR)
 
 
 class _Answer:
@@ -121,7 +176,7 @@ def _request_id(scope: Scope) -> str:
 
 def _route_of(scope: Scope) -> str:
     named: str | None = scope.get(ROUTE) or getattr(scope.get("route"), "path", None)
-    return named or "unmatched"
+    return named or UNMATCHED
 
 
 async def _answer_crash(scope: Scope, receive: Receive, answer: _Answer) -> None:
@@ -248,10 +303,7 @@ class _FromLibraries(logging.Handler):
 def _stamp(process: str) -> structlog.typing.Processor:
     def stamp(_logger: object, level: str, event: EventDict) -> EventDict:
         stamped: dict[str, object] = {"at": now(), "level": level, "process": process}
-        request_id = _present.get()
-        if request_id is not None:
-            stamped["request_id"] = request_id
-        return {**stamped, **event}
+        return {**stamped, **_present.get(), **event}
 
     return stamp
 

@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from gateway.routes.documents import FRESH_FOR, RETRY_AFTER, Documents
-from gateway.upstreams import JOINED, OWNER_OF, SERVICES, Upstreams
+from gateway.upstreams import JOINED, OWNER_OF, SERVICES, Calls, Upstreams
 from gateway.views.openapi import merged
 from services.activities import main as activities
 from services.contacts import main as contacts
@@ -293,7 +294,7 @@ async def test_a_document_outlives_its_service(described: Standing) -> None:
 @asynccontextmanager
 async def kept(stand: Standing) -> AsyncGenerator[tuple[Callable[[], Awaitable[dict[str, Any]]], Clock]]:
     """The merged document as it is now, and the clock that says when it is too old."""
-    async with Upstreams(stand.settings) as upstreams:
+    async with Upstreams(stand.settings, Calls(CollectorRegistry())) as upstreams:
         clock = Clock()
         documents = Documents(upstreams, OWN, clock=clock)
 

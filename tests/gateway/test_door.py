@@ -95,7 +95,10 @@ async def test_a_query_of_raw_bytes_is_refused(stand: Standing) -> None:
         (f"/v1/accounts/imports/{ACCOUNT}/report", "/v1/accounts/imports/{id}/report"),
         ("/v1/accounts/by-external-id/crm/mueller", "/v1/accounts/by-external-id/{value}/{value}"),
         ("/v1/accounts/Anna Meier", "/v1/accounts/{value}"),
-        ("/v1/accounts/anna.meier@example.com/view", "/v1/accounts/{value}/{value}"),
+        ("/v1/accounts/meier", "/v1/accounts/{value}"),
+        ("/v1/accounts/anna.meier@example.com/view", "/v1/accounts/{value}/view"),
+        ("/v1/anna-meier/1", "unmatched"),
+        ("/v1/accounts/a/b/c/d/e/f/g", "unmatched"),
     ],
 )
 def test_logs_name_routes_and_no_rows(path: str, shown: str) -> None:

@@ -41,6 +41,7 @@ def test_a_database_that_is_not_told_is_asked_for_by_name() -> None:
     [
         ("ORGANISATION_TIMEZONE", "Mars/Olympus"), ("ORGANISATION_TIMEZONE", "../etc/passwd"),
         ("ORGANISATION_TIMEZONE", ""), ("ORGANISATION_CURRENCY", "usd"), ("PORT", "0"), ("PORT", "x"),
+        ("RATE_READS", "often"), ("RATE_WRITES", "0/minute"), ("REQUEST_SECONDS", "0"),
         ("DATABASE_POOL_SIZE", "0"), ("LOG_LEVEL", "loud"), ("FOOTHOLD_ENVIRONMENT", "test"),
     ],
 )  # fmt: skip

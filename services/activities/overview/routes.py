@@ -8,11 +8,13 @@ from services.activities.overview import queries
 from services.activities.overview.schemas import AccountView
 from services.kit.app import CallDep, Reading, router, tagged
 from services.kit.conditional import TAGGED
+from services.kit.pressure import dear
 
 routes = router("views")
 
 
 @routes.get("/accounts/{id}/view", response_model=AccountView, responses=TAGGED)
+@dear
 async def get_account_part(id: UUID, call: CallDep, tx: Reading) -> Response:
     """What was done at the account, as this service knows it: 404 as well while it does not know the account yet."""
     return tagged(await queries.account_part(tx, call, id))

@@ -8,11 +8,13 @@ from services.contacts.overview import queries
 from services.contacts.overview.schemas import AccountView
 from services.kit.app import CallDep, Reading, router, tagged
 from services.kit.conditional import TAGGED
+from services.kit.pressure import dear
 
 routes = router("views")
 
 
 @routes.get("/accounts/{id}/view", response_model=AccountView, responses=TAGGED)
+@dear
 async def get_account_part(id: UUID, call: CallDep, tx: Reading) -> Response:
     """The account with its people, as this service knows them."""
     return tagged(await queries.account_part(tx, call, id))

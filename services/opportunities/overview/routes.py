@@ -6,6 +6,7 @@ from fastapi import Response
 
 from services.kit.app import CallDep, Reading, router, tagged
 from services.kit.conditional import TAGGED
+from services.kit.pressure import dear
 from services.opportunities.overview import queries
 from services.opportunities.overview.schemas import AccountView
 
@@ -13,6 +14,7 @@ routes = router("views")
 
 
 @routes.get("/accounts/{id}/view", response_model=AccountView, responses=TAGGED)
+@dear
 async def get_account_part(id: UUID, call: CallDep, tx: Reading) -> Response:
     """The open deals of an account, as this service knows them."""
     return tagged(await queries.account_part(tx, call, id))

@@ -21,6 +21,7 @@ from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 from services.kit.past import AsOf
+from services.kit.pressure import dear
 from services.kit.upserts import SlotDep
 from services.opportunities.pipeline import queries, service
 from services.opportunities.pipeline.imports import IMPORT
@@ -58,6 +59,7 @@ async def create_opportunity(body: OpportunityCreate, call: CallDep, tx: Stateme
 @routes.get(
     "/opportunities/summary", response_model=Summary, openapi_extra={"parameters": SUMMARY_PARAMETERS}
 )
+@dear
 async def get_summary(request: Request, call: CallDep, tx: Reading) -> Response:
     """Count and amounts of the deals that the filters leave, by stage, status, owner and currency."""
     return json_text(await service.sum_up(tx, call, request.query_params.multi_items()))
