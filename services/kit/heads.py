@@ -7,6 +7,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.kit.languages import language_of
 from services.kit.problems import BadRequest, HeadTooLarge, Problem, TooLong, problem_response
 from services.kit.telemetry import request_id_of
 
@@ -32,7 +33,12 @@ class HeadLimit:
             await self._app(scope, receive, send)
             return
         problem.headers["Connection"] = "close"
-        response = problem_response(problem, request_id=request_id_of(scope), instance=scope["path"][:200])
+        response = problem_response(
+            problem,
+            request_id=request_id_of(scope),
+            instance=scope["path"][:200],
+            language=language_of(scope),
+        )
         await response(scope, receive, send)
 
 
