@@ -23,9 +23,9 @@ SETTINGS = Settings.model_validate(
 # What comes from the names of constraints, and what a class says without being told.
 REFUSALS = frozenset(
     {
-        "Problem", "BadRequest", "Unauthorized", "Forbidden", "Conflict", "Gone", "TooLarge", "TooLong", "TooSlow", "HeadTooLarge",
-        "Unsupported",
-        "Unavailable", "UpstreamTimeout", "MethodNotAllowed", "TooMany", "PreconditionFailed", "_refuse", "_refusal",
+        "Problem", "BadRequest", "Unauthorized", "Forbidden", "Conflict", "Gone", "TooLarge", "TooLong", "TooSlow",
+        "HeadTooLarge", "Unsupported", "Unavailable", "UpstreamTimeout", "MethodNotAllowed", "TooMany",
+        "PreconditionFailed", "_refuse", "_refusal",
         "Need",
     }
 )  # fmt: skip
