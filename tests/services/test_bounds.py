@@ -1,8 +1,8 @@
 """Everything that a request may send has an end: texts, lists, maps and numbers of every body are bounded."""
 
-from collections.abc import Iterator, Mapping
-from re import _parser  # pyright: ignore[reportAttributeAccessIssue]
-from typing import Annotated, Any, cast
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from typing import Annotated, Any
 
 import pytest
 from fastapi.routing import APIRoute
@@ -13,6 +13,7 @@ from services.contacts.main import SERVICE as CONTACTS
 from services.opportunities.main import SERVICE as OPPORTUNITIES
 
 SERVICES = (CONTACTS, OPPORTUNITIES, ACTIVITIES)
+PARSER: Any = import_module("re._parser")
 SHORT_FORMATS = frozenset({"uuid", "date", "date-time"})
 Schema = Mapping[str, Any]
 
@@ -22,7 +23,7 @@ def bodies() -> Iterator[tuple[str, Any]]:
         for router in service.routers:
             for route in router.routes:
                 if isinstance(route, APIRoute) and route.body_field is not None:
-                    method = min(route.methods)
+                    method = min(route.methods or ())
                     yield f"{service.name} {method} {route.path}", route.body_field.field_info.annotation
 
 
@@ -53,7 +54,7 @@ def _text(schema: Schema) -> bool:
     if "maxLength" in schema or schema.get("format") in SHORT_FORMATS:
         return True
     pattern = schema.get("pattern")
-    return pattern is not None and cast("int", _parser.parse(pattern).getwidth()[1]) < 1_000
+    return pattern is not None and bool(PARSER.parse(pattern).getwidth()[1] < 1_000)
 
 
 def _number(schema: Schema) -> bool:
@@ -62,12 +63,20 @@ def _number(schema: Schema) -> bool:
     )
 
 
-_BOUNDED = {
+def _list(schema: Schema) -> bool:
+    return "maxItems" in schema
+
+
+def _map(schema: Schema) -> bool:
+    return schema.get("additionalProperties") is False or "maxProperties" in schema
+
+
+_BOUNDED: Mapping[str, Callable[[Schema], bool]] = {
     "string": _text,
     "integer": _number,
     "number": _number,
-    "array": lambda schema: "maxItems" in schema,
-    "object": lambda schema: schema.get("additionalProperties") is False or "maxProperties" in schema,
+    "array": _list,
+    "object": _map,
 }
 
 
