@@ -9,6 +9,9 @@ from typing import Any, Final, cast
 
 from services.kit.words import Words
 
+IN_PART: Final = "InPart"
+"""How the name ends of the schema of a resource's rows that may be shown in part; words are the resource's own."""
+
 _ID: Final = "0198c0de-0000-7000-8000-000000000001"
 _OF_FORMAT: Final[Mapping[str, str]] = {
     "uuid": _ID,
@@ -45,7 +48,7 @@ class Illustrator:
             some = [each for each in choices if each.get("type") != "null"]
             return self._value(some[0], names, depth) if some and depth < _DEEPEST else None
         if "$ref" in schema:
-            name = schema["$ref"].rpartition("/")[2]
+            name = schema["$ref"].rpartition("/")[2].removesuffix(IN_PART)
             return self._value(self._followed(schema), (*names[-1:], name), depth)
         if "enum" in schema:
             return schema["enum"][0]

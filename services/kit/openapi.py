@@ -7,7 +7,7 @@ may be answered 412, what can be written twice takes an Idempotency-Key. Nothing
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from services.kit.illustrations import Illustrator
+from services.kit.illustrations import IN_PART, Illustrator
 from services.kit.problems import MEDIA_TYPE, PROBLEM_SCHEMA
 from services.kit.words import Words
 
@@ -126,6 +126,7 @@ def completed(document: Mapping[str, Any], words: Words) -> Json:
     for kind, content in COMPONENTS.items():
         components[kind] = {**components.get(kind, {}), **content}
     components["schemas"] |= dict(_patches(document["paths"], components["schemas"]))
+    components["schemas"] |= dict(_in_part(document["paths"], components["schemas"]))
     illustrator = Illustrator(components["schemas"], words)
     paths = {path: completed_path(path, item, illustrator) for path, item in document["paths"].items()}
     return {**document, "tags": _tags(paths, words), "paths": paths, "components": components}
@@ -136,7 +137,7 @@ def _patches(paths: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[t
     for item in paths.values():
         content: Json = item.get("patch", {}).get("requestBody", {}).get("content", {})
         for told in content.values():
-            name = told["schema"].get("$ref", "").rpartition("/")[2]
+            name = _name(told["schema"])
             if name:
                 fields: Mapping[str, Json] = schemas[name]["properties"]
                 plain = {
@@ -144,6 +145,28 @@ def _patches(paths: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[t
                     for field, each in fields.items()
                 }
                 yield name, {**schemas[name], "properties": plain}
+
+
+def _in_part(paths: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:
+    """The pages of lists that take `fields`, and their rows, of which the id alone is always there."""
+    for item in paths.values():
+        operation: Json = item.get("get", {})
+        if "fields" not in {each.get("name") for each in operation.get("parameters", ())}:
+            continue
+        page = _name(operation["responses"]["200"]["content"]["application/json"]["schema"])
+        if page:
+            rows: Json = schemas[page]["properties"]["items"]
+            row = _name(rows["items"])
+            part = row + IN_PART
+            shown = {**rows, "items": {"$ref": f"#/components/schemas/{part}"}}
+            always = [name for name in schemas[row]["required"] if name == "id"]
+            yield part, {**schemas[row], "title": part, "required": always}
+            yield page, {**schemas[page], "properties": {**schemas[page]["properties"], "items": shown}}
+
+
+def _name(schema: Mapping[str, Any]) -> str:
+    """The name of the schema that is referred to; "" where it stands in place."""
+    return schema.get("$ref", "").rpartition("/")[2]
 
 
 def completed_path(path: str, item: Mapping[str, Any], illustrator: Illustrator) -> Json:

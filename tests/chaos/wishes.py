@@ -209,7 +209,9 @@ class Wisher:
         if not people:
             return None
         path = f"/v1/opportunities/{deal['id']}/stakeholders/{self._chance.choice(people)}"
-        return Wish("opportunities", "stakeholder", "PUT", path, {"stance_note": name, **self._place()}, "*")
+        body = {"stance_note": name, **self._place()}
+        # Who is on the map already is changed by a version, who is not is put there without one.
+        return Wish("opportunities", "stakeholder", "PUT", path, body, self._chance.choice(["*", None]))
 
     def _plan(self, name: str) -> Wish | None:
         account = self._account()

@@ -11,6 +11,7 @@ from openapi_spec_validator import validate
 
 from deploy.local.openapi import RELEASED, document
 from services.kit.compatibility import breaks
+from services.kit.illustrations import IN_PART
 from services.kit.openapi import METHODS
 
 Json = dict[str, Any]
@@ -72,6 +73,31 @@ def test_every_operation_says_how_it_refuses(whole: Json) -> None:
         assert ("404" in refused) == ("{" in path)
         assert {"413", "415", "422"} <= refused.keys() or "requestBody" not in operation
         assert {"412", "428"} <= refused.keys() or method not in ("patch", "put", "delete")
+
+
+def test_a_row_shown_in_part_may_want_every_field_but_its_id(whole: Json) -> None:
+    lists = [
+        (path, operation)
+        for path, method, operation in operations(whole)
+        if method == "get" and "fields" in {each.get("name") for each in operation["parameters"]}
+    ]
+    assert len(lists) > 8
+    for path, operation in lists:
+        content = operation["responses"]["200"]["content"]["application/json"]
+        told = Draft202012Validator({**content["schema"], "components": whole["components"]})
+        row = content["example"]["items"][0]
+        least = {name: row[name] for name in row.keys() & {"id"}}
+        assert told.is_valid(content["example"] | {"items": [least, row]}), path
+        assert told.is_valid(content["example"] | {"items": [{}]}) == (not least), path
+
+
+def test_a_row_of_its_own_is_shown_in_full(whole: Json) -> None:
+    schemas = whole["components"]["schemas"]
+    parts = {name.removesuffix(IN_PART): each for name, each in schemas.items() if name.endswith(IN_PART)}
+    assert {"AccountRead", "StakeholderRead"} <= parts.keys()
+    for name in parts.keys() & schemas.keys():
+        assert schemas[name]["required"] == list(schemas[name]["properties"])
+        assert parts[name]["properties"] == schemas[name]["properties"]
 
 
 # What was released

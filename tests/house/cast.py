@@ -164,11 +164,12 @@ async def _open_deals(cast: Cast) -> None:
         body = {"name": f"变电站 {name}", "account_id": cast.ids["account"], "owner_id": cast.ids[name]}
         await cast.make("opportunities", "/v1/opportunities", body, name=f"deal of {name}")
     cast.ids["deal"] = cast.ids["deal of owner"]
-    for name, stance in (("person", "OPPONENT"), ("other", "SUPPORTER")):
-        path = f"/v1/opportunities/{cast.ids['deal']}/stakeholders/{cast.ids[name]}"
-        body = {"roles": ["DECISION_MAKER"], "influence": "H", "stance": stance, "degree": 3}
-        answer = await cast.ask("opportunities", "admin", "PUT", path, body)
-        assert answer.status_code == 201, answer.text
+    held = {"roles": ["DECISION_MAKER"], "influence": "H", "degree": 3}
+    stances = {"person": "OPPONENT", "other": "SUPPORTER"}
+    people = [{"contact_id": cast.ids[name], "stance": stance, **held} for name, stance in stances.items()]
+    path = f"/v1/opportunities/{cast.ids['deal']}/stakeholders"
+    answer = await cast.ask("opportunities", "admin", "PUT", path, {"items": people})
+    assert answer.status_code == 200, answer.text
     cast.ids["product"] = await product(cast)
     await cast.tell()
 

@@ -74,7 +74,8 @@ AFTER: Mapping[str, tuple[str, str, Any]] = {
         "POST", "/v1/opportunities/{deal}/stage", {"to": "TARGETING", "note": "back"},
     ),
     "DELETE /v1/opportunities/{deal}/stakeholders/{person}": (
-        "PUT", "/v1/opportunities/{deal}/stakeholders/{person}", HELD,
+        "PUT", "/v1/opportunities/{deal}/stakeholders",
+        {"items": [{"contact_id": "{person}", **HELD}, {"contact_id": "{other}", **HELD}]},
     ),
     "PATCH /v1/activities/{visit} #owner": ("PATCH", "/v1/activities/{visit}", {"owner_id": "{owner}"}),
 }  # fmt: skip
