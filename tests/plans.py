@@ -1,6 +1,7 @@
 """How PostgreSQL carries out the page of a list: which indexes it reads, and how many rows of them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
@@ -66,18 +67,25 @@ class _Explained(psycopg.AsyncRawCursor[Any]):
     async def execute(self, query: Any, *args: Any, **kwargs: Any) -> Self:
         await super().execute("EXPLAIN (ANALYZE, FORMAT JSON) " + query, *args, **kwargs)
         row = await super().fetchone()
-        cast("_Explaining", self.connection).plan = Plan(row[0][0]["Plan"]) if row else None
+        cast("Explaining", self.connection).plan = Plan(row[0][0]["Plan"]) if row else None
         return self
 
     async def fetchone(self) -> tuple[Any, ...]:
         return "", None, None, False, 0, True
 
 
-class _Explaining(psycopg.AsyncConnection[Any]):
+class Explaining(psycopg.AsyncConnection[Any]):
     """A session whose statements are explained."""
 
     raw_cursor_factory = _Explained
     plan: Plan | None = None
+
+
+@asynccontextmanager
+async def explaining(url: str) -> AsyncGenerator[Explaining]:
+    """A session in which plans are asked for one after the other, each made for its own values."""
+    async with await Explaining.connect(url, autocommit=True, prepare_threshold=None) as session:
+        yield session
 
 
 async def plan_of(
@@ -88,8 +96,19 @@ async def plan_of(
     given: Mapping[str, Any] | None = None,
 ) -> Plan:
     """How a page of the list is found for the viewer."""
+    async with explaining(url) as session:
+        return await plan_in(session, described, viewer, query, given)
+
+
+async def plan_in(
+    session: Explaining,
+    described: Listing,
+    viewer: Viewer,
+    query: Iterable[tuple[str, str]],
+    given: Mapping[str, Any] | None = None,
+) -> Plan:
+    """How a page of the list is found for the viewer, asked in a session that others ask in as well."""
     asked = listing.parse(described, query)
-    async with await _Explaining.connect(url, autocommit=True) as session:
-        await listing.page(session, described, asked, viewer, given)
+    await listing.page(session, described, asked, viewer, given)
     assert session.plan is not None
     return session.plan

@@ -3,13 +3,17 @@
 50,000 rows a table. How much is read is counted, and no time is taken.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from typing import Any
 
 import orjson
 import psycopg
 import pytest
+import pytest_asyncio
 from psycopg import sql
+from psycopg.rows import TupleRow
 
 from services.activities.engagements.queries import ACTIVITIES
 from services.activities.main import SERVICE as OF_ACTIVITIES
@@ -20,13 +24,14 @@ from services.contacts.members.queries import MEMBERS
 from services.contacts.people.queries import CONTACTS
 from services.kit import listing
 from services.kit.app import Service
+from services.kit.db import Session
 from services.kit.grammar import Listing, Pair
 from services.kit.testing import prepared
 from services.opportunities.main import SERVICE as OF_OPPORTUNITIES
 from services.opportunities.pipeline.queries import OPPORTUNITIES
 from services.opportunities.products.queries import PRODUCTS
 from tests.filled import VIEWERS, fill
-from tests.plans import Plan, plan_of
+from tests.plans import Explaining, Plan, explaining, plan_in
 from tests.servers import Databases
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("pairs")]
@@ -51,11 +56,18 @@ ALL = {f"{service} {described.relation}": (service, described)
 
 
 class Filled:
-    """The services' databases, each made and filled when it is first asked for."""
+    """The services' databases, each made and filled when it is first asked for.
 
-    def __init__(self, databases: Databases) -> None:
-        self._databases = databases
+    What is found out about one is kept: the rows stay as they are.
+    """
+
+    def __init__(self, databases: Databases, stack: AsyncExitStack) -> None:
+        self._databases, self._stack = databases, stack
         self._urls: dict[str, str] = {}
+        self._sessions: dict[str, psycopg.Connection[TupleRow]] = {}
+        self._explaining: dict[str, Explaining] = {}
+        self._told: dict[tuple[str, str], list[TupleRow]] = {}
+        self._plans: dict[tuple[str, str, str], Plan] = {}
 
     def url(self, name: str) -> str:
         if name not in self._urls:
@@ -65,10 +77,35 @@ class Filled:
             self._urls[name] = made
         return self._urls[name]
 
+    def rows(
+        self, name: str, query: sql.SQL | sql.Composed, values: Mapping[str, Any] | None = None
+    ) -> list[TupleRow]:
+        """What a query finds."""
+        if name not in self._sessions:
+            connection = psycopg.connect(self.url(name), autocommit=True, options="-c timezone=UTC")
+            self._sessions[name] = self._stack.enter_context(connection)
+        session = self._sessions[name]
+        asked = (name, f"{query.as_string(session)} {values}")
+        if asked not in self._told:
+            self._told[asked] = session.execute(query, values).fetchall()
+        return self._told[asked]
 
-@pytest.fixture(scope="module")
-def filled(databases: Databases) -> Filled:
-    return Filled(databases)
+    async def plan(self, name: str, described: Listing, who: str, query: Mapping[str, str]) -> Plan:
+        """How a page is found."""
+        asked = (described.relation, who, str(query))
+        if asked not in self._plans:
+            if name not in self._explaining:
+                opened = explaining(self.url(name))
+                self._explaining[name] = await self._stack.enter_async_context(opened)
+            told = [*query.items(), ("limit", str(LIMIT))]
+            self._plans[asked] = await plan_in(self._explaining[name], described, VIEWERS[who], told)
+        return self._plans[asked]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def filled(databases: Databases) -> AsyncIterator[Filled]:
+    async with AsyncExitStack() as stack:
+        yield Filled(databases, stack)
 
 
 @dataclass(frozen=True)
@@ -81,136 +118,131 @@ class Case:
     narrow: bool = False
 
 
-def cases(url: str, described: Listing) -> Iterator[Case]:
-    """Every sort, every pair of a filter with a sort, every range of a sort's own column."""
-    for sort in described.orders:
-        yield Case({"sort": sort})
-    for field, pair in described.pairs.items():
-        found = often(url, described, field)
-        for sort in pair.sorts or described.orders:
-            yield Case({field: found[0], "sort": sort}, field, narrow=not pair.sorts)
-            if "in" in described.filters[field].kind.ops:
-                yield Case({f"{field}[in]": ",".join(found), "sort": sort}, field, 2, narrow=not pair.sorts)
-            if described.aggregate.columns[field].nullable and not pair.sparse and pair.sorts:
-                yield Case({f"{field}[null]": "true", "sort": sort}, field)
-    for name, order in described.orders.items():
-        for field, known in described.filters.items():
-            if known.sql == order.keys[0].column and "gte" in known.kind.ops:
-                value = often(url, described, field)[0]
-                yield from (Case({f"{field}[{op}]": value, "sort": name}) for op in ("gte", "lt"))
-                yield Case({field: value, "sort": name})
-                yield Case({f"{field}[null]": "false", "sort": name})
+@dataclass(frozen=True)
+class Shelf:
+    """One list of a service that is filled."""
 
+    filled: Filled
+    service: str
+    described: Listing
 
-def often(url: str, described: Listing, field: str) -> list[str]:
-    """The two values of the field that most rows have."""
-    text = sql.SQL(
-        "SELECT to_json({0}) #>> '{{}}' FROM {1} WHERE {0} IS NOT NULL AND deleted_at IS NULL"
-        " GROUP BY {0} ORDER BY count(*) DESC, {0} LIMIT 2"
-    ).format(sql.Identifier(field), sql.Identifier(described.relation))
-    with psycopg.connect(url, options="-c timezone=UTC") as connection:
-        return [row[0] for row in connection.execute(text).fetchall()]
+    def cases(self) -> Iterator[Case]:
+        """Every sort, every pair of a filter with a sort, every range of a sort's own column."""
+        described = self.described
+        for sort in described.orders:
+            yield Case({"sort": sort})
+        for field, pair in described.pairs.items():
+            found = self.often(field)
+            for sort in pair.sorts or described.orders:
+                yield Case({field: found[0], "sort": sort}, field, narrow=not pair.sorts)
+                if "in" in described.filters[field].kind.ops:
+                    several = {f"{field}[in]": ",".join(found), "sort": sort}
+                    yield Case(several, field, 2, narrow=not pair.sorts)
+                if described.aggregate.columns[field].nullable and not pair.sparse and pair.sorts:
+                    yield Case({f"{field}[null]": "true", "sort": sort}, field)
+        yield from self._ranges()
 
+    def _ranges(self) -> Iterator[Case]:
+        for name, order in self.described.orders.items():
+            for field, known in self.described.filters.items():
+                if known.sql == order.keys[0].column and "gte" in known.kind.ops:
+                    value = self.often(field)[0]
+                    yield from (Case({f"{field}[{op}]": value, "sort": name}) for op in ("gte", "lt"))
+                    yield Case({field: value, "sort": name})
+                    yield Case({f"{field}[null]": "false", "sort": name})
 
-def most(url: str, described: Listing, who: str, case: Case) -> int:
-    """How many rows a page may read: of the index itself, of what the viewer sees, or of one value's few rows."""
-    shown = LIMIT + 1
-    sight = described.sight
-    everything = sight is None or sight.everything(VIEWERS[who])
-    # Every fourth row is the many's, and rows deleted lie among the others.
-    page = case.values * shown * (1 if everything else 8)
-    if case.narrow:
-        page = max(page, counted(url, described, case.query))
-    if who == "few" and not everything:
-        page = max(page, 2 * seen(url, described)) + (
-            counted(url, described, case.query) if case.field else 0
+    def often(self, field: str) -> list[str]:
+        """The two values of the field that most rows have."""
+        text = sql.SQL(
+            "SELECT to_json({0}) #>> '{{}}' FROM {1} WHERE {0} IS NOT NULL AND deleted_at IS NULL"
+            " GROUP BY {0} ORDER BY count(*) DESC, {0} LIMIT 2"
+        ).format(sql.Identifier(field), sql.Identifier(self.described.relation))
+        return [row[0] for row in self.filled.rows(self.service, text)]
+
+    def most(self, who: str, case: Case) -> int:
+        """How many rows a page may read: of the index itself, of what is seen, or of one value's few rows."""
+        shown = LIMIT + 1
+        sight = self.described.sight
+        everything = sight is None or sight.everything(VIEWERS[who])
+        # Every fourth row is the many's, and rows deleted lie among the others.
+        page = case.values * shown * (1 if everything else 8)
+        if case.narrow:
+            page = max(page, self.counted(case.query))
+        if who == "few" and not everything:
+            page = max(page, 2 * self.seen()) + (self.counted(case.query) if case.field else 0)
+        return round(page * 1.2) + shown
+
+    def counted(self, query: Mapping[str, str]) -> int:
+        """How many rows match, whoever asks."""
+        asked = listing.parse(self.described, query.items())
+        text = sql.SQL("SELECT count(*) FROM {} r WHERE {}").format(
+            sql.Identifier(self.described.relation),
+            sql.SQL(" AND ".join((self.described.where, *asked.all_conditions))),
         )
-    return round(page * 1.2) + shown
+        return self.filled.rows(self.service, text, dict(asked.values))[0][0]
 
+    def seen(self) -> int:
+        """How many rows those see who see few."""
+        assert self.described.sight is not None
+        reach = sql.SQL(
+            "SELECT count(*) FROM (" + self.described.sight.reach(self.described.relation) + ") seen"
+        )
+        return self.filled.rows(self.service, reach, {"viewer": VIEWERS["few"].member_id})[0][0]
 
-def counted(url: str, described: Listing, query: Mapping[str, str]) -> int:
-    """How many rows match, whoever asks."""
-    asked = listing.parse(described, query.items())
-    text = sql.SQL("SELECT count(*) FROM {} r WHERE {}").format(
-        sql.Identifier(described.relation),
-        sql.SQL(" AND ".join((described.where, *asked.all_conditions))),
-    )
-    with psycopg.connect(url) as connection:
-        row = connection.execute(text, dict(asked.values)).fetchone()
-        assert row is not None
-        return row[0]
+    async def explained(self, who: str, query: Mapping[str, str]) -> Plan:
+        return await self.filled.plan(self.service, self.described, who, query)
 
+    async def wanting(self, who: str, case: Case) -> str:
+        """What is wrong with how the page is found; "" for nothing."""
+        relation = self.described.relation
+        plan = await self.explained(who, case.query)
+        may = self.most(who, case)
+        if plan.sequential(relation) or "" in plan.indexes(relation):
+            return "reads the table without an index"
+        if plan.rows(relation) > may:
+            return f"reads {plan.rows(relation)} rows by {plan.indexes(relation)}, not {may}"
+        return f"sorts {plan.sorted()} rows, not {2 * may}" if plan.sorted() > 2 * may else ""
 
-def seen(url: str, described: Listing) -> int:
-    """How many rows those see who see few."""
-    assert described.sight is not None
-    reach = described.sight.reach(described.relation)
-    with psycopg.connect(url) as connection:
-        viewer = {"viewer": VIEWERS["few"].member_id}
-        row = connection.execute("SELECT count(*) FROM (" + reach + ") seen", viewer).fetchone()
-        assert row is not None
-        return row[0]
-
-
-async def explained(url: str, described: Listing, who: str, query: Mapping[str, str]) -> Plan:
-    return await plan_of(url, described, VIEWERS[who], [*query.items(), ("limit", str(LIMIT))])
-
-
-async def wanting(url: str, described: Listing, who: str, case: Case) -> str:
-    """What is wrong with how the page is found; "" for nothing."""
-    plan = await explained(url, described, who, case.query)
-    may = most(url, described, who, case)
-    if plan.sequential(described.relation) or "" in plan.indexes(described.relation):
-        return "reads the table without an index"
-    if plan.rows(described.relation) > may:
-        return f"reads {plan.rows(described.relation)} rows by {plan.indexes(described.relation)}, not {may}"
-    return f"sorts {plan.sorted()} rows, not {2 * may}" if plan.sorted() > 2 * may else ""
+    async def behind(self, session: Session, who: str, case: Case) -> Mapping[str, str]:
+        """The cursor of a page 1,000 rows behind the first, or of the first where there are less."""
+        asked = listing.parse(self.described, {**case.query, "fields": "id"}.items())
+        for limit in (1_000, 200, LIMIT):
+            text = await listing.page(session, self.described, replace(asked, limit=limit), VIEWERS[who])
+            cursor = orjson.loads(text)["next_cursor"]
+            if cursor is not None:
+                return {"cursor": cursor}
+        return {}
 
 
 @pytest.mark.parametrize("who", VIEWERS)
 @pytest.mark.parametrize("name", ALL)
 async def test_every_declared_pair_is_found_by_an_index(filled: Filled, name: str, who: str) -> None:
-    service, described = ALL[name]
-    url = filled.url(service)
-    found = {str(case.query): await wanting(url, described, who, case) for case in cases(url, described)}
-    assert len(found) > len(described.orders)
+    shelf = Shelf(filled, *ALL[name])
+    found = {str(case.query): await shelf.wanting(who, case) for case in shelf.cases()}
+    assert len(found) > len(shelf.described.orders)
     assert {query: wrong for query, wrong in found.items() if wrong} == {}
 
 
 @pytest.mark.parametrize("who", ["many", "executive"])
 @pytest.mark.parametrize("name", ALL)
 async def test_a_deep_page_reads_no_more_than_the_first(filled: Filled, name: str, who: str) -> None:
-    service, described = ALL[name]
-    url = filled.url(service)
+    shelf = Shelf(filled, *ALL[name])
     deeper: dict[str, tuple[int, int]] = {}
-    for case in cases(url, described):
-        if case.narrow or case.values > 1:
-            continue
-        first = await explained(url, described, who, case.query)
-        deep = await explained(url, described, who, {**case.query, **await behind(url, described, who, case)})
-        if deep.buffers > 1.5 * first.buffers + 50:
-            deeper[str(case.query)] = (first.buffers, deep.buffers)
+    async with await psycopg.AsyncConnection.connect(filled.url(shelf.service), autocommit=True) as session:
+        for case in shelf.cases():
+            if case.narrow or case.values > 1:
+                continue
+            first = await shelf.explained(who, case.query)
+            deep = await shelf.explained(who, {**case.query, **await shelf.behind(session, who, case)})
+            if deep.buffers > 1.5 * first.buffers + 50:
+                deeper[str(case.query)] = (first.buffers, deep.buffers)
     assert deeper == {}
 
 
-async def behind(url: str, described: Listing, who: str, case: Case) -> Mapping[str, str]:
-    """The cursor of a page 1,000 rows behind the first, or as far as there are rows."""
-    cursor: dict[str, str] = {}
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as session:
-        for _ in range(5):
-            asked = listing.parse(described, {**case.query, **cursor, "limit": "200", "fields": "id"}.items())
-            page = orjson.loads(await listing.page(session, described, asked, VIEWERS[who]))
-            if page["next_cursor"] is None:
-                break
-            cursor = {"cursor": page["next_cursor"]}
-    return cursor
-
-
 async def test_a_pair_without_its_index_is_noticed(filled: Filled) -> None:
-    url = filled.url("opportunities")
     planted = replace(OPPORTUNITIES, pairs={**OPPORTUNITIES.pairs, "currency": Pair(("created_at", "name"))})
-    rare = "UPDATE opportunity SET currency = 'rare' WHERE id = numbered(77)"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(rare)
+    shelf = Shelf(filled, "opportunities", planted)
+    with psycopg.connect(filled.url(shelf.service), autocommit=True) as connection:
+        connection.execute("UPDATE opportunity SET currency = 'rare' WHERE id = numbered(77)")
     case = Case({"currency": "rare", "sort": "name"}, "currency")
-    assert "reads" in await wanting(url, planted, "executive", case)
+    assert "reads" in await shelf.wanting("executive", case)
