@@ -6,7 +6,8 @@ now; what is told of it is its state after the change. What the caller may not s
 sees what has to be told of as well:
 
 - `granted` and `revoked` of an account: what this service shows at it is to be read afresh. They come from rows of the
-  journal that triggers write (sql/0005_changes.sql) and that are never published.
+  journal that triggers write (sql/0005_changes.sql) and that are never published. An account of another service that
+  is deleted or restored there takes what hangs on it along for all who see that (sql/0006_hanging.sql).
 - `revoked` of another row: its account or its owner has changed, and the caller saw it by the one it had.
 - 410 `sight_changed`: so much has changed that all is to be read afresh; 410 `too_old`: the journal no longer reaches
   back to the token, or has been restored to a time before it.
@@ -205,6 +206,7 @@ async def _walk(session: Session, feed: Feed, viewer: Viewer, token: Token | Non
         "since": token.position if token else None,
         "epoch": token.epoch if token else 0,
         "viewer": viewer.member_id,
+        "by_role": viewer.sees_all,
         "limit": limit,
         "look": LOOK,
         "days": KEPT_DAYS,
@@ -262,7 +264,8 @@ LEFT JOIN LATERAL (
 ) i ON true
 GROUP BY s.head, s.epoch, s.rows, s.until, s.filled /* sight */""")
 _SIGHT_VERDICT = sql.SQL("""WHEN {sight} THEN CASE
-      WHEN NOT coalesce(j.state -> 'viewers' ? %(viewer)s::text, false) THEN NULL
+      WHEN NOT (coalesce(j.state -> 'viewers' ? %(viewer)s::text, false)
+                OR (j.state ? 'by_role' AND %(by_role)s::boolean)) THEN NULL
       WHEN j.type = {overturned} THEN 'overturned'
       WHEN (SELECT true FROM account r
             WHERE r.id = (j.state ->> 'account_id')::uuid AND r.deleted_at IS NULL AND {visible}) THEN 'granted'

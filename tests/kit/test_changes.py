@@ -236,6 +236,24 @@ async def test_a_row_that_goes_to_another_owner_is_revoked_for_who_saw_it_by_the
     assert readers[1].pages[-1]["items"][0]["data"] is None
 
 
+async def test_who_sees_what_hangs_on_an_account_without_a_seat_there_hears_of_it_too(place: Place) -> None:
+    boss = await place.hire("boss")
+    owner = await place.hire("owner", boss)
+    await place.hire("stranger")
+    account = await place.open()
+    await place.run("SELECT watch_hanging('book')")
+    await place.write(owner_id=owner, account_id=account)
+    readers = [await place.reader(who) for who in ("admin", "boss", "owner", "stranger")]
+    revoked, granted = ("revoked", "accounts"), ("granted", "accounts")
+    await place.run("UPDATE account SET deleted_at = now() WHERE id = %(id)s", id=account)
+    assert [await reader.types() for reader in readers] == [[revoked], [revoked], [revoked], []]
+    await place.run("UPDATE account SET deleted_at = NULL WHERE id = %(id)s", id=account)
+    told = [await reader.types() for reader in readers]
+    assert told == [[granted], [revoked], [revoked], []], (
+        "who has no seat reads what is theirs at the account"
+    )
+
+
 async def test_who_is_put_above_others_begins_afresh_and_so_does_who_was(place: Place) -> None:
     top = await place.hire("top")
     old, new = await place.hire("old", top), await place.hire("new", top)

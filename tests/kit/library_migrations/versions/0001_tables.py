@@ -14,5 +14,6 @@ def upgrade() -> None:
     execute_kit_sql(op.get_bind(), "0003_kit.sql")
     execute_kit_sql(op.get_bind(), "0004_kit.sql")
     execute_kit_sql(op.get_bind(), "0005_changes.sql")
+    execute_kit_sql(op.get_bind(), "0006_hanging.sql")
     context.config.attributes["metadata"].create_all(op.get_bind())
     op.execute("SELECT watch_members(), watch_accounts(), watch_deals(), watch_external_ids('book')")

@@ -1,0 +1,12 @@
+"""Who hears of what hangs on an account that is deleted or comes back, in the feed of changes."""
+
+from alembic import op
+
+from services.kit.migrations import execute_kit_sql
+
+revision = "0010"
+down_revision = "0009"
+
+
+def upgrade() -> None:
+    execute_kit_sql(op.get_bind(), "0006_hanging.sql")
