@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -65,9 +66,19 @@ def prepared(gateway: str, owner: str, stranger: str, seed: int) -> tuple[Tricks
             client.get(f"/v1/{noun}?limit=1").json() for noun in ("accounts", "contacts", "opportunities")
         ]
         cursors = [page["next_cursor"] for page in pages if page["next_cursor"]]
-        document: Mapping[str, Any] = client.get("/openapi.json").json()
+        document = _whole_document(client)
     chance = random.Random(seed)  # noqa: S311  # picks requests, guards nothing
     return Tricks(document, stranger, (account, contact, deal), cursors, chance), Verdict((SECRET.encode(),))
+
+
+def _whole_document(client: httpx.Client) -> Mapping[str, Any]:
+    """The gateway's document once every service has told it its own."""
+    for _ in range(20):
+        document = client.get("/openapi.json").json()
+        if "x-missing" not in document:
+            return document
+        time.sleep(2)
+    raise TimeoutError("a service does not tell its operations")
 
 
 def _made(client: httpx.Client, path: str, body: Mapping[str, Any]) -> str:
