@@ -204,8 +204,8 @@ async def show(session: Session, call: Call, importing: Import, id: UUID) -> str
 
 async def report(session: Session, call: Call, importing: Import, id: UUID, request: Request) -> str:
     """A page of what was refused or mended, as JSON text. Raises Forbidden, NotFound, Invalid."""
-    await show(session, call, importing, id)
     asked = listing.parse(LINES, request.query_params.multi_items())
+    await show(session, call, importing, id)
     return await listing.page(session, LINES, asked, call.viewer, {"job": id})
 
 

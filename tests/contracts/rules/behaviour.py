@@ -1,0 +1,165 @@
+"""Rules of behaviour: what every operation answers to a request that is not as it should be.
+
+Each is a request made from the operation, and the refusal that it has to meet. The caller may do anything.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, cast
+from uuid import uuid4
+
+import httpx
+
+from services.kit.clients import AsyncClient
+from tests.contracts.rules.reading import METHODS, Operation
+
+_PROBLEM = ("type", "title", "status", "detail", "instance", "code", "request_id", "errors")
+_SLUG = re.compile("[a-z][a-z0-9_]*")
+_JSON = {"Content-Type": "application/json"}
+_BOUNDARY = {"Content-Type": "multipart/form-data; boundary=b"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sent besides the path: `path` stands for the operation's own where it is given."""
+
+    method: str = ""
+    path: str = ""
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    content: bytes | None = None
+    token: bool = True
+
+
+Make: TypeAlias = Callable[[Operation], Request | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Refusal:
+    """A request by `make` (None where it says nothing about the operation) is refused so, naming the field."""
+
+    says: str
+    make: Make
+    status: int
+    names: str | None = None
+
+    async def broken(self, client: AsyncClient, operation: Operation) -> str | None:
+        """What is wrong with the answer, or None."""
+        request = self.make(operation)
+        if request is None:
+            return None
+        answer = await sent(client, operation, request)
+        if answer.status_code != self.status:
+            return f"{operation}: answered {answer.status_code} {answer.text[:200]}"
+        if wrong := _unlike_a_problem(answer):
+            return f"{operation}: {wrong}"
+        named = [error["field"] for error in answer.json()["errors"]]
+        if self.names is not None and self.names not in named:
+            return f"{operation}: names {named}"
+        return None
+
+
+async def sent(client: AsyncClient, operation: Operation, request: Request) -> httpx.Response:
+    """The answer to the request; ids in the path are of nothing that is there."""
+    headers = {"Authorization": "Bearer admin"} if request.token else {}
+    return await client.request(
+        request.method or operation.method.upper(),
+        request.path or _filled(operation.path),
+        params=dict(request.query),
+        headers={**headers, **request.headers},
+        content=request.content,
+    )
+
+
+def _filled(path: str) -> str:
+    return re.sub(r"\{[^}]+\}", lambda _: str(uuid4()), path)
+
+
+def _unlike_a_problem(answer: httpx.Response) -> str | None:
+    if answer.headers.get("content-type") != "application/problem+json":
+        return "refuses without a problem"
+    told = cast("dict[str, Any]", answer.json())
+    if missing := [name for name in _PROBLEM if name not in told]:
+        return f"a problem without {', '.join(missing)}"
+    if told["status"] != answer.status_code or not _SLUG.fullmatch(told["code"]):
+        return f"a problem of status {told['status']} and code {told['code']}"
+    if told["request_id"] != answer.headers.get("x-request-id"):
+        return "a problem that names another request"
+    return None
+
+
+def _takes_json(operation: Operation) -> bool:
+    return operation.json_body is not None
+
+
+def _with_body(operation: Operation, content: bytes, headers: Mapping[str, str] = _JSON) -> Request | None:
+    versioned = {**headers, "If-Match": "*"}
+    return Request(headers=versioned, content=content) if _takes_json(operation) else None
+
+
+def _without_token(operation: Operation) -> Request | None:
+    return Request(token=False, content=b"" if operation.bodies else None)
+
+
+def _unknown_parameter(operation: Operation) -> Request | None:
+    if operation.bodies and not _takes_json(operation):
+        return Request(query={"no_such": "1"}, headers=_BOUNDARY, content=b"--b--\r\n")
+    headers = {"If-Match": "*", **(_JSON if operation.bodies else {})}
+    return Request(query={"no_such": "1"}, headers=headers, content=b"{}" if operation.bodies else None)
+
+
+def _unversioned(operation: Operation) -> Request | None:
+    if operation.method not in ("patch", "delete"):
+        return None
+    return Request(headers=_JSON, content=b"{}" if operation.bodies else None)
+
+
+def _misversioned(operation: Operation) -> Request | None:
+    if not operation.takes("header", "if-match") or operation.method not in ("patch", "delete"):
+        return None
+    return Request(headers={**_JSON, "If-Match": "three"}, content=b"{}" if operation.bodies else None)
+
+
+def _of_nothing(operation: Operation) -> Request | None:
+    return Request() if operation.method == "get" and "{" in operation.path else None
+
+
+def _malformed_id(operation: Operation) -> Request | None:
+    if not operation.takes("path", "id"):
+        return None
+    path = _filled(operation.path.replace("{id}", "not-an-id"))
+    headers = {"If-Match": "*", **(_JSON if operation.bodies else {})}
+    return Request(path=path, headers=headers, content=b"{}" if operation.bodies else None)
+
+
+def _other_method(operation: Operation) -> Request | None:
+    taken = operation.document["paths"][operation.path].keys()
+    # `/accounts/lookup` is also `/accounts/{id}` to a router that looks for any path that takes the method.
+    free = [method for method in METHODS if method not in taken and method != "get"]
+    if not free or not operation.path.endswith("}") or operation.method != min(taken, key=METHODS.index):
+        return None
+    return Request(method=free[0].upper())
+
+
+REFUSALS = (
+    Refusal("Nobody without a token is let in", _without_token, 401),
+    Refusal("Query parameters that are not known are refused by name", _unknown_parameter, 422, "no_such"),
+    Refusal("What is no JSON cannot be read", lambda each: _with_body(each, b'{"a": '), 400),
+    Refusal(
+        "Other media types are not read",
+        lambda each: _with_body(each, b"{}", {"Content-Type": "text/plain"}),
+        415,
+    ),
+    Refusal(
+        "Unknown fields are refused by name", lambda each: _with_body(each, b'{"no_such": 1}'), 422, "no_such"
+    ),
+    Refusal("A field is given once", lambda each: _with_body(each, b'{"a": 1, "a": 2}'), 422, "a"),
+    Refusal("Bodies beyond 1 MB are too large", lambda each: _with_body(each, b" " * 1_000_001), 413),
+    Refusal("Texts hold no NUL", lambda each: _with_body(each, b'{"name": "\\u0000"}'), 422),
+    Refusal("Changes say on which version they are made", _unversioned, 428),
+    Refusal("A version is a number in quotes", _misversioned, 422, "If-Match"),
+    Refusal("What is not there is not found", _of_nothing, 404),
+    Refusal("An id is a UUID", _malformed_id, 422, "id"),
+    Refusal("Other methods are not allowed", _other_method, 405),
+)

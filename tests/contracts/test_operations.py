@@ -1,0 +1,70 @@
+"""Every operation of every service is held to the conventions: by what the document says, and by what it answers."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from services.activities.main import SERVICE as ACTIVITIES
+from services.contacts.main import SERVICE as CONTACTS
+from services.kit.app import Service
+from services.kit.clients import ASGITransport, AsyncClient
+from services.kit.testing import api_of, callers, prepared
+from services.opportunities.main import SERVICE as OPPORTUNITIES
+from tests.conftest import DatabaseUrl
+from tests.contracts.rules.answers import ANSWERS
+from tests.contracts.rules.behaviour import REFUSALS, Refusal
+from tests.contracts.rules.naming import NAMING
+from tests.contracts.rules.platform import document_of, whole_document
+from tests.contracts.rules.reading import operations
+from tests.contracts.rules.requests import REQUESTS
+from tests.contracts.rules.rule import Rule
+
+RULES = (*NAMING, *REQUESTS, *ANSWERS)
+SERVICES = (CONTACTS, OPPORTUNITIES, ACTIVITIES)
+
+
+def _says(each: Rule | Refusal) -> str:
+    return each.says
+
+
+@pytest.mark.parametrize("rule", RULES, ids=_says)
+def test_no_operation_breaks_the_rule(rule: Rule) -> None:
+    offenders = rule.offenders(whole_document())
+    assert not offenders, "\n".join(offenders)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=_says)
+def test_the_rule_finds_an_offender(rule: Rule) -> None:
+    document = whole_document()
+    assert len(rule.offenders(rule.planted(document))) > len(rule.offenders(document))
+
+
+@pytest.fixture(scope="module", params=SERVICES, ids=lambda each: each.name)
+def service(request: pytest.FixtureRequest) -> Service:
+    return request.param
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=_says)
+async def test_every_operation_refuses(refusal: Refusal, service: Service, database_url: DatabaseUrl) -> None:
+    url = database_url(prepare=prepared(service))
+    async with api_of(service, url, callers()) as client:
+        told = [await refusal.broken(client, each) for each in operations(document_of(service))]
+    assert not any(told), "\n".join(wrong for wrong in told if wrong)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=_says)
+async def test_the_refusal_is_missed_where_there_is_none(refusal: Refusal) -> None:
+    async with _careless() as client:
+        told = [await refusal.broken(client, each) for each in operations(document_of(OPPORTUNITIES))]
+    assert any(told)
+
+
+@asynccontextmanager
+async def _careless() -> AsyncGenerator[AsyncClient]:
+    """A client of an app that is content with everything."""
+    app: ASGIApp = Response(b"{}", media_type="application/json")
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://service.test") as client:
+        yield client
