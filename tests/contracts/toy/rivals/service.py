@@ -1,0 +1,58 @@
+"""What can be done with rivals."""
+
+from datetime import datetime
+from uuid import UUID
+
+from services.kit import deletion, journal, past, upserts
+from services.kit.access import may_edit, require_writer
+from services.kit.app import Call
+from services.kit.conditional import Expected
+from services.kit.db import Session
+from services.kit.journal import Shown
+from services.kit.upserts import Slot
+from tests.contracts.toy.rivals.queries import DELETABLE, PAST, RIVAL, SIGHT
+from tests.contracts.toy.rivals.schemas import RivalCreate, RivalUpdate
+
+
+async def add(tx: Session, call: Call, body: RivalCreate) -> Shown:
+    """A new rival, the caller's own. Raises Forbidden."""
+    require_writer(call.viewer)
+    row = await journal.create(tx, RIVAL, body.model_dump() | {"owner_id": call.member_id}, call.cause)
+    assert row is not None
+    return row
+
+
+async def show(tx: Session, call: Call, id: UUID, as_of: datetime | None) -> Shown:
+    """The rival, now or as of an instant. Raises NotFound."""
+    if as_of is not None:
+        return await past.at(tx, PAST, as_of, call.viewer, {"id": id})
+    return await journal.read(tx, RIVAL, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer))
+
+
+async def change(tx: Session, call: Call, id: UUID, body: RivalUpdate, expected: Expected) -> Shown:
+    """Changes what the patch names. Raises NotFound, Forbidden, PreconditionFailed."""
+    sight, may = SIGHT.visible(call.viewer), may_edit(call.viewer, "r.owner_id")
+    values = body.model_dump(exclude_unset=True)
+    return await journal.change(tx, RIVAL, id, values, call.cause, expected=expected, sight=sight, may=may)
+
+
+async def put(tx: Session, call: Call, slot: Slot, body: RivalCreate) -> tuple[Shown, bool]:
+    """Adds the rival, or changes what the body names; tells whether it is new."""
+    named = slot.named(body)
+    patch = RivalUpdate.model_validate(named.model_dump(exclude_unset=True))
+    return await upserts.put(
+        tx, RIVAL, slot, viewer=call.member_id, sight=SIGHT.visible(call.viewer),
+        create=lambda: add(tx, call, named), change=lambda id, expected: change(tx, call, id, patch, expected),
+    )  # fmt: skip
+
+
+async def delete(tx: Session, call: Call, id: UUID, expected: Expected) -> Shown:
+    """Deletes the rival. Raises NotFound, Forbidden, PreconditionFailed."""
+    sight, may = SIGHT.visible(call.viewer), may_edit(call.viewer, "r.owner_id")
+    return await deletion.delete(tx, call, DELETABLE, id, expected, sight=sight, may=may)
+
+
+async def restore(tx: Session, call: Call, id: UUID) -> Shown:
+    """Restores the rival. Raises NotFound, Forbidden."""
+    sight, may = SIGHT.visible(call.viewer), may_edit(call.viewer, "r.owner_id")
+    return await deletion.restore(tx, call, DELETABLE, id, sight=sight, may=may)
