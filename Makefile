@@ -12,8 +12,9 @@ BIN := .venv/bin
 PARALLEL ?= 2
 ARGS ?=
 KILLS ?= 25
+N ?= 20000
 
-.PHONY: help run down test check fmt report bench chaos chaos-selftest schemas openapi lock clean
+.PHONY: help run down test check fmt report bench chaos chaos-selftest fuzz clients schemas openapi lock clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +55,12 @@ chaos: .venv/installed-dev ## Kill and cut everything under load, then see wheth
 
 chaos-selftest: .venv/installed-dev ## Plant known mistakes, one after the other: each has to be caught (takes minutes)
 	@$(BIN)/python -m tests.chaos.selftest $(if $(SEED),--seed $(SEED))
+
+fuzz: .venv/installed-dev ## Hostile requests against a stack of its own, none of which may get through: N=20000 SEED=7
+	@$(BIN)/python -m tests.fuzz --n $(N) $(if $(SEED),--seed $(SEED))
+
+clients: .venv/installed-dev ## Typed clients of the API in Python and TypeScript, under build/clients
+	@$(BIN)/python -m deploy.local.clients
 
 schemas: .venv/installed-dev ## Write the contract of events under docs/events from the code: JSON Schemas, AsyncAPI
 	@$(BIN)/python -m deploy.local.schemas

@@ -9,11 +9,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from deploy.local import node
+from deploy.local import node, openapi
 from deploy.local.stack import ROOT
 
 OUT: Final = ROOT / "build" / "clients"
@@ -78,3 +79,10 @@ def _run(*command: str | Path, **environment: str) -> None:
     )
     if ran.returncode:
         raise ClientsError(f"{Path(command[0]).name} failed:\n{ran.stdout}")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as directory:
+        document = Path(directory) / "openapi.json"
+        document.write_bytes(openapi.text())
+        generate(document, OUT)

@@ -71,7 +71,7 @@ class Change(Read):
     id: UUID
     type: str
     version: int | None
-    at: datetime
+    recorded_at: datetime
     actor: str | None
 
 
@@ -254,7 +254,7 @@ LEFT JOIN LATERAL (
     'id', CASE p.aggregate WHEN {sight} THEN (p.state ->> 'account_id')::uuid ELSE p.aggregate_id END,
     'type', CASE p.verdict WHEN 'seen' THEN p.fact ELSE p.verdict END,
     'version', CASE WHEN p.aggregate <> {sight} THEN p.version END,
-    'at', instant(p.recorded_at),
+    'recorded_at', instant(p.recorded_at),
     'actor', CASE WHEN p.aggregate <> {sight} THEN p.actor END,
     'data', CASE WHEN p.verdict = 'seen' AND p.fact NOT IN ({gone}) THEN (
       SELECT json_object_agg(f.name, p.state -> f.name ORDER BY f.n)

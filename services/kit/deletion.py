@@ -50,7 +50,7 @@ class Deleted(Read):
     id: UUID
     version: int
     deleted_at: datetime
-    restorable_until: datetime | None
+    restorable_until_at: datetime | None
     dependants: list[DependantRead]
 
 
@@ -83,7 +83,7 @@ async def delete(
         "id": row.id,
         "version": row.version,
         "deleted_at": instant(at),
-        "restorable_until": instant(at + timedelta(days=days)) if days else None,
+        "restorable_until_at": instant(at + timedelta(days=days)) if days else None,
         "dependants": [_told(each, counts.get(each.noun)) for each in deletable.dependants],
     }
     answer = orjson.dumps(told).decode()

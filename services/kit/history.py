@@ -44,7 +44,9 @@ class HistoryEntry(Read):
     """One change of a row."""
 
     version: int = Field(description="The version that the change made.")
-    at: datetime = Field(description="When it was recorded; as `as_of` it shows the row as it was then.")
+    recorded_at: datetime = Field(
+        description="When it was recorded; as `as_of` it shows the row as it was then."
+    )
     event: str = Field(description="What happened, as in `updated` or `stage_changed`.")
     actor: str = Field(description="A member's id; `sub:` and the subject of who is no member.")
     actor_name: str | None
@@ -133,7 +135,7 @@ async def page(session: Session, past: Past, asked: Asked, viewer: Viewer, given
 def _item(past: Past, entry: Mapping[str, Any], named: Mapping[str, str]) -> dict[str, Any]:
     return {
         "version": entry["version"],
-        "at": entry["at"],
+        "recorded_at": entry["at"],
         "event": entry["event"],
         "actor": entry["actor"],
         "actor_name": named.get(entry["actor"]),

@@ -135,8 +135,8 @@ class PreconditionFailed(Problem):
         self,
         current: bytes | None,
         version: int | None,
-        code: str = "version_conflict",
         detail: str = "The row has changed since you read it. `current` holds its present state.",
+        code: str = "version_conflict",
     ) -> None:
         headers = {} if version is None else {"ETag": f'"{version}"'}
         super().__init__(code, detail, headers=headers, current=current)
@@ -144,14 +144,14 @@ class PreconditionFailed(Problem):
     @classmethod
     def present(cls, current: bytes, version: int) -> Self:
         """If-None-Match asks for what is not there yet."""
-        return cls(
-            current, version, "already_there", "There is one already. `current` holds its present state."
-        )
+        detail = "There is one already. `current` holds its present state."
+        return cls(current, version, detail, code="already_exists")
 
     @classmethod
     def absent(cls) -> Self:
         """If-Match asks for what is there."""
-        return cls(None, None, "not_there", "There is none yet; without If-Match it would be made.")
+        detail = "There is none yet; without If-Match it would be made."
+        return cls(None, None, detail, code="not_there")
 
 
 class TooSlow(Problem):

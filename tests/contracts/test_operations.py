@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import cache
 
 import pytest
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from deploy.local import openapi
 from services.activities.main import SERVICE as ACTIVITIES
 from services.contacts.main import SERVICE as CONTACTS
 from services.kit.app import Service
@@ -14,16 +16,19 @@ from services.kit.clients import ASGITransport, AsyncClient
 from services.kit.testing import api_of, callers, prepared
 from services.opportunities.main import SERVICE as OPPORTUNITIES
 from tests.conftest import DatabaseUrl
+from tests.contracts import spoken
 from tests.contracts.rules.answers import ANSWERS
 from tests.contracts.rules.behaviour import REFUSALS, Refusal
 from tests.contracts.rules.naming import NAMING
-from tests.contracts.rules.platform import document_of, whole_document
 from tests.contracts.rules.reading import operations
 from tests.contracts.rules.requests import REQUESTS
 from tests.contracts.rules.rule import Rule
 
 RULES = (*NAMING, *REQUESTS, *ANSWERS)
 SERVICES = (CONTACTS, OPPORTUNITIES, ACTIVITIES)
+
+# Making a document takes half a second, and every test wants one.
+document, document_of = cache(openapi.document), cache(spoken.document_of)
 
 
 def _says(each: Rule | Refusal) -> str:
@@ -32,27 +37,26 @@ def _says(each: Rule | Refusal) -> str:
 
 @pytest.mark.parametrize("rule", RULES, ids=_says)
 def test_no_operation_breaks_the_rule(rule: Rule) -> None:
-    offenders = rule.offenders(whole_document())
+    offenders = rule.offenders(document())
     assert not offenders, "\n".join(offenders)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=_says)
 def test_the_rule_finds_an_offender(rule: Rule) -> None:
-    document = whole_document()
-    assert len(rule.offenders(rule.planted(document))) > len(rule.offenders(document))
+    whole = document()
+    assert len(rule.offenders(rule.planted(whole))) > len(rule.offenders(whole))
 
 
-@pytest.fixture(scope="module", params=SERVICES, ids=lambda each: each.name)
-def service(request: pytest.FixtureRequest) -> Service:
-    return request.param
-
-
-@pytest.mark.parametrize("refusal", REFUSALS, ids=_says)
-async def test_every_operation_refuses(refusal: Refusal, service: Service, database_url: DatabaseUrl) -> None:
+@pytest.mark.parametrize("service", SERVICES, ids=lambda each: each.name)
+async def test_every_operation_refuses_what_is_not_as_it_should_be(
+    service: Service, database_url: DatabaseUrl
+) -> None:
     url = database_url(prepare=prepared(service))
+    asked = [(refusal, each) for refusal in REFUSALS for each in operations(document_of(service))]
     async with api_of(service, url, callers()) as client:
-        told = [await refusal.broken(client, each) for each in operations(document_of(service))]
-    assert not any(told), "\n".join(wrong for wrong in told if wrong)
+        told = [(refusal.says, await refusal.broken(client, each)) for refusal, each in asked]
+    wrong = [f"{says}: {offence}" for says, offence in told if offence]
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=_says)

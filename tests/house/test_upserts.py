@@ -141,7 +141,7 @@ async def test_what_is_put_may_depend_on_a_version_or_on_there_being_none(shelf:
     made = await shelf.put(if_none_match="*")
     assert made.status_code == 201, made.text
     there = await shelf.put(if_none_match="*")
-    assert assert_problem(there, 412, "already_there")["current"] == made.json()
+    assert assert_problem(there, 412, "already_exists")["current"] == made.json()
     assert there.headers["etag"] == '"1"'
     changed = await shelf.put(shelf.body | shelf.noun.other, if_match='"1"')
     assert (changed.status_code, changed.headers["etag"]) == (200, '"2"'), changed.text

@@ -55,7 +55,7 @@ async def as_of(library: Library, path: str, moment: datetime | str, who: str = 
 async def moments(library: Library, path: str) -> list[datetime]:
     """When each version of the book was recorded, the first one first."""
     items = (await past_of(library, path))["items"]
-    return [datetime.fromisoformat(item["at"]) for item in reversed(items)]
+    return [datetime.fromisoformat(item["recorded_at"]) for item in reversed(items)]
 
 
 def told(item: Any) -> dict[str, Any]:
@@ -90,9 +90,9 @@ async def test_a_change_is_told_by_field_with_who_and_when_and_in_which_request(
             "changed": {"crm": {"from": "1", "to": "2"}},
         },
     }
-    assert born["at"] < plain["at"] < lists["at"]
+    assert born["recorded_at"] < plain["recorded_at"] < lists["recorded_at"]
     [entry, *_] = await library.journal(path[-36:])
-    assert born["at"] == instant(entry["recorded_at"])
+    assert born["recorded_at"] == instant(entry["recorded_at"])
 
 
 async def test_a_birth_shows_what_was_set_from_nothing(library: Library) -> None:
@@ -217,7 +217,7 @@ async def test_what_has_been_scrubbed_is_told_as_nothing(library: Library) -> No
         await library.rows(scrub.replace("{changed}", changed))  # type: ignore[arg-type]
         items = (await past_of(library, path))["items"]
         assert [(item["version"], item["changes"]) for item in items] == [(2, []), (1, [])]
-        answer = await as_of(library, path, items[0]["at"])
+        answer = await as_of(library, path, items[0]["recorded_at"])
         assert answer.headers["etag"] == '"2"'
         shown = dict.fromkeys(BOOK.fields) | {"id": path[-36:], "version": 2}
         assert answer.json() == shown
@@ -439,7 +439,7 @@ async def _replay(url: str, first: dict[str, Any], patches: list[dict[str, Any]]
                 assert row[each["field"]] == each["from"]
                 row[each["field"]] = each["to"]
             assert row == {name: versions[entry["version"]][name] for name in PAST.fields}
-            assert (await as_of(library, path, entry["at"])).json() == versions[entry["version"]]
+            assert (await as_of(library, path, entry["recorded_at"])).json() == versions[entry["version"]]
 
 
 async def all_entries(library: Library, path: str, limit: int) -> list[Any]:

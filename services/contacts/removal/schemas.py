@@ -33,5 +33,5 @@ class ErasureRead(Read):
     account_id: UUID
     erased_at: datetime
     reason: ErasureReason
-    topics_clean_by: datetime
+    topics_clean_at: datetime
     mentions_in_contacts: list[Mention]

@@ -139,7 +139,7 @@ async def erase_contact(tx: Session, call: Call, id: UUID, body: ErasureCreate) 
         "account_id": person.account_id,
         "erased_at": instant(at),
         "reason": reason,
-        "topics_clean_by": instant(at + timedelta(days=TOPIC_DAYS)),
+        "topics_clean_at": instant(at + timedelta(days=TOPIC_DAYS)),
         "mentions_in_contacts": orjson.Fragment(person.mentions),
     }
     answer = orjson.dumps(told).decode()

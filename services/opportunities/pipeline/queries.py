@@ -179,7 +179,7 @@ async def moves(session: Session, call: Call, id: UUID) -> str:
     row = await one(session, statement, {"id": id, "viewer": call.member_id})
     if row is None:
         raise NotFound("opportunity")
-    return f'{{"items":{row[0]},"next_cursor":null}}'
+    return f'{{"items":{row[0]}}}'
 
 
 _MOVES: LiteralString = (

@@ -187,7 +187,6 @@ class MoveList(Read):
     """All moves of a deal, oldest first."""
 
     items: list[MoveRead]
-    next_cursor: str | None
 
 
 class SummaryLine(Read):

@@ -53,8 +53,8 @@ async def test_an_activitys_past_says_who_joined_and_when_it_was_done(house: Hou
         "Teammate",
         "Seller",
     }
-    assert await ok(house, f"{path}?as_of={planned['at']}") == born
-    for more in ("/history", f"?as_of={planned['at']}"):
+    assert await ok(house, f"{path}?as_of={planned['recorded_at']}") == born
+    for more in ("/history", f"?as_of={planned['recorded_at']}"):
         assert_problem(await house.call("stranger", "GET", path + more), 404, "not_found")
 
 
@@ -68,7 +68,7 @@ async def test_a_time_logs_past_is_its_members_and_those_aboves(house: House) ->
     assert told(shortened) == {"minutes": {"from": 90, "to": 60}, "note": {"from": None, "to": "Stau"}}
     assert (recorded["event"], told(recorded)["minutes"]) == ("recorded", {"from": None, "to": 90})
     assert set(page["names"].values()) == {"Seller", "云山电网"}
-    assert await ok(house, f"{path}?as_of={recorded['at']}") == answer.json()
+    assert await ok(house, f"{path}?as_of={recorded['recorded_at']}") == answer.json()
     for who, status in {
         "boss": 200,
         "teammate": 404,
@@ -76,5 +76,5 @@ async def test_a_time_logs_past_is_its_members_and_those_aboves(house: House) ->
         "admin": 404,
         "executive": 404,
     }.items():
-        for more in ("/history", f"?as_of={recorded['at']}"):
+        for more in ("/history", f"?as_of={recorded['recorded_at']}"):
             assert (await house.call(who, "GET", path + more)).status_code == status, (who, more)

@@ -31,8 +31,8 @@ async def test_a_member_has_a_past_that_everybody_sees(house: House) -> None:
     }
     assert page["names"][boss] == "Boss"
     assert told(hired)["email"] == {"from": None, "to": "seller@example.com"}
-    assert await then(house, path, hired["at"], "stranger") == first
-    assert (await then(house, path, left["at"], "stranger"))["active"] is False
+    assert await then(house, path, hired["recorded_at"], "stranger") == first
+    assert (await then(house, path, left["recorded_at"], "stranger"))["active"] is False
 
 
 async def test_an_accounts_past_says_who_came_to_its_team_and_who_left(house: House) -> None:
@@ -55,7 +55,7 @@ async def test_an_accounts_past_says_who_came_to_its_team_and_who_left(house: Ho
     assert (changed["actor"], changed["actor_name"]) == (seller, "Seller")
     assert page["names"] == {boss: "Boss", stranger: "Stranger", seller: "Seller"}
     assert told(opened)["external_ids"]["added"] == {"crm": "1"}
-    assert await then(house, path, opened["at"]) == first
+    assert await then(house, path, opened["recorded_at"]) == first
 
 
 async def test_names_of_accounts_are_those_that_the_caller_sees(house: House) -> None:
@@ -88,8 +88,8 @@ async def test_a_persons_past_is_told_to_whoever_sees_them_now(house: House) -> 
         house.id_of("boss"): "Boss",
         house.id_of("seller"): "Seller",
     }
-    assert await then(house, path, met["at"]) == first
-    for each in (f"{path}/history", f"{path}?as_of={met['at']}"):
+    assert await then(house, path, met["recorded_at"]) == first
+    for each in (f"{path}/history", f"{path}?as_of={met['recorded_at']}"):
         assert_problem(await house.call("stranger", "GET", each), 404, "not_found")
     # Handed over, the past goes with it.
     handed = {"owner_id": house.id_of("stranger")}
@@ -115,13 +115,13 @@ async def test_a_link_is_shown_with_its_past_as_one_of_its_person(house: House) 
         "note": "Golf.",
     }
     assert set(page["names"].values()) == {"Jane Roe", "John Doe", "Seller"}
-    assert await then(house, path, made["at"]) == answer.json()
+    assert await then(house, path, made["recorded_at"]) == answer.json()
     elsewhere = f"{other}/links/{path[-36:]}"
     for who, at in (("stranger", path), ("seller", elsewhere)):
-        for more in ("", "/history", f"?as_of={made['at']}"):
+        for more in ("", "/history", f"?as_of={made['recorded_at']}"):
             assert_problem(await house.call(who, "GET", at + more), 404, "not_found")
     await house.ok("seller", "DELETE", path, if_match="*")
-    for more in ("", "/history", f"?as_of={made['at']}"):
+    for more in ("", "/history", f"?as_of={made['recorded_at']}"):
         assert_problem(await house.call("seller", "GET", path + more), 404, "not_found")
 
 
@@ -130,5 +130,5 @@ async def test_a_row_that_is_taken_back_is_gone_with_its_past_for_those_who_saw_
     path = await house.meet("seller", account)
     [met] = (await past_of(house, path))["items"]
     await house.rows("UPDATE contact SET deleted_at = now()")
-    for more in ("/history", f"?as_of={met['at']}"):
+    for more in ("/history", f"?as_of={met['recorded_at']}"):
         assert_problem(await house.call("seller", "GET", path + more), 404, "not_found")

@@ -44,10 +44,10 @@ async def test_a_deals_past_tells_moves_and_changes_alike(house: House) -> None:
         house.account: "云山电网",
         product: "GTX",
     }
-    assert await ok(house, f"{path}?as_of={opened['at']}") == born
-    then = await ok(house, f"{path}?as_of={changed['at']}")
+    assert await ok(house, f"{path}?as_of={opened['recorded_at']}") == born
+    then = await ok(house, f"{path}?as_of={changed['recorded_at']}")
     assert (then["stage"], then["version"], "moves" in then) == ("TARGETING", 2, False)
-    for more in ("/history", f"?as_of={opened['at']}"):
+    for more in ("/history", f"?as_of={opened['recorded_at']}"):
         assert_problem(await house.call("stranger", "GET", path + more), 404, "not_found")
 
 
@@ -87,13 +87,13 @@ async def test_where_a_person_stood_is_told_from_being_mapped_to_now(house: Hous
     assert {"李雷", "变电站改造", "Seller"} == set(page["names"].values())
     assert page["names"][PEOPLE["李雷"]] == "李雷"
     for each, found in ((mapped, "UNKNOWN"), (won, "FRIEND"), (again, "UNKNOWN")):
-        assert (await ok(house, f"{stance}?as_of={each['at']}"))["stance"] == found
-    answer = await house.call("seller", "GET", f"{stance}?as_of={gone['at']}")
+        assert (await ok(house, f"{stance}?as_of={each['recorded_at']}"))["stance"] == found
+    answer = await house.call("seller", "GET", f"{stance}?as_of={gone['recorded_at']}")
     assert_problem(answer, 404, "not_there_then")
 
 
 async def test_stances_of_the_past_are_as_hidden_as_those_of_today(house: House, stance: str) -> None:
-    moment = (await ok(house, f"{stance}/history"))["items"][0]["at"]
+    moment = (await ok(house, f"{stance}/history"))["items"][0]["recorded_at"]
     for who, status in {
         "seller": 200, "teammate": 200, "boss": 200, "admin": 200, "executive": 404, "marketing": 404,
         "reporting": 404, "stranger": 404,
@@ -103,7 +103,7 @@ async def test_stances_of_the_past_are_as_hidden_as_those_of_today(house: House,
 
 
 async def test_a_person_who_is_off_the_map_now_has_no_past(house: House, stance: str) -> None:
-    moment = (await ok(house, f"{stance}/history"))["items"][0]["at"]
+    moment = (await ok(house, f"{stance}/history"))["items"][0]["recorded_at"]
     await house.call("seller", "DELETE", stance, if_match="*")
     for more in ("/history", f"?as_of={moment}"):
         assert_problem(await house.call("seller", "GET", stance + more), 404, "not_found")
@@ -126,4 +126,4 @@ async def test_what_was_imported_says_so(house: House) -> None:
     [made] = (await ok(house, f"{path}/history", "stranger"))["items"]
     assert (made["imported"], made["actor"], made["actor_name"]) == (True, "sub:test", None)
     assert told(made)["list_price"] == {"from": None, "to": 5500}
-    assert await ok(house, f"{path}?as_of={made['at']}") == await ok(house, path)
+    assert await ok(house, f"{path}?as_of={made['recorded_at']}") == await ok(house, path)

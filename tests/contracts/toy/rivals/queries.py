@@ -2,26 +2,20 @@
 
 from services.kit.access import Sight
 from services.kit.dependants import Deletable
-from services.kit.filters import IDENTIFIER, INTEGER, TEXT, Filter, plain
+from services.kit.filters import IDENTIFIER, TEXT, Filter, plain
 from services.kit.journal import Aggregate
 from services.kit.listing import Listing, Pair
 from services.kit.past import Past
 from services.kit.rows import STAMPS
 from tests.contracts.toy.rivals.tables import Rival
 
-RIVAL = Aggregate(
-    "rival", "rivals", Rival, ("id", "name", "founded_year", "owner_id", "external_ids", "version", *STAMPS)
-)
+RIVAL = Aggregate("rival", "rivals", Rival, ("id", "name", "owner_id", "external_ids", "version", *STAMPS))
 SIGHT = Sight(owner="r.owner_id")
 RIVALS = Listing(
     aggregate=RIVAL,
     relation="rival",
     sight=SIGHT,
-    filters={
-        "name": Filter("r.name", TEXT),
-        "founded_year": Filter("r.founded_year", INTEGER),
-        "owner_id": Filter("r.owner_id", IDENTIFIER, selective=True),
-    },
+    filters={"owner_id": Filter("r.owner_id", IDENTIFIER, selective=True), "name": Filter("r.name", TEXT)},
     sorts={"name": plain("r.name", "text")},
     default_sort="name",
     pairs={"owner_id": Pair(("name", "-name"))},

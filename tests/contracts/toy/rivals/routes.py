@@ -1,5 +1,6 @@
 """Rivals over HTTP."""
 
+from typing import Any
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -16,7 +17,7 @@ from tests.contracts.toy.rivals.queries import PAST, RIVALS
 from tests.contracts.toy.rivals.schemas import RivalCreate, RivalList, RivalRead, RivalUpdate
 
 routes = router("rivals")
-BOTH = {201: {"model": RivalRead, "description": "It is new."}}
+NEW: dict[int | str, dict[str, Any]] = {201: {"model": RivalRead, "description": "It is new."}}
 
 
 @routes.get("/rivals", response_model=RivalList, openapi_extra={"parameters": RIVALS.parameters()})
@@ -29,11 +30,10 @@ async def list_rivals(request: Request, call: CallDep, tx: Reading) -> Response:
 @routes.post("/rivals", status_code=201, response_model=RivalRead)
 async def create_rival(body: RivalCreate, call: CallDep, tx: Statement) -> Response:
     """Adds a rival."""
-    row = await service.add(tx, call, body)
-    return shown(row, status=201, location=f"/v1/rivals/{row.id}")
+    return put_under("/v1/rivals", await service.add(tx, call, body), new=True)
 
 
-@routes.put("/rivals/by-external-id/{source}/{external_id}", response_model=RivalRead, responses=BOTH)
+@routes.put("/rivals/by-external-id/{source}/{external_id}", response_model=RivalRead, responses=NEW)
 async def put_rival(body: RivalCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
     """Adds or changes the rival that another system calls so."""
     row, new = await service.put(tx, call, slot, body)
@@ -47,11 +47,9 @@ async def get_rival(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) ->
 
 
 @routes.patch("/rivals/{id}", response_model=RivalRead)
-async def update_rival(
-    id: UUID, body: RivalUpdate, call: CallDep, tx: Statement, expected: IfMatch
-) -> Response:
+async def update_rival(id: UUID, body: RivalUpdate, call: CallDep, tx: Statement, at: IfMatch) -> Response:
     """Changes a rival (JSON merge patch)."""
-    return shown(await service.change(tx, call, id, body, expected))
+    return shown(await service.change(tx, call, id, body, at))
 
 
 @routes.delete("/rivals/{id}", response_model=Deleted)

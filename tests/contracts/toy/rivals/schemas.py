@@ -1,24 +1,20 @@
 """Rivals as requests send them and answers show them."""
 
-from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, StrictInt
+from pydantic import Field
 
 from services.kit.fields import Body, ExternalIds, ExternalIdsPatch, Name, Read, Stamped
-
-Year = Annotated[StrictInt, Field(ge=1, le=9999)]
 
 
 class RivalUpdate(Body):
     """A merge patch of a rival."""
 
     name: Name = ""
-    founded_year: Year | None = None
     external_ids: ExternalIdsPatch = Field(default_factory=dict)
 
 
-class RivalCreate(RivalUpdate):
+class RivalCreate(Body):
     """A new rival, the caller's own."""
 
     name: Name
@@ -30,7 +26,6 @@ class RivalRead(Stamped):
 
     id: UUID
     name: str
-    founded_year: int | None
     owner_id: UUID
     external_ids: dict[str, str]
 

@@ -1,6 +1,7 @@
 """What can be done with rivals."""
 
 from datetime import datetime
+from typing import LiteralString, cast
 from uuid import UUID
 
 from services.kit import deletion, journal, past, upserts
@@ -17,9 +18,8 @@ from tests.contracts.toy.rivals.schemas import RivalCreate, RivalUpdate
 async def add(tx: Session, call: Call, body: RivalCreate) -> Shown:
     """A new rival, the caller's own. Raises Forbidden."""
     require_writer(call.viewer)
-    row = await journal.create(tx, RIVAL, body.model_dump() | {"owner_id": call.member_id}, call.cause)
-    assert row is not None
-    return row
+    values = body.model_dump() | {"owner_id": call.member_id}
+    return cast("Shown", await journal.create(tx, RIVAL, values, call.cause))
 
 
 async def show(tx: Session, call: Call, id: UUID, as_of: datetime | None) -> Shown:
@@ -31,8 +31,7 @@ async def show(tx: Session, call: Call, id: UUID, as_of: datetime | None) -> Sho
 
 async def change(tx: Session, call: Call, id: UUID, body: RivalUpdate, expected: Expected) -> Shown:
     """Changes what the patch names. Raises NotFound, Forbidden, PreconditionFailed."""
-    sight, may = SIGHT.visible(call.viewer), may_edit(call.viewer, "r.owner_id")
-    values = body.model_dump(exclude_unset=True)
+    values, (sight, may) = body.model_dump(exclude_unset=True), _rights(call)
     return await journal.change(tx, RIVAL, id, values, call.cause, expected=expected, sight=sight, may=may)
 
 
@@ -48,11 +47,15 @@ async def put(tx: Session, call: Call, slot: Slot, body: RivalCreate) -> tuple[S
 
 async def delete(tx: Session, call: Call, id: UUID, expected: Expected) -> Shown:
     """Deletes the rival. Raises NotFound, Forbidden, PreconditionFailed."""
-    sight, may = SIGHT.visible(call.viewer), may_edit(call.viewer, "r.owner_id")
+    sight, may = _rights(call)
     return await deletion.delete(tx, call, DELETABLE, id, expected, sight=sight, may=may)
 
 
 async def restore(tx: Session, call: Call, id: UUID) -> Shown:
     """Restores the rival. Raises NotFound, Forbidden."""
-    sight, may = SIGHT.visible(call.viewer), may_edit(call.viewer, "r.owner_id")
+    sight, may = _rights(call)
     return await deletion.restore(tx, call, DELETABLE, id, sight=sight, may=may)
+
+
+def _rights(call: Call) -> tuple[LiteralString, LiteralString]:
+    return SIGHT.visible(call.viewer), may_edit(call.viewer, "r.owner_id")

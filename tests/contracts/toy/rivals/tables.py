@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import Index, Integer, Text
+from sqlalchemy import Text
 from sqlmodel import Field
 
 from services.kit.rows import External, Row, live
@@ -15,5 +15,4 @@ class Rival(Base, External, Row, table=True):
     __table_args__ = (live("rival_name", "name", "id"), live("rival_owner", "owner_id", "name", "id"))
 
     name: str = Field(sa_type=Text)
-    founded_year: int | None = Field(default=None, sa_type=Integer)
     owner_id: UUID

@@ -44,7 +44,7 @@ async def test_a_deleted_person_is_gone_everywhere_and_comes_back_as_it_was(hous
     before = await house.ok("seller", "GET", path)
     told = await house.ok("seller", "DELETE", path, if_match='"1"')
     assert (told["id"], told["version"]) == (last(path), 2)
-    kept = datetime.fromisoformat(told["restorable_until"]) - datetime.fromisoformat(told["deleted_at"])
+    kept = datetime.fromisoformat(told["restorable_until_at"]) - datetime.fromisoformat(told["deleted_at"])
     assert kept == timedelta(days=30)
     for who in ("seller", "admin", "executive"):
         assert_problem(await house.call(who, "GET", path), 404, "not_found")

@@ -1,0 +1,22 @@
+"""The composition of the toy."""
+
+from pathlib import Path
+
+from services.kit.app import Service
+from services.kit.words import KIT_WORDS
+from tests.contracts.toy.changes import routes as changes
+from tests.contracts.toy.rivals.queries import RIVAL
+from tests.contracts.toy.rivals.routes import routes as rivals
+from tests.contracts.toy.tables import Base
+
+SERVICE = Service(
+    name="toy",
+    title="Toy",
+    description="Whom we compete with.",
+    routers=(rivals, changes),
+    metadata=Base.metadata,
+    migrations=Path(__file__).parent / "migrations",
+    aggregates=(RIVAL,),
+    public=(),
+    words=KIT_WORDS,
+)
