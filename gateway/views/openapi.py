@@ -127,12 +127,18 @@ def _renamer(service: str, clashing: frozenset[Component]) -> Callable[[Componen
 def _with_names(document: Document, renamed: Callable[[Component], str]) -> dict[str, Any]:
     components: dict[str, dict[str, Any]] = {}
     for (kind, name), content in _components(document):
-        components.setdefault(kind, {})[renamed((kind, name))] = _rewritten(content, renamed)
+        new = renamed((kind, name))
+        components.setdefault(kind, {})[new] = _titled(_rewritten(content, renamed), name, new)
     return {
         **document,
         "paths": _rewritten(document.get("paths", {}), renamed),
         "components": components,
     }
+
+
+def _titled(content: dict[str, Any], old: str, new: str) -> dict[str, Any]:
+    """The component with its new name as its title too: generators of clients call classes by it."""
+    return {**content, "title": new} if content.get("title") == old else content
 
 
 def _rewritten(content: Any, renamed: Callable[[Component], str]) -> Any:
