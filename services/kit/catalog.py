@@ -18,6 +18,7 @@ from services.kit.app import CallDep, Service, router
 from services.kit.conditional import TAGGED, etag_of
 from services.kit.currencies import UNUSUAL, USUAL
 from services.kit.fields import Read
+from services.kit.illustrations import IN_PART
 from services.kit.languages import LANGUAGES, Language, language_of, spoken_in
 from services.kit.settings import Settings
 from services.kit.words import Text
@@ -193,14 +194,15 @@ def enumerations(schemas: Mapping[str, Json], service: Service) -> dict[str, lis
 
 
 def resources(document: Mapping[str, Any]) -> list[str]:
-    """The names of what answers show; a page is what it holds. In the order of their names."""
+    """The names of what answers show, in order; a page is what it holds, and a row shown in part is that row."""
     schemas: Mapping[str, Json] = document["components"]["schemas"]
     found: set[str] = set()
     new = set(_references(_answers(document)))
     while new:
         found |= new
         new = {name for each in new for name in _references(schemas[each])} - found
-    return sorted(name for name in found if schemas[name].get("properties", {}).keys() - _PAGE)
+    whole = {name.removesuffix(IN_PART) for name in found}
+    return sorted(name for name in whole if schemas[name].get("properties", {}).keys() - _PAGE)
 
 
 def _answers(document: Mapping[str, Any]) -> list[Any]:

@@ -36,6 +36,7 @@ TABLE = {
         ssssss sss ssss sx x?  GET /v1/members/{owner}/history
         ssssss sss ssss sx x?  POST /v1/members/lookup #owner -> {owner}
         xxxxxx xxx xxxs xx x?  POST /v1/members
+        xxxxxx xxx xxxs xx x?  PUT /v1/members/by-external-id/{source}/{n}
         xxxxxx xxx xxxs xx x?  PATCH /v1/members/{idle}
         xxxxxx xxx xxxs xx x?  PATCH /v1/members/{idle} #subject
         xxxxxx xxx xxxs xx x?  DELETE /v1/members/{fresh member}
@@ -54,6 +55,7 @@ TABLE = {
         ssssss ... ssss sx x?  GET /v1/accounts/{account}/history
         ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> {person}
         ssssss sss xxxs vx x?  POST /v1/accounts
+        ssssss sss xxxs vx x?  PUT /v1/accounts/by-external-id/{source}/{n}
         sxxssx xxx xxxs sx x?  POST /v1/accounts #for owner
         ssssss vvv xxxs vx x?  POST /v1/accounts #below
         ssssss ... xxxs sx x?  PATCH /v1/accounts/{account}
@@ -75,8 +77,10 @@ TABLE = {
         ssssss ... ssss sx x?  GET /v1/contacts/{person}?as_of={now} -> 5555
         ssssss ... ssss sx x?  GET /v1/contacts/{person}/history
         ssssss vvv xxxs sx x?  POST /v1/contacts
+        ssssss vvv xxxs sx x?  PUT /v1/contacts/by-external-id/{source}/{n}
         ssssss ... xxxs sx x?  PATCH /v1/contacts/{person}
         ssssss ... xxxs sx x?  DELETE /v1/contacts/{fresh person}
+        xxxxxx xxx xxxs xx x?  POST /v1/contacts/{fresh person}/erasure
         ssssss ... xxxs sx x?  POST /v1/contacts/{gone person}/restoration
         ssssss ... ...s .x x?  GET /v1/contacts/{person}/personal-data -> 5555
         ssssss ... ssss sx x?  GET /v1/contacts/{person}/links -> {link}
@@ -100,6 +104,7 @@ TABLE = {
         ssssss ... ssss sx x?  GET /v1/opportunities/{deal}/moves -> "items"
         ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> {deal}
         ssssss vvv xxxv vx x?  POST /v1/opportunities
+        ssssss vvv xxxv vx x?  PUT /v1/opportunities/by-external-id/{source}/{n}
         sxxssx vvv xxxs sx x?  POST /v1/opportunities #for owner
         ssssss ... xxxs sx x?  PATCH /v1/opportunities/{deal}
         sxxssx ... xxxs xx x?  PATCH /v1/opportunities/{deal} #owner
@@ -129,6 +134,9 @@ TABLE = {
         ssssss sss ssss sx x?  GET /v1/products/{product}
         ssssss sss ssss sx x?  GET /v1/products/{product}/history
         ssssss sss ssss sx x?  POST /v1/products/lookup #product -> {product}
+        xxxxxx xxx xxxs xx x?  POST /v1/products
+        xxxxxx xxx xxxs xx x?  PUT /v1/products/by-external-id/{source}/{n}
+        xxxxxx xxx xxxs xx x?  PATCH /v1/products/{product}
         xxxxxx xxx xxxs xx x?  DELETE /v1/products/{fresh product}
         xxxxxx xxx xxxs xx x?  POST /v1/products/{gone product}/restoration
         xxxxxx xxx xxxs sx x?  POST /v1/products/imports
@@ -145,6 +153,7 @@ TABLE = {
         ssssss ... ssss sx x?  GET /v1/activities/{visit}?as_of={now} -> {visit}
         ssssss ... ssss sx x?  GET /v1/activities/{visit}/history
         ssssss vvv xxxv vx x?  POST /v1/activities
+        ssssss vvv xxxv vx x?  PUT /v1/activities/by-external-id/{source}/{n}
         sxxssx xxx xxxs sx x?  POST /v1/activities #for owner
         ssssss ... xxxs sx x?  PATCH /v1/activities/{visit}
         sxxssx ... xxxs xx x?  PATCH /v1/activities/{visit} #owner

@@ -28,6 +28,15 @@ LOG = {"spent_on": "2026-01-01", "category": "TRAVEL", "minutes": 5}
 BODIES: Mapping[str, Any] = {
     "POST /v1/members/lookup #owner": {"ids": ["{owner}"]},
     "POST /v1/members": {"email": "new-{n}@example.com", "name": "New"},
+    "PUT /v1/members/by-external-id/{source}/{n}": {"email": "put-{n}@example.com", "name": "Put"},
+    "PUT /v1/accounts/by-external-id/{source}/{n}": {"name": "Put {n}"},
+    "PUT /v1/contacts/by-external-id/{source}/{n}": {"name": "Put {n}", "account_id": "{account}"},
+    "POST /v1/contacts/{fresh person}/erasure": {"reason": "REQUESTED"},
+    "PUT /v1/opportunities/by-external-id/{source}/{n}": {"name": "Put {n}", "account_id": "{account}"},
+    "PUT /v1/activities/by-external-id/{source}/{n}": VISIT,
+    "POST /v1/products": {"name": "New {n}"},
+    "PUT /v1/products/by-external-id/{source}/{n}": {"name": "Put {n}"},
+    "PATCH /v1/products/{product}": {"series": "series {n}"},
     "PATCH /v1/members/{idle}": {"name": "Idle {n}"},
     "PATCH /v1/members/{idle} #subject": {"subject": "sub {n}"},
     "POST /v1/accounts/lookup #account": {"ids": ["{account}"]},
@@ -139,7 +148,7 @@ async def letter(cast: Cast, service: str, who: str, line: Line) -> str:
         await refresh(cast, name, gone=state == "gone")
     if "{since}" in line.path:
         cast.ids["since"] = await before_news(cast, service, who, line.variant)
-    ids = cast.ids | {"n": str(next(NUMBERS)), "now": instant(now())}
+    ids = cast.ids | {"n": str(next(NUMBERS)), "now": instant(now()), "source": "crm"}
     if line.method == "POST" and line.path.endswith("/imports"):
         answer = await send_file(cast, service, who, line.path.split("/")[2])
     else:

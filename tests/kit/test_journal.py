@@ -24,7 +24,7 @@ from tests.problems import assert_problem
 
 SEEN = "/* sight */ true"
 CAUSE = Cause(actor="sub:tests", request_id="request-1", traceparent="00-trace")
-KEY = Key("issuer subject", "k1", b"fingerprint")
+KEY = Key("issuer subject", "k1", b"fingerprint", "/v1/books/{id}")
 
 
 @pytest.fixture

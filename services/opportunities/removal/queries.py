@@ -85,7 +85,8 @@ ORDER BY o.id FOR NO KEY UPDATE /* sight */"""
 _SILENCED = sql.SQL("""WITH hit AS (
   UPDATE stakeholder AS r
   SET stance_note = NULL, stance_reason = NULL, version = r.version + (r.deleted_at IS NULL)::integer
-  WHERE r.contact_id = ANY (%(contacts)s::uuid[]) RETURNING r.*
+  WHERE r.contact_id = ANY (%(contacts)s::uuid[]) AND (r.stance_note IS NOT NULL OR r.stance_reason IS NOT NULL)
+  RETURNING r.*
 ), shown AS (
   SELECT r.id, r.version, r.partition_key, {json}::jsonb AS state FROM hit r WHERE r.deleted_at IS NULL
 ), entry AS (
@@ -93,7 +94,7 @@ _SILENCED = sql.SQL("""WITH hit AS (
 ), queued AS (
   INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry
 )
-SELECT id FROM hit /* sight */""")
+SELECT r.id FROM stakeholder r WHERE r.contact_id = ANY (%(contacts)s::uuid[]) /* sight */""")
 
 
 async def silence(session: Session, contacts: Sequence[UUID], cause: Cause) -> list[UUID]:
