@@ -147,9 +147,8 @@ async def _map_person(
     values = body.model_dump()
     if contact in mapped.living:
         return await _restate(tx, call, mapped, contact, values, parse_if_match(if_match)), False
-    if if_match is not None:
-        parse_if_match(if_match)
-        raise PreconditionFailed.absent()
+    if if_match is not None and parse_if_match(if_match) is not None:
+        raise NotFound("stakeholder")
     _check_known(mapped, told, {"contact_id": contact})
     if len(mapped.living) >= MOST_PEOPLE:
         raise invalid("contact_id", "full", f"is one too many: a map holds {MOST_PEOPLE} people")
