@@ -46,6 +46,7 @@ GIVEN: Mapping[str, Mapping[str, str]] = {
     # Nobody is their own manager, and no account its own parent.
     "member": {
         "email": "n || '@example.com'",
+        "subject": "'sub ' || n",
         "manager_id": "CASE WHEN n % 5 > 0 THEN numbered(100000 + n % 20) END",
     },
     "account": {"parent_account_id": "CASE WHEN n % 5 > 0 THEN numbered(100000 + n % 2000) END"},
