@@ -36,9 +36,8 @@ def told(type_: str, position: int, version: int = 1, **state: Any) -> Record:
 
 
 def erased(position: int, version: int) -> Record:
-    """A type that nobody tells yet."""
-    record = told("account.updated", position, version)
-    return record | {"headers": record["headers"] | {"ce_type": "account.erased.v1"}}
+    """The end of an account."""
+    return told("account.erased", position, version)
 
 
 def fates(reader: Reader) -> dict[str, tuple[int, str]]:
@@ -51,9 +50,14 @@ def test_what_is_told_twice_has_one_effect() -> None:
     once = reader.held()
     reader.take(0, STORY)
     assert reader.held() == once
-    assert reader.copies()[ACCOUNT][:2] == (2, "living")
-    assert reader.copies()[LINK] == (3, "deleted", None)
-    assert reader.copies()[ACCOUNT][2] == EXAMPLES["account.snapshot"]["value"]["data"]
+    assert reader.copies()[ACCOUNT] == (5, "erased", None)
+    assert reader.copies()[LINK][1:] == ("erased", None)
+
+
+def test_a_row_that_lives_is_what_was_told_last() -> None:
+    reader = Reader(TOPIC)
+    reader.take(0, [told("account.created", 1), told("account.updated", 2, 2)])
+    assert reader.copies()[ACCOUNT] == (2, "living", EXAMPLES["account.updated"]["value"]["data"])
 
 
 @pytest.mark.parametrize("split", range(1, len(STORY)))

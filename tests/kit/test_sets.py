@@ -90,7 +90,7 @@ async def test_what_goes_along_with_a_birth_comes_after_it_in_the_same_statement
     db: Database, statements: list[str]
 ) -> None:
     along = sets.along(BOOK, [put(title="along", fact="created")])
-    keyed = Cause(actor="sub:tests", key=Key("issuer subject", "k", b"f"))
+    keyed = Cause(actor="sub:tests", key=Key("issuer subject", "k", b"f", ""))
     async with db.connect() as session:
         row = await journal.create(session, BOOK, book(title="first"), keyed, along=along)
     assert row is not None
