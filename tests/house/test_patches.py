@@ -34,6 +34,7 @@ SAID: Values = {
     "emails": [[], ["a@example.com"], ["b@example.com", "a@example.com"]],
     "phones": [[], ["+86 10 1234"], ["112", "110"]],
     "founded_year": [1900, 2000],
+    "subject": [None, "auth0|5f3a", "b"],
 }
 
 
