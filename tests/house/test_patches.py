@@ -34,7 +34,6 @@ SAID: Values = {
     "emails": [[], ["a@example.com"], ["b@example.com", "a@example.com"]],
     "phones": [[], ["+86 10 1234"], ["112", "110"]],
     "founded_year": [1900, 2000],
-    "subject": [None, "auth0|5f3a", "b"],
 }
 
 
@@ -50,6 +49,10 @@ class Noun:
     who: str
     update: type[Body]
     values: Callable[[Mapping[str, str]], Values] = field(default=_no_values)
+
+
+def _of_member(ids: Mapping[str, str]) -> Values:
+    return {"manager_id": [None, ids["boss"]], "subject": [None, "auth0|5f3a", "b"]}
 
 
 def _of_account(ids: Mapping[str, str]) -> Values:
@@ -95,7 +98,7 @@ def _of_time_log(ids: Mapping[str, str]) -> Values:
 
 
 NOUNS = {
-    "members": Noun("contacts", "admin", MemberUpdate, lambda ids: {"manager_id": [None, ids["boss"]]}),
+    "members": Noun("contacts", "admin", MemberUpdate, _of_member),
     "accounts": Noun("contacts", "admin", AccountUpdate, _of_account),
     "contacts": Noun("contacts", "admin", ContactUpdate),
     "opportunities": Noun("opportunities", "admin", OpportunityUpdate, _of_deal),

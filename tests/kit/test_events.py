@@ -231,7 +231,7 @@ def validator(name: str) -> jsonschema_rs.Validator:
 
 
 def test_there_is_a_schema_for_each_type_and_one_for_the_state() -> None:
-    facts = ("created", "deleted", "renamed", "snapshot", "updated")
+    facts = ("created", "deleted", "erased", "renamed", "restored", "snapshot", "updated")
     names = [*(f"account.{fact}" for fact in facts), "account"]
     assert sorted(schema_files(PUBLIC)) == sorted(f"{name}.v1.json" for name in names)
 
