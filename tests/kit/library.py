@@ -193,6 +193,7 @@ SHELF = replace(
     search=None,
     where="r.deleted_at IS NULL AND r.account_id = %(account)s::uuid",
     filters={},
+    pairs={},
     within=Within("shelf", "account", "account", Sight(account="r.id")),
 )
 

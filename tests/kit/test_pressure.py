@@ -65,10 +65,10 @@ def usage(library: Library) -> dict[str, int]:
 
 
 async def napping(library: Library) -> int:
-    """How many statements the server is still executing."""
+    """How many statements the server is still executing for this library."""
     [row] = await library.rows(
         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%napping%%' AND state = 'active'"
-        " AND pid <> pg_backend_pid()"
+        " AND pid <> pg_backend_pid() AND datname = current_database()"
     )
     return row["count"]
 

@@ -141,7 +141,7 @@ async def test_ids_that_are_none_are_refused(shared: House, path: str) -> None:
         assert answer.status_code in (404, 422), answer.text
     answer = await shared.call("seller", "GET", f"/v1/{path}/01a20147-808d-712a-82d5-6f8cc5448ea1")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    answer = await shared.call("seller", "DELETE", f"/v1/{path}/01a20147-808d-712a-82d5-6f8cc5448ea1")
+    answer = await shared.call("seller", "PUT", f"/v1/{path}/01a20147-808d-712a-82d5-6f8cc5448ea1")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
 
 

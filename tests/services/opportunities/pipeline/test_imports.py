@@ -211,11 +211,14 @@ async def test_every_deal_and_every_standing_is_told_once(sample: House) -> None
     told = await rows(
         sample,
         "SELECT type, version, imported, actor, count(*) AS rows, count(DISTINCT aggregate_id) AS deals FROM journal"
-        " WHERE aggregate <> 'product' GROUP BY 1, 2, 3, 4 ORDER BY 1",
+        " WHERE aggregate NOT IN ('product', 'sight') GROUP BY 1, 2, 3, 4 ORDER BY 1",
     )
     same = {"version": 1, "imported": True, "actor": "sub:admin", "rows": 8800, "deals": 8800}
     assert told == [{"type": "opportunity.created"} | same, {"type": "opportunity_standing.created"} | same]
-    queued = await rows(sample, "SELECT count(*) AS queued FROM journal_queue")
+    queued = await rows(
+        sample,
+        "SELECT count(*) AS queued FROM journal_queue q JOIN journal j USING (id) WHERE j.aggregate <> 'sight'",
+    )
     assert queued[0]["queued"] == 2 * 8800 + 7
 
 
