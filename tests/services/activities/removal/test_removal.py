@@ -50,7 +50,9 @@ async def test_what_hangs_on_a_deleted_account_is_hidden_until_it_is_back(house:
     path = f"/v1/activities/{(await house.make('seller'))['id']}"
     free = (await house.make("seller", account_id=None))["id"]
     log = await logged(house, activity_id=path[-36:])
-    told = {"name": "云山电网", "owner_id": house.members["seller"], "team": [], "external_ids": {}}
+    told: dict[str, Any] = {
+        "name": "云山电网", "owner_id": house.members["seller"], "team": [], "external_ids": {},
+    }  # fmt: skip
     await house.hear("account", "deleted", 2, id=house.account, **told)
     for who in ("seller", "admin", "executive"):
         assert_problem(await house.call(who, "GET", path), 404, "not_found")
