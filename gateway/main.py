@@ -26,13 +26,12 @@ from gateway.views.openapi import CHANGES_PATH, STREAM_PATH
 from gateway.watch import Watch
 from services.kit.heads import HeadLimit
 from services.kit.identity import Verifier
-from services.kit.languages import language_of
 from services.kit.metrics import Metrics, install_metrics
-from services.kit.problems import BadRequest, MethodNotAllowed, NotFound, Problem, problem_response
+from services.kit.problems import BadRequest, MethodNotAllowed, NotFound, Problem
 from services.kit.rates import Rates
 from services.kit.serving import serve
 from services.kit.settings import Settings
-from services.kit.telemetry import NO_TELEMETRY, BodyLimit, Telemetry, configure_logging, request_id_of
+from services.kit.telemetry import NO_TELEMETRY, BodyLimit, Telemetry, configure_logging, refusal
 from services.kit.tracing import configure_tracing
 from services.kit.traffic import Traffic
 
@@ -149,12 +148,7 @@ def _pages(
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    return problem_response(
-        _problem_of(error),
-        request_id=request_id_of(request.scope),
-        instance=request.url.path,
-        language=language_of(request.scope),
-    )
+    return refusal(_problem_of(error), request.scope, instance=request.url.path)
 
 
 def _problem_of(error: Exception) -> Problem:

@@ -10,11 +10,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from deploy.local import node, openapi
+from deploy.local.fetching import fetched
 from deploy.local.stack import ROOT
 
 OUT: Final = ROOT / "build" / "clients"
@@ -22,6 +22,7 @@ TOOLS: Final = ROOT / "deploy" / "clients"
 PYTHON_PACKAGE: Final = "foothold_client"
 TYPES: Final = "foothold.ts"
 
+_LOCK: Final = TOOLS / "requirements.txt"
 _ENVIRONMENT: Final = ROOT / ".venv" / "clients"
 _UV: Final = (sys.executable, "-m", "uv", "--quiet")
 
@@ -39,7 +40,7 @@ def generate(document: Path, out: Path) -> None:
 
 
 def _python(document: Path, package: Path) -> None:
-    _install()
+    fetched(_LOCK, _ENVIRONMENT, _install)
     package.parent.mkdir()
     told = ("generate", "--path", document, "--output-path", package, "--meta", "none", "--fail-on-warning")
     config = ("--config", TOOLS / "python.yaml")
@@ -54,17 +55,10 @@ def _typescript(document: Path, folder: Path) -> None:
 
 
 def _install() -> None:
-    """An environment of what the generator's lock names, unless there is one."""
-    lock = TOOLS / "requirements.txt"
-    wanted = sha256(lock.read_bytes()).hexdigest()
-    installed = _ENVIRONMENT / "installed"
-    if installed.is_file() and installed.read_text() == wanted:
-        return
     shutil.rmtree(_ENVIRONMENT, ignore_errors=True)
     _run(*_UV, "venv", "--python", sys.executable, _ENVIRONMENT)
     python = ("--python", _ENVIRONMENT / "bin" / "python")
-    _run(*_UV, "pip", "install", *python, "--require-hashes", "-r", lock)
-    installed.write_text(wanted)
+    _run(*_UV, "pip", "install", *python, "--require-hashes", "-r", _LOCK)
 
 
 def _run(*command: str | Path, **environment: str) -> None:

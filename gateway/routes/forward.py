@@ -26,6 +26,7 @@ _HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"te", b"trailer", b"tran
 _OF_PROXIES = frozenset((b"proxy-authenticate", b"proxy-authorization", b"proxy-connection"))
 _NOT_ONWARD = _HOP_BY_HOP | _OF_PROXIES | {b"host", b"expect", b"x-request-id"}
 _NOT_BACK = _HOP_BY_HOP | _OF_PROXIES | {b"date", b"server", b"x-request-id"}
+_OF_CALLERS = (b"authorization", b"traceparent", b"tracestate", b"accept-language")
 _OF_BODIES = frozenset((b"content-length", b"content-type"))
 
 log = structlog.get_logger(service="gateway")
@@ -102,6 +103,19 @@ def onward(scope: Scope, *, body: bool) -> list[tuple[str, str]]:
         raise BadRequest("header_malformed", "A header holds bytes that are not UTF-8.") from error
     kept.append(("x-request-id", request_id_of(scope) or ""))
     return kept
+
+
+def asking(scope: Scope) -> list[tuple[str, str]]:
+    """The headers with which services are asked for their parts of an answer, on the caller's behalf."""
+    passed_on = [(name, header_of(scope, name)) for name in _OF_CALLERS]
+    kept = [(name.decode(), value.decode("latin-1")) for name, value in passed_on if value is not None]
+    return [*kept, ("accept", "application/json"), ("x-request-id", request_id_of(scope) or "")]
+
+
+async def send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    """Sends an answer that is there as a whole."""
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _named_by_connection(scope: Scope) -> frozenset[bytes]:

@@ -19,8 +19,9 @@ from fastapi.sse import format_sse_event
 from starlette.types import Receive, Scope, Send
 
 from gateway.feeds import Feeds, Reading, Refused
-from gateway.routes.changes import away, headers_of, send_refusal
+from gateway.routes.changes import away, send_refusal
 from gateway.routes.door import Passed, not_allowed
+from gateway.routes.forward import asking
 from gateway.upstreams import SERVICES
 from gateway.views.changes import closed, opened
 from gateway.watch import Watch
@@ -111,7 +112,7 @@ class Stream:
             raise Unavailable(
                 "too_many_listeners", "This process has no room for a listener.", headers={"Retry-After": "2"}
             )
-        reading = Reading(headers_of(scope), opened(since) if since is not None else {})
+        reading = Reading(asking(scope), opened(since) if since is not None else {})
         if since is None:
             try:
                 _, missing = await self._feeds.read(reading, SERVICES, PAGE)

@@ -14,12 +14,11 @@ from gateway.views.account import PARTS
 from services.kit.conditional import TAGGED
 from services.kit.growth import MAX_LIMIT, MAX_WAIT
 from services.kit.illustrations import Illustrator
-from services.kit.openapi import COMPONENTS, completed_path
+from services.kit.openapi import COMPONENTS, REFERENCE, Component, completed_path, references
 from services.kit.problems import PROBLEM_RESPONSE
 from services.kit.words import KIT_WORDS
 
 Document: TypeAlias = Mapping[str, Any]
-Component: TypeAlias = tuple[str, str]  # kind and name, as in ("schemas", "Account")
 
 SCHEME = "bearer"
 VIEW_PATH = "/v1/accounts/{id}/view"
@@ -29,7 +28,6 @@ STREAM_PATH = "/v1/stream"
 _VIEW = re.compile(r"/v1/accounts/\{[^}]+\}/view")
 _METHODS = frozenset(("get", "put", "post", "delete", "patch", "head", "options", "trace"))
 _PROSE = frozenset(("title", "description"))
-_REF = re.compile(r"#/components/([^/]+)/([^/]+)")
 
 
 def merged(own: Document, documents: Mapping[str, Document]) -> dict[str, Any]:
@@ -78,7 +76,7 @@ def _clashing(documents: Mapping[str, Document]) -> frozenset[Component]:
     for document in documents.values():
         for component, content in _components(document):
             meanings.setdefault(component, []).append(json.dumps(_without_prose(content), sort_keys=True))
-            refers.setdefault(component, set()).update(_references(content))
+            refers.setdefault(component, set()).update(references(content))
     shared = {component for component, told in meanings.items() if len(told) > 1}
     clashing = {component for component in shared if len(set(meanings[component])) > 1}
     while grown := {component for component in shared - clashing if refers[component] & clashing}:
@@ -106,19 +104,6 @@ def _components(document: Document) -> Iterator[tuple[Component, Any]]:
                 yield (kind, name), content
 
 
-def _references(content: object) -> Iterator[Component]:
-    if isinstance(content, str):
-        found = _REF.fullmatch(content)
-        if found is not None:
-            yield found[1], found[2]
-    elif isinstance(content, Mapping):
-        for inner in cast("Mapping[str, object]", content).values():
-            yield from _references(inner)
-    elif isinstance(content, list):
-        for inner in cast("list[object]", content):
-            yield from _references(inner)
-
-
 def _renamer(service: str, clashing: frozenset[Component]) -> Callable[[Component], str]:
     prefix = service.title().replace("-", "")
     return lambda component: prefix + component[1] if component in clashing else component[1]
@@ -143,7 +128,7 @@ def _titled(content: dict[str, Any], old: str, new: str) -> dict[str, Any]:
 
 def _rewritten(content: Any, renamed: Callable[[Component], str]) -> Any:
     if isinstance(content, str):
-        found = _REF.fullmatch(content)
+        found = REFERENCE.fullmatch(content)
         return f"#/components/{found[1]}/{renamed((found[1], found[2]))}" if found else content
     if isinstance(content, Mapping):
         return {key: _rewritten(inner, renamed) for key, inner in cast("Mapping[str, Any]", content).items()}
@@ -163,11 +148,11 @@ def _merged_components(documents: Iterable[Document]) -> dict[str, dict[str, Any
 def _used(paths: Document, components: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """The components that the paths refer to, or that those refer to."""
     used: set[Component] = set()
-    found = set(_references(paths))
+    found = set(references(paths))
     while found:
         used |= found
         contents = (components.get(kind, {}).get(name) for kind, name in found)
-        found = {inner for content in contents for inner in _references(content)} - used
+        found = {inner for content in contents for inner in references(content)} - used
     kinds = sorted({kind for kind, _ in used})
     return {
         kind: {
@@ -261,7 +246,7 @@ def _part_property(document: Document, key: str) -> Any:
 def _answer_schema(document: Document, operation: Mapping[str, Any]) -> Mapping[str, Any]:
     content = operation.get("responses", {}).get("200", {}).get("content", {})
     schema = content.get("application/json", {}).get("schema", {})
-    found = _REF.fullmatch(schema.get("$ref", ""))
+    found = REFERENCE.fullmatch(schema.get("$ref", ""))
     return document["components"][found[1]][found[2]] if found else schema
 
 

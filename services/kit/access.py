@@ -7,7 +7,7 @@ every executed statement that reads a visible table to it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import LiteralString
+from typing import Final, LiteralString
 
 from services.kit.identity import SEES_ALL, Viewer
 from services.kit.problems import Forbidden
@@ -21,7 +21,8 @@ FEW: LiteralString = "200"
 IMPORTS = "imports"
 ERASES = "erasure"
 _UNSCOPED = frozenset({"/v1/me", "/v1/catalog"})
-_ASKING = ("/lookup", "/evaluate")
+READING_POSTS: Final = ("/lookup", "/evaluate")
+"""How the paths end of POSTs that change nothing: what they ask with does not fit into a query."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,15 @@ class Sight:
         return "/* sight */ " + " UNION ".join(parts)
 
 
+SHOWN: LiteralString = "/* sight */ true"
+"""For a row that the transaction has found through sight already, and locked."""
+
+
+def everybody(_: Viewer) -> LiteralString:
+    """The predicate of rows that everybody sees."""
+    return "true"
+
+
 def below(member: LiteralString) -> LiteralString:
     """Whether the member in the column is the viewer or reports to the viewer, over any number of steps."""
     return (
@@ -119,6 +129,11 @@ def below(member: LiteralString) -> LiteralString:
         + member
         + " LIMIT 1), false)"
     )
+
+
+def as_teammate(viewer: Viewer) -> Viewer:
+    """The viewer as one of an account's team or a manager above: without what roles show, but for administrators."""
+    return viewer if viewer.is_admin else replace(viewer, roles=viewer.roles - SEES_ALL)
 
 
 def as_seller(viewer: Viewer) -> Viewer:
@@ -159,14 +174,8 @@ def require_admin(viewer: Viewer) -> None:
         raise Forbidden("admin_only", "Only an administrator may do this.")
 
 
-def require_importer(viewer: Viewer) -> None:
-    """Raises Forbidden when the viewer may send no files: administrators may, and machine accounts with the scope."""
-    if "service" not in viewer.roles:
-        require_admin(viewer)
-
-
-def require_eraser(viewer: Viewer) -> None:
-    """Raises Forbidden when the viewer may erase nobody: administrators may, and machine accounts with the scope."""
+def require_entrusted(viewer: Viewer) -> None:
+    """Raises Forbidden unless the viewer administers, or is a machine account: whose scope its route has asked for."""
     if "service" not in viewer.roles:
         require_admin(viewer)
 
@@ -179,7 +188,7 @@ def scope_of(service: str, method: str, path: str) -> str | None:
         return IMPORTS
     if path.endswith("/erasure"):
         return ERASES
-    reads = method in ("GET", "HEAD") or path.endswith(_ASKING)
+    reads = method in ("GET", "HEAD") or path.endswith(READING_POSTS)
     return f"{service}:{'read' if reads else 'write'}"
 
 

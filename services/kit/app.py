@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -22,6 +23,7 @@ from starlette.requests import ClientDisconnect
 from services.kit import idempotency, migrations, openapi
 from services.kit.access import require_scope, scope_of
 from services.kit.clients import AsyncClient, open_client
+from services.kit.collisions import anew
 from services.kit.conditional import etag, etag_of, unless_had
 from services.kit.db import Database, OnStatement, Session
 from services.kit.delivery import Batch, Handler
@@ -137,7 +139,9 @@ class StrictRoute(APIRoute):
                 deadline.arriving = False
                 self.check_query(request)
                 async with pressure.turn() if is_dear(self.endpoint, request) else _AT_ONCE:
-                    return await answered(request, call)
+                    if session_for is _without:
+                        return await answered(request, call)
+                    return await anew(partial(answered, request, call))
 
         async def answered(request: Request, call: Call) -> Response:
             try:

@@ -85,7 +85,7 @@ def parse(listing: Listing, query: Iterable[tuple[str, str]], *, whole: bool = F
     `whole` is for statements that read all that matches, and so need no index that finds the first rows of it.
     """
     errors: list[FieldError] = []
-    given = _once(query, errors)
+    given = once(query, errors)
     filters = {name: text for name, text in given.items() if name not in _RESERVED}
     found = _filters(listing, filters, errors)
     values = {slot: one.value for slot, one in zip(_NAMES, found, strict=False)}
@@ -121,7 +121,8 @@ def parse(listing: Listing, query: Iterable[tuple[str, str]], *, whole: bool = F
     )
 
 
-def _once(query: Iterable[tuple[str, str]], errors: list[FieldError]) -> dict[str, str]:
+def once(query: Iterable[tuple[str, str]], errors: list[FieldError]) -> dict[str, str]:
+    """The query parameters by name; what is given twice joins the errors."""
     given: dict[str, str] = {}
     for name, text in query:
         if name in given:

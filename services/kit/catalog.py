@@ -6,7 +6,7 @@ language.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -20,6 +20,7 @@ from services.kit.currencies import UNUSUAL, USUAL
 from services.kit.fields import Read
 from services.kit.illustrations import IN_PART
 from services.kit.languages import LANGUAGES, Language, language_of, spoken_in
+from services.kit.openapi import references
 from services.kit.settings import Settings
 from services.kit.words import Text
 
@@ -197,10 +198,10 @@ def resources(document: Mapping[str, Any]) -> list[str]:
     """The names of what answers show, in order; a page is what it holds, and a row shown in part is that row."""
     schemas: Mapping[str, Json] = document["components"]["schemas"]
     found: set[str] = set()
-    new = set(_references(_answers(document)))
+    new = _schemas_in(_answers(document))
     while new:
         found |= new
-        new = {name for each in new for name in _references(schemas[each])} - found
+        new = _schemas_in([schemas[each] for each in new]) - found
     whole = {name.removesuffix(IN_PART) for name in found}
     return sorted(name for name in whole if schemas[name].get("properties", {}).keys() - _PAGE)
 
@@ -211,16 +212,8 @@ def _answers(document: Mapping[str, Any]) -> list[Any]:
     return [answer for status, answer in answers if status.startswith("2")]
 
 
-def _references(content: Any) -> Iterator[str]:
-    if isinstance(content, dict):
-        for key, value in content.items():  # pyright: ignore[reportUnknownVariableType]
-            if key == "$ref" and str(value).startswith("#/components/schemas/"):  # pyright: ignore[reportUnknownArgumentType]
-                yield str(value).rpartition("/")[2]  # pyright: ignore[reportUnknownArgumentType]
-            else:
-                yield from _references(value)
-    elif isinstance(content, list):
-        for each in content:  # pyright: ignore[reportUnknownVariableType]
-            yield from _references(each)
+def _schemas_in(content: object) -> set[str]:
+    return {name for kind, name in references(content) if kind == "schemas"}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ sees what has to be told of as well:
   back to the token, or has been restored to a time before it.
 """
 
-import base64
 import hashlib
 import time
 from collections.abc import Callable
@@ -27,7 +26,8 @@ import orjson
 from fastapi import Query
 from psycopg import sql
 
-from services.kit.access import Sight
+from services.kit import opaque
+from services.kit.access import Sight, everybody
 from services.kit.app import Call
 from services.kit.db import Session, literal, one
 from services.kit.events import SIGHT, SIGHT_OVERTURNED, SNAPSHOT
@@ -40,9 +40,6 @@ from services.kit.problems import Gone, Invalid, invalid
 LOOK: Final = 2_000
 """Positions that one statement looks at, at the most."""
 
-KEPT_DAYS: Final = 30
-"""For so long a row that was deleted is there to say who may hear of it: a token reaches no further back."""
-
 Since = Annotated[
     str | None,
     Query(
@@ -53,11 +50,6 @@ Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Items at the most.
 Wait = Annotated[
     int, Query(ge=0, le=MAX_WAIT, description="Seconds for which an answer without items may wait for one.")
 ]
-
-
-def everybody(_: Viewer) -> LiteralString:
-    """The predicate of what everybody sees."""
-    return "true"
 
 
 class Change(Read):
@@ -132,7 +124,7 @@ async def follow(call: Call, feed: Feed, since: str | None, limit: int, wait: in
     until = time.monotonic() + wait
     while True:
         async with call.db.connect() as session:
-            walked = await _walk(session, feed, call.viewer, token, limit)
+            walked = await _walk(session, call, feed, token, limit)
         if token is not None:
             _check(token, walked)
         more = walked.reached < walked.head
@@ -178,12 +170,12 @@ def _sum(feed: Feed, token: Token) -> str:
 
 def closed(feed: Feed, token: Token) -> str:
     """The token as callers hold it."""
-    return base64.urlsafe_b64encode(orjson.dumps([*token, _sum(feed, token)])).decode().rstrip("=")
+    return opaque.closed([*token, _sum(feed, token)]).rstrip("=")
 
 
 def _opened(feed: Feed, text: str) -> Token:
     try:
-        epoch, position, eyes, told = orjson.loads(base64.urlsafe_b64decode(text.encode() + b"=="))
+        epoch, position, eyes, told = opaque.opened(text + "==")
         token = Token(int(epoch), int(position), str(eyes))
     except (ValueError, TypeError):
         raise _not_a_token() from None
@@ -199,7 +191,8 @@ def _not_a_token() -> Invalid:
 # The walk
 
 
-async def _walk(session: Session, feed: Feed, viewer: Viewer, token: Token | None, limit: int) -> _Walked:
+async def _walk(session: Session, call: Call, feed: Feed, token: Token | None, limit: int) -> _Walked:
+    viewer = call.viewer
     visible = tuple(each.visible(viewer) for each in feed.followed)
     statement = _statement(feed, visible, Sight(account="r.id").visible(viewer))
     given = {
@@ -209,7 +202,8 @@ async def _walk(session: Session, feed: Feed, viewer: Viewer, token: Token | Non
         "by_role": viewer.sees_all,
         "limit": limit,
         "look": LOOK,
-        "days": KEPT_DAYS,
+        # For so long a row that was deleted is there to say who may hear of it: a token reaches no further back.
+        "days": call.settings.deleted_days or None,
     }
     row = await one(session, statement, given)
     assert row is not None
@@ -280,7 +274,7 @@ _MOVED = sql.SQL(
 )
 _BEFORE = sql.SQL("""(CASE WHEN j.changed ? {name} THEN j.changed -> {name} ->> 'from'
         ELSE j.state ->> {name} END)::uuid AS {column}""")
-_GONE = sql.SQL("'deleted', 'erased', 'purged'")
+_GONE = sql.SQL("'deleted', 'erased'")
 
 
 @lru_cache(maxsize=256)

@@ -16,6 +16,7 @@ import orjson
 from psycopg import sql
 
 from services.kit import journal
+from services.kit.access import SHOWN
 from services.kit.app import Call
 from services.kit.clock import instant, now
 from services.kit.conditional import Expected
@@ -29,10 +30,6 @@ from services.kit.problems import Conflict, FieldError, Forbidden, NotFound
 
 NAMED: LiteralString = "5"
 """How many of the rows that refuse a delete are named."""
-
-
-# For a row that the transaction has found through sight already, and locked.
-_HELD: LiteralString = "/* sight */ true"
 
 
 class DependantRead(Read):
@@ -73,7 +70,7 @@ async def delete(
     await journal.hold(tx, aggregate, id, viewer=call.member_id, sight=sight, may=may, expected=expected)
     await _refuse(tx, call.viewer, deletable, id)
     at = now()
-    row = await journal.remove(tx, aggregate, id, cause, at=at, allowed=_HELD)
+    row = await journal.remove(tx, aggregate, id, cause, at=at, allowed=SHOWN)
     assert row is not None
     counts = {
         each.noun: await _follow(tx, each, id, cause, at, back=False) for each in deletable.of(Meaning.FOLLOW)
@@ -120,7 +117,7 @@ async def restore(
             if not holds:
                 raise Conflict(need.code, need.said)
         row = await journal.update(
-            tx, aggregate, id, {"deleted_at": None}, cause, fact="restored", allowed=_HELD
+            tx, aggregate, id, {"deleted_at": None}, cause, fact="restored", allowed=SHOWN
         )
         assert row is not None
         for each in deletable.of(Meaning.FOLLOW):

@@ -98,16 +98,7 @@ class Listing:
     def parameters(self) -> list[dict[str, Any]]:
         """The query parameters as OpenAPI describes them."""
         told = [
-            _parameter(
-                "limit",
-                {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-                "Rows a page.",
-            ),
-            _parameter(
-                "cursor",
-                {"type": "string"},
-                "`next_cursor` of the page before, under the same filters and sort.",
-            ),
+            *paging("Rows a page.", "`next_cursor` of the page before, under the same filters and sort."),
             _parameter("count", {"type": "boolean", "default": False}, "Adds `total`."),
             _parameter("sort", _some_of([*self._singles], most=2 if self.together else 1), self._said_sort()),
             _parameter("fields", _some_of([*self.fields]), self._said_fields()),
@@ -183,6 +174,12 @@ class Listing:
         """Whether an index gives the rows of one value of the column in that order."""
         pairs = (pair for name, pair in self.pairs.items() if self.filters[name].sql == column)
         return any(sort in pair.sorts for pair in pairs)
+
+
+def paging(limit: str, cursor: str) -> list[dict[str, Any]]:
+    """The query parameters of whatever comes in pages, so described."""
+    pages = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
+    return [_parameter("limit", pages, limit), _parameter("cursor", {"type": "string"}, cursor)]
 
 
 def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:

@@ -7,9 +7,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.kit.languages import language_of
-from services.kit.problems import BadRequest, HeadTooLarge, Problem, TooLong, problem_response
-from services.kit.telemetry import request_id_of
+from services.kit.problems import BadRequest, HeadTooLarge, Problem, TooLong
+from services.kit.telemetry import refusal
 
 MAX_TARGET: Final = 8_192
 """Bytes of path and query together."""
@@ -33,13 +32,7 @@ class HeadLimit:
             await self._app(scope, receive, send)
             return
         problem.headers["Connection"] = "close"
-        response = problem_response(
-            problem,
-            request_id=request_id_of(scope),
-            instance=scope["path"][:200],
-            language=language_of(scope),
-        )
-        await response(scope, receive, send)
+        await refusal(problem, scope, instance=scope["path"][:200])(scope, receive, send)
 
 
 def _wrong_with(scope: Scope) -> Problem | None:

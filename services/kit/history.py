@@ -3,7 +3,6 @@
 What the journal holds for other ends is not shown: snapshots of a republish, columns that are kept there alone.
 """
 
-import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,16 +14,18 @@ import orjson
 from psycopg import sql
 from pydantic import Field
 
-from services.kit.asking import limit_of
+from services.kit import opaque
+from services.kit.asking import limit_of, once
 from services.kit.db import Session, literal, one
 from services.kit.differences import Change, difference
 from services.kit.fields import Read
-from services.kit.grammar import DEFAULT_LIMIT, MAX_LIMIT
+from services.kit.grammar import paging
 from services.kit.identity import Viewer
 from services.kit.past import Past
 from services.kit.problems import FieldError, Invalid, NotFound, invalid
 
 _LATEST = 2**31 - 1
+_KNOWN = frozenset({"cursor", "limit"})
 
 
 class FieldChange(Read):
@@ -65,22 +66,7 @@ class HistoryPage(Read):
     )
 
 
-PARAMETERS: Final[list[dict[str, Any]]] = [
-    {
-        "name": "limit",
-        "in": "query",
-        "required": False,
-        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-        "description": "Changes a page.",
-    },
-    {
-        "name": "cursor",
-        "in": "query",
-        "required": False,
-        "schema": {"type": "string"},
-        "description": "`next_cursor` of the page before, of the same row.",
-    },
-]
+PARAMETERS: Final = paging("Changes a page.", "`next_cursor` of the page before, of the same row.")
 """The query parameters of a history as OpenAPI describes them."""
 
 
@@ -95,15 +81,9 @@ class Asked:
 def parse(query: Iterable[tuple[str, str]]) -> Asked:
     """Checks the query parameters. Raises Invalid naming each wrong one."""
     errors: list[FieldError] = []
-    given: dict[str, str] = {}
-    for name, text in query:
-        if name not in ("limit", "cursor"):
-            errors.append(
-                FieldError(name[:100], "unknown_parameter", "is not known here; known are cursor, limit")
-            )
-        elif name in given:
-            errors.append(FieldError(name, "duplicate", "is given twice; give it once"))
-        given[name] = text
+    given = once(query, errors)
+    unknown = "is not known here; known are cursor, limit"
+    errors += [FieldError(name[:100], "unknown_parameter", unknown) for name in given if name not in _KNOWN]
     limit = limit_of(given.get("limit"), errors)
     if errors:
         raise Invalid(errors)
@@ -158,12 +138,12 @@ def _changes(past: Past, entry: Mapping[str, Any]) -> list[Change]:
 
 
 def _closed(version: int, past: Past, given: Mapping[str, UUID]) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([_mark(past, given), version])).decode()
+    return opaque.closed([_mark(past, given), version])
 
 
 def _opened(cursor: str, past: Past, given: Mapping[str, UUID]) -> int:
     try:
-        mark, version = orjson.loads(base64.urlsafe_b64decode(cursor.encode()))
+        mark, version = opaque.opened(cursor)
     except (ValueError, TypeError):
         raise invalid("cursor", "cursor", "is not a cursor of a history; start again without it") from None
     if mark != _mark(past, given) or type(version) is not int or not 0 < version <= _LATEST:

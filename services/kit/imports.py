@@ -19,7 +19,7 @@ from sqlmodel import Field, SQLModel
 from starlette.datastructures import FormData, UploadFile
 
 from services.kit import idempotency, jobs, listing
-from services.kit.access import require_importer
+from services.kit.access import require_entrusted
 from services.kit.app import Call, json_text
 from services.kit.db import Session, one
 from services.kit.fields import Read
@@ -177,7 +177,7 @@ async def begin(request: Request, call: Call, importing: Import) -> Response:
     Raises Forbidden (neither an administrator nor a machine account), Unsupported (no multipart form), Invalid (unknown
     profile or query parameter, a file that is not CSV in UTF-8 with the profile's columns).
     """
-    require_importer(call.viewer)
+    require_entrusted(call.viewer)
     dry_run = _dry_run(request)
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Unsupported("media_type", "Send a form as multipart/form-data with `file` and `profile`.")
@@ -195,7 +195,7 @@ async def begin(request: Request, call: Call, importing: Import) -> Response:
 
 async def show(session: Session, call: Call, importing: Import, id: UUID) -> str:
     """How far the import is, as JSON text. Raises Forbidden, NotFound."""
-    require_importer(call.viewer)
+    require_entrusted(call.viewer)
     row = await one(session, _SHOWN, {"id": id, "noun": importing.noun})
     if row is None:
         raise NotFound("import")

@@ -5,7 +5,6 @@ answers it. Sort keys are never null in SQL (nulls are mapped behind all values)
 one costs.
 """
 
-import base64
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
+from services.kit import opaque
 from services.kit.access import FEW, Way
 from services.kit.asking import Asked, Over, parse
 from services.kit.db import Session, execute, literal
@@ -30,7 +30,7 @@ __all__ = ["MAX_LIMIT", "Asked", "Listing", "Pair", "Within", "matching", "page"
 
 def _opened(cursor: str, mark: str, keys: int) -> tuple[list[str], UUID]:
     try:
-        told, *after, id_ = orjson.loads(base64.urlsafe_b64decode(cursor.encode()))
+        told, *after, id_ = opaque.opened(cursor)
         id = UUID(id_)
     except (ValueError, TypeError, AttributeError):
         raise _not_a_cursor() from None
@@ -52,7 +52,7 @@ def _of_list(mark: str, given: Mapping[str, Any]) -> str:
 
 
 def _closed(mark: str, keys: Iterable[str], id_: UUID) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([mark, *keys, str(id_)])).decode()
+    return opaque.closed([mark, *keys, str(id_)])
 
 
 # The keys of a sort as columns of what is between the table and the page.

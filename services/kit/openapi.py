@@ -4,19 +4,23 @@ FastAPI describes what a route takes and shows. From that follows the rest, the 
 may be answered 412, what can be written twice takes an Idempotency-Key. Nothing of it is said in a route.
 """
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, cast
 
+from services.kit.access import READING_POSTS
 from services.kit.illustrations import IN_PART, Illustrator
 from services.kit.problems import MEDIA_TYPE, PROBLEM_SCHEMA
 from services.kit.words import Words
 
 Json = dict[str, Any]
+Component: TypeAlias = tuple[str, str]
+"""Kind and name, as in `("schemas", "AccountRead")`."""
+
+REFERENCE: Final = re.compile(r"#/components/([^/]+)/([^/]+)")
+"""How a document refers to a component of its own."""
 
 METHODS: Final = ("get", "put", "post", "patch", "delete")
-READING_POSTS: Final = ("/lookup", "/evaluate")
-"""How the paths end of POSTs that change nothing: what they ask with does not fit into a query."""
-
 _TEXT: Final = {"type": "string"}
 
 
@@ -162,6 +166,20 @@ def _in_part(paths: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[t
             always = [name for name in schemas[row]["required"] if name == "id"]
             yield part, {**schemas[row], "title": part, "required": always}
             yield page, {**schemas[page], "properties": {**schemas[page]["properties"], "items": shown}}
+
+
+def references(content: object) -> Iterator[Component]:
+    """The components to which a part of a document refers, as often as it does."""
+    if isinstance(content, str):
+        found = REFERENCE.fullmatch(content)
+        if found is not None:
+            yield found[1], found[2]
+    elif isinstance(content, Mapping):
+        for inner in cast("Mapping[str, object]", content).values():
+            yield from references(inner)
+    elif isinstance(content, list):
+        for inner in cast("list[object]", content):
+            yield from references(inner)
 
 
 def _name(schema: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """The past of rows: whose past is shown to whom, and a row as it stood at an instant, read from the journal.
 
 Today's rules decide: whoever sees the row now sees its past, and of old states the fields that rows have today.
-Instants are those at which the journal recorded a change; a history (`services.kit.history`) shows them as `at`.
+Instants are those at which the journal recorded a change: what a history (`services.kit.history`) shows as
+`recorded_at`.
 """
 
 from collections.abc import Callable, Mapping
@@ -84,11 +85,6 @@ class Past:
     def entries(self) -> sql.Composed:
         """Whether the entry `j` of the journal is one of the row in `seen`."""
         return _ENTRIES.format(name=sql.Literal(self.aggregate.name))
-
-
-def everybody(_: Viewer) -> LiteralString:
-    """Of rows that everybody sees."""
-    return "true"
 
 
 _FOUND = sql.SQL("""seen AS MATERIALIZED (

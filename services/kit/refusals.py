@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
 
 from services.kit import idempotency
+from services.kit.collisions import COLLISIONS, is_same_key
 from services.kit.db import violated
-from services.kit.languages import language_of
 from services.kit.problems import (
     BadRequest,
     Conflict,
@@ -24,10 +24,9 @@ from services.kit.problems import (
     NotFound,
     Problem,
     Unavailable,
-    problem_response,
 )
 from services.kit.strict import field_errors
-from services.kit.telemetry import request_id_of
+from services.kit.telemetry import refusal
 from services.kit.words import KIT_WORDS, Words
 
 
@@ -73,13 +72,7 @@ async def _refuse(request: Request, problem: Problem, words: Words) -> Response:
             problem, answer = reused, None
         if answer is not None:
             return answer
-    return problem_response(
-        problem,
-        request_id=request_id_of(request.scope),
-        instance=request.url.path,
-        language=language_of(request.scope),
-        words=words,
-    )
+    return refusal(problem, request.scope, instance=request.url.path, words=words)
 
 
 def _problem_of(error: Exception) -> Problem:
@@ -92,9 +85,9 @@ def _problem_of(error: Exception) -> Problem:
             return NotFound("path")
         case HTTPException(status_code=status) if status < 500:
             return BadRequest("bad_request", "The request cannot be read.")
-        case psycopg.errors.LockNotAvailable() if idempotency.CONSTRAINT in (error.diag.context or ""):
+        case psycopg.errors.LockNotAvailable() if is_same_key(error):
             return idempotency.still_running()
-        case _ if isinstance(error, _IN_EACH_OTHERS_WAY):
+        case _ if isinstance(error, COLLISIONS):
             return Unavailable(
                 "locked", "Others are changing the same at this moment; try again.", headers=_SOON
             )
@@ -107,11 +100,6 @@ def _problem_of(error: Exception) -> Problem:
 
 
 _SOON = {"Retry-After": "1"}
-_IN_EACH_OTHERS_WAY = (
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.SerializationFailure,
-)
 
 
 def _invalid_request(error: RequestValidationError) -> Problem:

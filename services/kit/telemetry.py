@@ -16,6 +16,7 @@ import orjson
 import structlog
 from fastapi.telemetry import TelemetryConfig
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict
 from uuid_utils import uuid7
@@ -27,6 +28,7 @@ from services.kit.problems import Problem, TooLarge, problem_response
 from services.kit.redaction import redact, without_trace_text
 from services.kit.tracing import TRACE, Span, SpanKind, StatusCode
 from services.kit.traffic import UNMATCHED, Traffic
+from services.kit.words import KIT_WORDS, Words
 
 REQUEST_ID = "foothold.request_id"
 TRACEPARENT = "foothold.traceparent"
@@ -51,6 +53,19 @@ log = structlog.get_logger()
 def request_id_of(scope: Scope) -> str | None:
     """The id of the request, in its log lines and its answer; None outside of `Telemetry`."""
     return scope.get(REQUEST_ID)
+
+
+def refusal(
+    problem: Problem, scope: Scope, *, instance: str | None = None, words: Words = KIT_WORDS
+) -> Response:
+    """The answer of a request that is refused, in its reader's language; `instance` stands for its path."""
+    return problem_response(
+        problem,
+        request_id=request_id_of(scope),
+        instance=scope["path"] if instance is None else instance,
+        language=language_of(scope),
+        words=words,
+    )
 
 
 def traceparent_of(scope: Scope) -> str | None:
@@ -183,13 +198,7 @@ async def _answer_crash(scope: Scope, receive: Receive, answer: _Answer) -> None
     # An answer that has begun cannot be taken back; the server notices that it does not end, and hangs up.
     if answer.status is None:
         problem = Problem("internal", "Something went wrong on our side; the request id finds it in our log.")
-        response = problem_response(
-            problem,
-            request_id=answer.request_id,
-            instance=scope["path"],
-            language=language_of(scope),
-        )
-        await response(scope, receive, answer.send)
+        await refusal(problem, scope)(scope, receive, answer.send)
 
 
 class BodyLimit:
@@ -262,13 +271,7 @@ async def _refuse_body(scope: Scope, receive: Receive, send: Send, limit: int, *
     problem = TooLarge("body_too_large", f"The body may hold at most {limit:,} bytes.")
     if not ended:
         problem.headers["Connection"] = "close"
-    response = problem_response(
-        problem,
-        request_id=request_id_of(scope),
-        instance=scope["path"],
-        language=language_of(scope),
-    )
-    await response(scope, receive, send)
+    await refusal(problem, scope)(scope, receive, send)
 
 
 async def _read_to_end(receive: Receive) -> bool:

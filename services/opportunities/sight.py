@@ -1,10 +1,9 @@
 """Who sees a deal, and who sees what people think of it."""
 
-from dataclasses import replace
 from typing import LiteralString
 
-from services.kit.access import Sight
-from services.kit.identity import SEES_ALL, Viewer
+from services.kit.access import Sight, as_teammate
+from services.kit.identity import Viewer
 from services.kit.past import Names
 
 DEALS = Sight(account="r.account_id", owner="r.owner_id", hanging=True)
@@ -19,15 +18,9 @@ NAMES = (
 )
 
 
-SHOWN: LiteralString = "/* sight */ true"
-"""For a row that the transaction has found through sight already, and locked."""
-
-
 def stances(viewer: Viewer) -> LiteralString:
     """Whether the viewer may know who stands where: SQL over the deal `r`.
 
     The account team, the managers above it, and administrators; not those who see every deal for their role's sake.
     """
-    if viewer.is_admin:
-        return DEALS.visible(viewer)
-    return DEALS.visible(replace(viewer, roles=viewer.roles - SEES_ALL))
+    return DEALS.visible(as_teammate(viewer))

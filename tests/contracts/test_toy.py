@@ -11,7 +11,6 @@ from pydantic import SecretStr
 
 from services.kit.app import create_api
 from services.kit.clients import AsyncClient
-from services.kit.settings import Settings
 from services.kit.testing import Callers, as_, callers, prepared, serving
 from tests.conftest import DatabaseUrl
 from tests.contracts.rules.answers import ANSWERS
@@ -21,24 +20,16 @@ from tests.contracts.rules.reading import operations
 from tests.contracts.rules.requests import REQUESTS
 from tests.contracts.rules.rule import Rule
 from tests.contracts.toy.main import SERVICE
+from tests.kit.library import LibrarySettings
 
 RIVALS = Path(__file__).parent / "toy" / "rivals"
 ROOMS = {"__init__.py", "queries.py", "routes.py", "schemas.py", "service.py", "tables.py"}
 
 
-class ToySettings(Settings):
-    """Settings of a service that the platform does not know."""
-
-    url: SecretStr
-
-    def database_url(self, service: str) -> str:  # noqa: ARG002  # there is one
-        return self.url.get_secret_value()
-
-
 @asynccontextmanager
 async def toy(url: str, known: Callers) -> AsyncGenerator[AsyncClient]:
     """The toy's API on a prepared database."""
-    async with serving(create_api(SERVICE, ToySettings(url=SecretStr(url)), judge=known)) as client:
+    async with serving(create_api(SERVICE, LibrarySettings(url=SecretStr(url)), judge=known)) as client:
         yield client
 
 
@@ -56,7 +47,9 @@ async def _member(url: str) -> UUID:
 
 def _document() -> dict[str, object]:
     """What the toy says of itself, each operation secured as the gateway does it."""
-    document = create_api(SERVICE, ToySettings(url=SecretStr("postgresql://nobody@127.0.0.1/none"))).openapi()
+    document = create_api(
+        SERVICE, LibrarySettings(url=SecretStr("postgresql://nobody@127.0.0.1/none"))
+    ).openapi()
     for item in document["paths"].values():
         for told in item.values():
             told["security"] = [{"bearer": []}]

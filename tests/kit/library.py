@@ -63,6 +63,7 @@ from services.kit.rows import STAMPS, External, Row, live
 from services.kit.rows import Instant as InstantType
 from services.kit.settings import Settings
 from services.kit.testing import Callers, callers, prepared, serving
+from tests.kit.known import KnownAccount, KnownDeal
 
 
 class Base(SQLModel, registry=registry()):
@@ -78,25 +79,12 @@ class Member(Base, Row, table=True):
     manager_id: UUID | None = None
 
 
-class Account(Base, Row, table=True):
+class Account(Base, KnownAccount, Row, table=True):
     """Whom books are for."""
 
-    owner_id: UUID | None = None
-    team: list[dict[str, Any]] = Field(
-        default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")}
-    )
 
-
-class Opportunity(Base, table=True):
+class Opportunity(Base, KnownDeal, table=True):
     """A copy of a deal."""
-
-    id: UUID = Field(primary_key=True)
-    version: int
-    account_id: UUID | None = None
-    owner_id: UUID | None = None
-    status: str = Field(sa_type=Text)
-    deleted_at: datetime | None = Field(default=None, sa_type=InstantType)
-    erased: bool = Field(default=False, sa_type=Boolean, sa_column_kwargs={"server_default": text("false")})
 
 
 class Genre(StrEnum):

@@ -20,7 +20,7 @@ from services.kit.access import (
     may_edit,
     may_hand_over,
     require_admin,
-    require_importer,
+    require_entrusted,
     require_scope,
     require_writer,
     scope_of,
@@ -473,9 +473,9 @@ def test_roles_that_read_are_refused() -> None:
     require_writer(viewer("executive", "rep"))
     require_admin(viewer("admin"))
     with pytest.raises(Forbidden, match="administrator"):
-        require_importer(viewer("rep"))
-    require_importer(viewer("admin"))
-    require_importer(viewer("service"))
+        require_entrusted(viewer("rep"))
+    require_entrusted(viewer("admin"))
+    require_entrusted(viewer("service"))
 
 
 @pytest.mark.parametrize(

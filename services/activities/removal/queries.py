@@ -1,6 +1,5 @@
 """What a delete means here: the table of what hangs on activities and time logs."""
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import Final, LiteralString
 from uuid import UUID
@@ -9,11 +8,10 @@ from psycopg import sql
 
 from services.activities.engagements.queries import ACTIVITY
 from services.activities.timelogs.queries import TIME_LOG
-from services.kit.access import Sight
+from services.kit.access import Sight, as_teammate
 from services.kit.app import Call
 from services.kit.db import Session, literal, one
 from services.kit.dependants import Deletable, Dependant, Meaning
-from services.kit.identity import SEES_ALL
 from services.kit.mentions import FreeText, mentions
 from services.kit.problems import NotFound
 
@@ -53,8 +51,9 @@ def _about(sight: LiteralString) -> LiteralString:
 
 async def about(session: Session, call: Call, id: UUID) -> str:
     """What is held about the person, for the account team, its managers and admin, as JSON text. Raises NotFound."""
-    viewer = call.viewer if call.viewer.is_admin else replace(call.viewer, roles=call.viewer.roles - SEES_ALL)
-    row = await one(session, _about(_CONTACTS.visible(viewer)), {"id": id, "viewer": call.member_id})
+    row = await one(
+        session, _about(_CONTACTS.visible(as_teammate(call.viewer))), {"id": id, "viewer": call.member_id}
+    )
     if row is None:
         raise NotFound("contact")
     return str(row[0])

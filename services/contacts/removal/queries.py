@@ -1,6 +1,5 @@
 """What a delete means here: the table of what hangs on members, accounts, people and links."""
 
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, LiteralString, NamedTuple
@@ -14,11 +13,10 @@ from services.contacts.members.queries import MEMBER
 from services.contacts.people.queries import CONTACT, LINK
 from services.contacts.people.queries import SIGHT as CONTACT_SIGHT
 from services.contacts.standings.queries import STANDING
-from services.kit.access import Sight
+from services.kit.access import Sight, as_teammate
 from services.kit.app import Call
 from services.kit.db import Session, literal, one
 from services.kit.dependants import Deletable, Dependant, Meaning, Need
-from services.kit.identity import SEES_ALL
 from services.kit.mentions import FreeText, mentions
 from services.kit.problems import NotFound
 
@@ -265,8 +263,9 @@ def _about(sight: LiteralString) -> LiteralString:
 
 async def about(session: Session, call: Call, id: UUID) -> str:
     """What is held about the person, deleted or not, for those who may know stances, as JSON text. Raises NotFound."""
-    viewer = call.viewer if call.viewer.is_admin else replace(call.viewer, roles=call.viewer.roles - SEES_ALL)
-    row = await one(session, _about(CONTACT_SIGHT.visible(viewer)), {"id": id, "viewer": call.member_id})
+    row = await one(
+        session, _about(CONTACT_SIGHT.visible(as_teammate(call.viewer))), {"id": id, "viewer": call.member_id}
+    )
     if row is None:
         raise NotFound("contact")
     return str(row[0])

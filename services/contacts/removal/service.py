@@ -16,12 +16,13 @@ from services.contacts.removal.schemas import ErasureCreate
 from services.contacts.standings import service as standings
 from services.kit import deletion, erasure, idempotency, journal
 from services.kit.access import (
+    SHOWN,
     as_seller,
     below,
     may_edit,
     may_hand_over,
     require_admin,
-    require_eraser,
+    require_entrusted,
     require_writer,
 )
 from services.kit.app import Call
@@ -119,7 +120,7 @@ async def erase_contact(tx: Session, call: Call, id: UUID, body: ErasureCreate) 
 
     The row stays, with id and account, so that what names it finds nobody. Raises Forbidden, NotFound.
     """
-    require_eraser(call.viewer)
+    require_entrusted(call.viewer)
     person = await queries.hold_person(tx, id)
     at, reason = person.erased_at or now(), person.reason or body.reason
     if person.erased_at is None:
@@ -128,8 +129,7 @@ async def erase_contact(tx: Session, call: Call, id: UUID, body: ErasureCreate) 
         await erasure.erase(tx, LINKS, links, cause)
         values = {**CONTACTS.blank, "external_ids": dict.fromkeys(person.external_ids)}
         values |= {"deleted_at": at, "erased_at": at, "erasure_reason": reason}
-        held = "/* sight */ true"
-        row = await journal.update(tx, CONTACTS.aggregate, id, values, cause, fact="erased", allowed=held)
+        row = await journal.update(tx, CONTACTS.aggregate, id, values, cause, fact="erased", allowed=SHOWN)
         assert row is not None
         await erasure.scrub(tx, [id], CONTACTS.blank)
         await erasure.forget_answers(tx, [id, *links])

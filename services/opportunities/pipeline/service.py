@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 
 from services.kit import journal, listing, past, upserts
-from services.kit.access import may_edit, may_hand_over, require_writer
+from services.kit.access import SHOWN, may_edit, may_hand_over, require_writer
 from services.kit.app import Call
 from services.kit.clock import instant, now
 from services.kit.conditional import Expected
@@ -24,7 +24,7 @@ from services.opportunities.pipeline.domain import Deal, Move, advance, needs_ac
 from services.opportunities.pipeline.queries import GROUPS, OPPORTUNITIES, OPPORTUNITY, PAST
 from services.opportunities.pipeline.schemas import OpportunityCreate, OpportunityUpdate, StageMove
 from services.opportunities.policy import Stage, Status, policy_of
-from services.opportunities.sight import DEALS, SHOWN
+from services.opportunities.sight import DEALS
 from services.opportunities.stakeholders import standing
 from services.opportunities.stakeholders.queries import Mapped, lock_deal
 

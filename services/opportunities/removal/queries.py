@@ -1,7 +1,6 @@
 """What a delete means here: the table of what hangs on deals and products."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Final, LiteralString
 from uuid import UUID
@@ -9,10 +8,10 @@ from uuid import UUID
 from psycopg import sql
 
 from services.kit import journal
+from services.kit.access import as_teammate
 from services.kit.app import Call
 from services.kit.db import Session, execute, literal, one
 from services.kit.dependants import Deletable, Dependant, Meaning
-from services.kit.identity import SEES_ALL
 from services.kit.journal import Cause, entry
 from services.kit.mentions import FreeText, mentions
 from services.kit.problems import NotFound
@@ -126,8 +125,9 @@ def _about(sight: LiteralString) -> LiteralString:
 
 async def about(session: Session, call: Call, id: UUID) -> str:
     """What is held about the person, for those who may know stances, as JSON text. Raises NotFound."""
-    viewer = call.viewer if call.viewer.is_admin else replace(call.viewer, roles=call.viewer.roles - SEES_ALL)
-    row = await one(session, _about(CONTACTS.visible(viewer)), {"id": id, "viewer": call.member_id})
+    row = await one(
+        session, _about(CONTACTS.visible(as_teammate(call.viewer))), {"id": id, "viewer": call.member_id}
+    )
     if row is None:
         raise NotFound("contact")
     return str(row[0])

@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 
 from services.kit import idempotency, journal, sets
+from services.kit.access import SHOWN
 from services.kit.app import Call
 from services.kit.clock import now
 from services.kit.conditional import Expected, parse_if_match
@@ -27,7 +28,6 @@ from services.kit.problems import (
 from services.kit.sets import Put
 from services.opportunities.copies import Unmet, ask_owner
 from services.opportunities.policy import Stance, Status, policy_of
-from services.opportunities.sight import SHOWN
 from services.opportunities.stakeholders import queries, standing
 from services.opportunities.stakeholders.balance import Person
 from services.opportunities.stakeholders.domain import evaluate, without_people

@@ -1,15 +1,13 @@
 """The registry of the toy's tables, with those that the kit's sight needs in every service."""
 
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from services.kit.rows import Instant, Row
+from services.kit.rows import Row
+from tests.kit.known import KnownAccount, KnownDeal
 
 
 class Base(SQLModel, registry=registry()):
@@ -23,22 +21,9 @@ class Member(Base, Row, table=True):
     manager_id: UUID | None = None
 
 
-class Account(Base, Row, table=True):
+class Account(Base, KnownAccount, Row, table=True):
     """An account as the toy knows it."""
 
-    owner_id: UUID | None = None
-    team: list[dict[str, Any]] = Field(
-        default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")}
-    )
 
-
-class Opportunity(Base, table=True):
+class Opportunity(Base, KnownDeal, table=True):
     """A deal as the toy knows it."""
-
-    id: UUID = Field(primary_key=True)
-    version: int
-    account_id: UUID | None = None
-    owner_id: UUID | None = None
-    status: str = Field(sa_type=Text)
-    deleted_at: datetime | None = Field(default=None, sa_type=Instant)  # type: ignore[call-overload]
-    erased: bool = Field(default=False, sa_type=Boolean, sa_column_kwargs={"server_default": text("false")})

@@ -4,11 +4,7 @@ from typing import Any
 
 from tests.problems import assert_problem
 from tests.services.activities.conftest import House
-
-
-def told(item: Any) -> dict[str, Any]:
-    """The changes of an entry by their fields."""
-    return {each["field"]: {n: v for n, v in each.items() if n != "field"} for each in item["changes"]}
+from tests.services.histories import told
 
 
 async def ok(house: House, path: str, who: str = "seller") -> Any:

@@ -5,12 +5,8 @@ from typing import Any
 import pytest
 
 from tests.problems import assert_problem
+from tests.services.histories import told
 from tests.services.opportunities.conftest import PEOPLE, SELLERS, House, person
-
-
-def told(item: Any) -> dict[str, Any]:
-    """The changes of an entry by their fields."""
-    return {each["field"]: {n: v for n, v in each.items() if n != "field"} for each in item["changes"]}
 
 
 async def ok(house: House, path: str, who: str = "seller") -> Any:
