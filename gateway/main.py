@@ -26,12 +26,13 @@ from gateway.views.openapi import CHANGES_PATH, STREAM_PATH
 from gateway.watch import Watch
 from services.kit.heads import HeadLimit
 from services.kit.identity import Verifier
+from services.kit.logs import configure_logging
 from services.kit.metrics import Metrics, install_metrics
 from services.kit.problems import BadRequest, MethodNotAllowed, NotFound, Problem
 from services.kit.rates import Rates
 from services.kit.serving import serve
 from services.kit.settings import Settings
-from services.kit.telemetry import NO_TELEMETRY, BodyLimit, Telemetry, configure_logging, refusal
+from services.kit.telemetry import NO_TELEMETRY, BodyLimit, Telemetry, refusal
 from services.kit.tracing import configure_tracing
 from services.kit.traffic import Traffic
 

@@ -28,9 +28,10 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 from starlette.middleware.cors import CORSMiddleware
 
+from services.kit.logs import configure_logging
 from services.kit.serving import serve
 from services.kit.settings import Settings
-from services.kit.telemetry import Telemetry, configure_logging
+from services.kit.telemetry import Telemetry
 
 ALGORITHM = "ES256"
 TOKEN_SECONDS = 3600

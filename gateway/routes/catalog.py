@@ -15,14 +15,13 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.routes.account_view import SAYS_NO, lines_of
 from gateway.routes.door import Passed, not_allowed
-from gateway.routes.forward import back
+from gateway.routes.forward import asking, back
 from gateway.upstreams import SERVICES, Answer, Upstreams
 from gateway.views.catalog import joined
 from services.kit.clients import Trouble
 from services.kit.conditional import CACHING, etag_of, has
 from services.kit.languages import Language, language_of, spoken_in
 from services.kit.problems import Unavailable
-from services.kit.telemetry import header_of, request_id_of
 
 PATH = "/v1/catalog"
 # A service that is asked for the first time makes its part first.
@@ -70,9 +69,9 @@ class Catalog:
     ) -> Answer | Trouble | _Part:
         known = self._parts.get((service, language))
         headers = [
+            # As few parts are kept as there are languages, however they are asked for.
+            *(each for each in asking(scope) if each[0] != "accept-language"),
             ("accept-language", language),
-            ("authorization", (header_of(scope, b"authorization") or b"").decode("latin-1")),
-            ("x-request-id", request_id_of(scope) or ""),
             *([("if-none-match", known.tag)] if known else []),
         ]
         answer = await self._upstreams.ask(service, target, headers, seconds=self._seconds)

@@ -8,11 +8,13 @@ from importlib.resources import files
 from typing import Any, cast
 
 import orjson
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from gateway.feeds import Headers
+from gateway.routes.forward import asking
 from gateway.upstreams import SERVICES, Answer, Upstreams
 from gateway.views.openapi import merged
 
@@ -42,9 +44,12 @@ class Documents:
         self._upstreams, self._own, self._clock = upstreams, own, clock
         self._fetched: dict[str, _Fetched] = {}
 
-    async def document(self) -> bytes:
-        """The merged document as JSON bytes; services that did not answer are listed under `x-missing`."""
-        await asyncio.gather(*(self._refresh(service) for service in SERVICES))
+    async def document(self, headers: Headers) -> bytes:
+        """The merged document as JSON bytes; services that did not answer are listed under `x-missing`.
+
+        `headers` go with what has to be fetched for it.
+        """
+        await asyncio.gather(*(self._refresh(service, headers) for service in SERVICES))
         found = {service: self._fetched[service].document for service in SERVICES}
         whole = merged(
             self._own, {service: document for service, document in found.items() if document is not None}
@@ -52,11 +57,11 @@ class Documents:
         missing = [service for service, document in found.items() if document is None]
         return orjson.dumps({**whole, "x-missing": missing} if missing else whole)
 
-    async def _refresh(self, service: str) -> None:
+    async def _refresh(self, service: str, headers: Headers) -> None:
         known = self._fetched.get(service)
         if known is not None and known.until > self._clock():
             return
-        answer = await self._upstreams.ask(service, "/openapi.json", [], seconds=FETCH_SECONDS)
+        answer = await self._upstreams.ask(service, "/openapi.json", headers, seconds=FETCH_SECONDS)
         document = _document(answer) if isinstance(answer, Answer) else None
         stale = known.document if known is not None else None
         until = self._clock() + (RETRY_AFTER if document is None else FRESH_FOR)
@@ -79,8 +84,8 @@ def install_documents(app: FastAPI, upstreams: Upstreams) -> None:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/openapi.json")
-    async def openapi() -> Response:  # pyright: ignore[reportUnusedFunction]
-        return Response(await documents.document(), media_type="application/json")
+    async def openapi(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return Response(await documents.document(asking(request.scope)), media_type="application/json")
 
     @router.get("/docs")
     async def docs() -> HTMLResponse:  # pyright: ignore[reportUnusedFunction]

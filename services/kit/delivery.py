@@ -20,6 +20,7 @@ from services.kit import tracing
 from services.kit.copies import Copy
 from services.kit.db import Database, Session
 from services.kit.events import ERASED, Event, type_of
+from services.kit.logs import said_within
 from services.kit.topics import declared
 from services.kit.tracing import SpanKind
 
@@ -201,7 +202,7 @@ class Delivery:
             if parking.holds(one):
                 await self._set_aside(tx, one, parking)
         for handler, events in grouped(free):
-            with self._timed(events):
+            with self._watched(events):
                 await _handle(tx, handler, events)
 
     async def _each(self, tx: Session, received: Sequence[Received], parking: "_Parking") -> None:
@@ -210,7 +211,7 @@ class Delivery:
             if parking.holds(one):
                 await self._set_aside(tx, one, parking)
                 continue
-            with self._timed([one.event]):
+            with self._watched([one.event]):
                 error = await tried(tx, one.handler, one.event)
             if error:
                 await parking.park(one, error)
@@ -223,16 +224,26 @@ class Delivery:
         await parking.follow(one)
 
     @contextmanager
-    def _timed(self, events: Sequence[Event]) -> Generator[None]:
+    def _watched(self, events: Sequence[Event]) -> Generator[None]:
         begun = perf_counter()
+        traced = _spanned(self._consumer, events) if tracing.on() else _UNTRACED
         try:
-            with _spanned(self._consumer, events) if tracing.on() else _UNTRACED:
+            with traced, said_within(_named(events)):
                 yield
+                log.debug("handled", consumer=self._consumer, type=events[0].type, events=len(events))
         finally:
             self._took(events[0].aggregate, perf_counter() - begun)
 
 
 _UNTRACED = nullcontext()
+
+
+def _named(events: Sequence[Event]) -> Mapping[str, str]:
+    """What every line says that is written while these are handled: whose request they are of, if it is one's."""
+    requests = {event.request_id or "" for event in events}
+    traces = {(event.traceparent or "")[3:35] for event in events}
+    named = {"request_id": requests, "trace_id": traces}
+    return {name: one for name, found in named.items() for one in found if one and len(found) == 1}
 
 
 def _spanned(consumer: str, events: Sequence[Event]) -> AbstractContextManager[object]:

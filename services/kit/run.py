@@ -17,6 +17,7 @@ from services.kit.delivery import Took, untimed
 from services.kit.events import dead_letter_topic_of, topic_of
 from services.kit.heads import HeadLimit
 from services.kit.jobs import Worker
+from services.kit.logs import configure_logging
 from services.kit.metrics import Metrics, install_metrics, show_pool
 from services.kit.problems import Unavailable
 from services.kit.rebuilding import Sweeping
@@ -26,7 +27,7 @@ from services.kit.republish import Schedule
 from services.kit.serving import DRAIN_SECONDS, serve
 from services.kit.settings import Settings
 from services.kit.sweeper import Sweeper
-from services.kit.telemetry import NO_TELEMETRY, Telemetry, configure_logging
+from services.kit.telemetry import NO_TELEMETRY, Telemetry
 from services.kit.tracing import configure_tracing
 from services.kit.traffic import Traffic
 from services.kit.worker_metrics import Ends, WorkerFigures, timer

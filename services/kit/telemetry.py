@@ -1,31 +1,24 @@
-"""Seen from outside: an id for every request, logs as JSON lines, bodies held to their size.
+"""Seen from outside: an id for every request, a line for every answer, bodies held to their size.
 
 The middlewares are plain ASGI, because they cost every request: Starlette's base class alone is a third of a
 millisecond. `Telemetry` is the outermost; what crashes inside is logged there and answered as a problem.
 """
 
-import logging
 import re
-import sys
 import time
 from collections.abc import Mapping
-from contextvars import ContextVar
-from types import MappingProxyType
 
-import orjson
 import structlog
 from fastapi.telemetry import TelemetryConfig
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.typing import EventDict
 from uuid_utils import uuid7
 
 from services.kit import tracing
-from services.kit.clock import now
 from services.kit.languages import language_of
+from services.kit.logs import ANSWERED, said_within
 from services.kit.problems import Problem, TooLarge, problem_response
-from services.kit.redaction import redact, without_trace_text
 from services.kit.tracing import TRACE, Span, SpanKind, StatusCode
 from services.kit.traffic import UNMATCHED, Traffic
 from services.kit.words import KIT_WORDS, Words
@@ -33,7 +26,6 @@ from services.kit.words import KIT_WORDS, Words
 REQUEST_ID = "foothold.request_id"
 TRACEPARENT = "foothold.traceparent"
 ROUTE = "foothold.route"
-ANSWERED = "answered"
 
 # FastAPI's own would tell of queries and of the texts of errors.
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
@@ -45,9 +37,6 @@ MAX_DRAINED = 32_000_000
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-
-_present: ContextVar[Mapping[str, str]] = ContextVar("request", default=MappingProxyType({}))
-log = structlog.get_logger()
 
 
 def request_id_of(scope: Scope) -> str | None:
@@ -113,19 +102,18 @@ class Telemetry:
         started = time.perf_counter()
         answer = _Answer(_request_id(scope), send)
         scope[REQUEST_ID] = answer.request_id
-        token = _present.set(_named(scope))
         if self._traffic:
             self._traffic.in_flight += 1
-        try:
-            await self._app(scope, receive, answer.send)
-        except ClientDisconnect:
-            self._log.info("caller_left")
-        except Exception as error:  # noqa: BLE001 - the last resort of every request
-            self._log.error("crashed", exc_info=error)
-            await _answer_crash(scope, receive, answer)
-        finally:
-            self._note(scope, answer.status, time.perf_counter() - started)
-            _present.reset(token)
+        with said_within(_named(scope)):
+            try:
+                await self._app(scope, receive, answer.send)
+            except ClientDisconnect:
+                self._log.info("caller_left")
+            except Exception as error:  # noqa: BLE001 - the last resort of every request
+                self._log.error("crashed", exc_info=error)
+                await _answer_crash(scope, receive, answer)
+            finally:
+                self._note(scope, answer.status, time.perf_counter() - started)
         return answer.status
 
     def _note(self, scope: Scope, status: int | None, seconds: float) -> None:
@@ -282,39 +270,3 @@ async def _read_to_end(receive: Receive) -> bool:
         if not message.get("more_body", False):
             return True
     return False
-
-
-def configure_logging(level: str, *, process: str) -> None:
-    """Sends every log line of the process to standard output, redacted; each one says which `process`."""
-    threshold = logging.getLevelNamesMapping()[level.upper()]
-    structlog.configure(
-        processors=[without_trace_text, _redacted, _stamp(process), _rendered],
-        wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(level=threshold, handlers=[_FromLibraries()], force=True)
-    # It writes down the address of every call, and addresses hold what people search for.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-
-
-class _FromLibraries(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
-
-
-def _stamp(process: str) -> structlog.typing.Processor:
-    def stamp(_logger: object, level: str, event: EventDict) -> EventDict:
-        stamped: dict[str, object] = {"at": now(), "level": level, "process": process}
-        return {**stamped, **_present.get(), **event}
-
-    return stamp
-
-
-def _redacted(logger: object, level: str, event: EventDict) -> EventDict:
-    # An access line names routes and no rows, and there is one for every request: it is let through as it is.
-    return event if event["event"] == ANSWERED else redact(logger, level, event)
-
-
-def _rendered(_logger: object, _level: str, event: EventDict) -> bytes:
-    return orjson.dumps(event, default=repr, option=orjson.OPT_UTC_Z)

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 
-from services.kit.telemetry import configure_logging
+from services.kit.logs import configure_logging
 from tests.chaos.run import Asked, Run, Say
 from tests.chaos.verdict import Verdict
 from tests.chaos.zygote import Zygote

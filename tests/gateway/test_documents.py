@@ -299,7 +299,7 @@ async def kept(stand: Standing) -> AsyncGenerator[tuple[Callable[[], Awaitable[d
         documents = Documents(upstreams, OWN, clock=clock)
 
         async def whole() -> dict[str, Any]:
-            return json.loads(await documents.document())
+            return json.loads(await documents.document([]))
 
         yield whole, clock
 

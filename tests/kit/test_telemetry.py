@@ -13,7 +13,7 @@ from httpx import ASGITransport, AsyncClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from services.kit import telemetry
+from services.kit.logs import stamped_by
 from services.kit.redaction import redact, without_trace_text
 from services.kit.telemetry import (
     MAX_BODY,
@@ -320,7 +320,7 @@ def test_a_group_of_exceptions_shows_its_first() -> None:
 _PROCESS = """
 import logging, structlog
 log = structlog.get_logger(service="sample")
-from services.kit.telemetry import configure_logging
+from services.kit.logs import configure_logging
 configure_logging("info", process="sample-api")
 log.info("ours", token="abc", q="Größe")
 log.debug("too quiet")
@@ -357,7 +357,7 @@ async def test_lines_written_within_a_request_carry_its_id() -> None:
         inner.info("within")
         raise LookupError
 
-    with capture_logs(processors=[telemetry._stamp("sample")]) as lines:  # pyright: ignore[reportPrivateUsage]
+    with capture_logs(processors=[stamped_by("sample")]) as lines:
         async with client_of(Telemetry(app, service="sample")) as client:
             await client.get("/", headers={"X-Request-Id": "abcdefgh"})
     assert {line["request_id"] for line in lines} == {"abcdefgh"}
