@@ -36,8 +36,8 @@ JOINED: Mapping[str, str] = {"/v1/catalog": "contacts"}
 """Paths that every service serves a part of, each with the service whose description stands for all of them."""
 # The words of their routes behind the noun; what is none is somebody's or made up, and is not written down.
 WORDS = frozenset(
-    ("by-external-id", "erasure", "history", "imports", "links", "lookup", "moves", "personal-data", "report",
-     "restoration", "stage", "stakeholders", "summary", "view")
+    ("by-external-id", "erasure", "evaluate", "history", "imports", "links", "lookup", "moves", "personal-data",
+     "relationship", "report", "restoration", "stage", "stakeholders", "summary", "view")
 )  # fmt: skip
 MOST_SEGMENTS = 8
 NOUNS = frozenset((*(noun for nouns in OWNERS.values() for noun in nouns), "catalog", "changes", "stream"))

@@ -6,7 +6,9 @@ import pytest
 from starlette.types import Message
 from structlog.testing import capture_logs
 
+from deploy.local import openapi
 from gateway.routes.door import judged, template
+from gateway.upstreams import MOST_SEGMENTS, NOUNS, WORDS
 from services.kit.problems import BadRequest, NotFound
 from tests.gateway.standing import ACCOUNT, Standing
 from tests.problems import assert_problem
@@ -137,3 +139,11 @@ async def asked_raw(stand: Standing, path: bytes, query: bytes = b"") -> list[Me
     }
     await stand.app(scope, nothing, keep)
     return sent
+
+
+def test_logs_know_the_words_of_every_route_and_no_others() -> None:
+    paths = [path[1:].split("/") for path in openapi.document()["paths"] if path.startswith("/v1/")]
+    words = {each for path in paths for each in path[2:] if not each.startswith("{")}
+    assert words == WORDS
+    assert {path[1] for path in paths} == NOUNS
+    assert max(map(len, paths)) <= MOST_SEGMENTS
