@@ -92,7 +92,7 @@ def create_gateway(
             STREAM_PATH: stream,
         },
         forward=Forward(upstreams, answer_seconds=answer_seconds),
-        pages=_pages(upstreams, judge, watch, stream, metrics),
+        pages=_pages(upstreams, judge, watch, stream, metrics, settings.oidc_issuer),
     )
     inner = _shared_with(settings.cors_origins, HeadLimit(BodyLimit(door)))
     return Telemetry(inner, service="gateway", traffic=traffic)
@@ -120,7 +120,7 @@ def _shared_with(origins: tuple[str, ...], app: ASGIApp) -> ASGIApp:
 
 
 def _pages(
-    upstreams: Upstreams, verifier: Verifier, watch: Watch, stream: Stream, metrics: Metrics
+    upstreams: Upstreams, verifier: Verifier, watch: Watch, stream: Stream, metrics: Metrics, issuer: str
 ) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -142,7 +142,7 @@ def _pages(
     app.include_router(pages.router)
     app.include_router(health.router)
     install_metrics(app, metrics)
-    install_documents(app, upstreams)
+    install_documents(app, upstreams, issuer=issuer)
     app.add_exception_handler(Problem, _refused)
     app.add_exception_handler(HTTPException, _refused)
     return app

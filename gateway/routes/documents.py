@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from gateway.feeds import Headers
 from gateway.routes.forward import asking
 from gateway.upstreams import SERVICES, Answer, Upstreams
-from gateway.views.openapi import merged
+from gateway.views.openapi import SOME_ISSUER, merged
 
 FETCH_SECONDS = 3.0
 # Seconds for which a service's document is taken as it is, and after which one that was not there is asked for again.
@@ -39,9 +39,14 @@ class Documents:
     """
 
     def __init__(
-        self, upstreams: Upstreams, own: Mapping[str, Any], *, clock: Callable[[], float] = time.monotonic
+        self,
+        upstreams: Upstreams,
+        own: Mapping[str, Any],
+        *,
+        issuer: str = SOME_ISSUER,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._upstreams, self._own, self._clock = upstreams, own, clock
+        self._upstreams, self._own, self._issuer, self._clock = upstreams, own, issuer, clock
         self._fetched: dict[str, _Fetched] = {}
 
     async def document(self, headers: Headers) -> bytes:
@@ -51,9 +56,8 @@ class Documents:
         """
         await asyncio.gather(*(self._refresh(service, headers) for service in SERVICES))
         found = {service: self._fetched[service].document for service in SERVICES}
-        whole = merged(
-            self._own, {service: document for service, document in found.items() if document is not None}
-        )
+        there = {service: document for service, document in found.items() if document is not None}
+        whole = merged(self._own, there, issuer=self._issuer)
         missing = [service for service, document in found.items() if document is None]
         return orjson.dumps({**whole, "x-missing": missing} if missing else whole)
 
@@ -78,9 +82,9 @@ def _document(answer: Answer) -> Mapping[str, Any] | None:
     return cast("Mapping[str, Any]", document) if isinstance(document, dict) and "paths" in document else None
 
 
-def install_documents(app: FastAPI, upstreams: Upstreams) -> None:
-    """Adds the document and its page to the app, whose own operations it includes."""
-    documents = Documents(upstreams, app.openapi())
+def install_documents(app: FastAPI, upstreams: Upstreams, *, issuer: str) -> None:
+    """Adds the document and its page to the app, whose own operations it includes; `issuer` is who gives tokens."""
+    documents = Documents(upstreams, app.openapi(), issuer=issuer)
     router = APIRouter(include_in_schema=False)
 
     @router.get("/openapi.json")

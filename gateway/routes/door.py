@@ -68,13 +68,15 @@ class Door:
         if scope["type"] != "http" or not scope["raw_path"].startswith(b"/v1/"):
             await self._pages(scope, receive, send)
             return
+        counted: Fields = []
+        send = _adding(counted, send)
         try:
-            await self._let_in(scope, receive, send)
+            await self._let_in(scope, receive, send, counted)
         except Problem as problem:
             instance = scope["raw_path"].decode("ascii", "replace")
             await refusal(problem, scope, instance=instance)(scope, receive, send)
 
-    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send, counted: Fields) -> None:
         path: bytes = scope["raw_path"]
         segments = judged(path)
         scope[ROUTE] = template(segments)
@@ -84,10 +86,10 @@ class Door:
             raise NotFound("path")
         if scope["method"] not in METHODS:
             raise not_allowed(METHODS)
-        fields = await self._counted(scope)
+        counted += await self._counted(scope)
         room = joined or (self._view if _VIEW.fullmatch(path) else self._forward)
         passed = Passed(_target(path, scope["query_string"]), service)
-        await room(passed, scope, receive, _adding(fields, send) if fields else send)
+        await room(passed, scope, receive, send)
 
     async def _counted(self, scope: Scope) -> Fields:
         """Counts the request of a caller whose token is good, and gives the fields of the answer that say so.
@@ -103,6 +105,8 @@ class Door:
 
 
 def _adding(fields: Fields, send: Send) -> Send:
+    """Sends, and adds to the head what the fields are by then."""
+
     async def adding(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", ()), *fields]

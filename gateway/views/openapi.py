@@ -6,7 +6,7 @@ both, and takes its service's name in front otherwise.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
 from gateway.upstreams import JOINED, OWNER_OF
@@ -20,7 +20,12 @@ from services.kit.words import KIT_WORDS
 
 Document: TypeAlias = Mapping[str, Any]
 
-SCHEME = "bearer"
+SECURITY: list[dict[str, list[str]]] = [{"openid": []}, {"bearer": []}]
+"""How operations are secured: by a token of the issuer that is to be discovered, however the client calls that."""
+
+SOME_ISSUER = "https://issuer.example"
+"""The issuer of the document that is not of one organisation."""
+
 VIEW_PATH = "/v1/accounts/{id}/view"
 CHANGES_PATH = "/v1/changes"
 STREAM_PATH = "/v1/stream"
@@ -30,10 +35,10 @@ _METHODS = frozenset(("get", "put", "post", "delete", "patch", "head", "options"
 _PROSE = frozenset(("title", "description"))
 
 
-def merged(own: Document, documents: Mapping[str, Document]) -> dict[str, Any]:
+def merged(own: Document, documents: Mapping[str, Document], *, issuer: str = SOME_ISSUER) -> dict[str, Any]:
     """The document of the whole platform: `own` is the gateway's, `documents` are the services' by name.
 
-    Only paths of nouns that the service owns are taken. Every operation says how it is secured.
+    Only paths of nouns that the service owns are taken. Every operation says how it is secured, by tokens of `issuer`.
     """
     clashing = _clashing(documents)
     renamed = {service: _renamer(service, clashing) for service in documents}
@@ -53,7 +58,7 @@ def merged(own: Document, documents: Mapping[str, Document]) -> dict[str, Any]:
         "paths": _with_unique_ids(paths),
         "components": {
             **_used(paths, components),
-            "securitySchemes": {SCHEME: _SCHEME},
+            "securitySchemes": schemes(issuer),
         },
     }
 
@@ -174,7 +179,7 @@ def _tags(documents: Iterable[Document]) -> list[Any]:
 
 def _completed(path: str, item: Mapping[str, Any]) -> dict[str, Any]:
     """The path with its operations secured; whatever goes wrong with one is a problem."""
-    security: Sequence[Any] = [{SCHEME: []}] if path.startswith("/v1/") else []
+    security = SECURITY if path.startswith("/v1/") else []
     default = {"default": {"$ref": "#/components/responses/Refused"}}
     return {
         key: {**value, "responses": {**default, **value.get("responses", {})}, "security": security}
@@ -250,15 +255,22 @@ def _answer_schema(document: Document, operation: Mapping[str, Any]) -> Mapping[
     return document["components"][found[1]][found[2]] if found else schema
 
 
-_SCHEME: Mapping[str, Any] = {
-    "type": "http",
-    "scheme": "bearer",
-    "bearerFormat": "JWT",
-    "description": (
-        "An access token of the organisation's OpenID Connect issuer, which is found through the metadata under "
-        "`/.well-known/openid-configuration` of the address that the organisation names."
-    ),
-}
+def schemes(issuer: str) -> dict[str, Any]:
+    """The components `securitySchemes`."""
+    return {
+        "openid": {
+            "type": "openIdConnect",
+            "openIdConnectUrl": f"{issuer.rstrip('/')}/.well-known/openid-configuration",
+            "description": "Sign in at the organisation's OpenID Connect issuer, and send its access token.",
+        },
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "The same access token, for clients that have one already.",
+        },
+    }
+
 
 _NULL: Mapping[str, Any] = {"type": "null"}
 

@@ -1,7 +1,8 @@
 """What every operation's description says beside what its route declares: headers, refusals, examples.
 
 FastAPI describes what a route takes and shows. From that follows the rest, the same way everywhere: who takes If-Match
-may be answered 412, what can be written twice takes an Idempotency-Key. Nothing of it is said in a route.
+may be answered 412, what can be written twice takes an Idempotency-Key. Nothing of it is said in a route. It is said as
+callers meet it: at the gateway, which counts their requests.
 """
 
 import re
@@ -33,6 +34,13 @@ HEADERS: Final[Mapping[str, Json]] = {
     "Location": _header("Where what was made is.", format="uri-reference"),
     "X-Request-Id": _header("The request's id; it finds the request in the log."),
     "Idempotency-Replayed": _header("`true` where the answer is that of the first request under the key."),
+    "RateLimit": _header(
+        "What is left: so many requests (`r`) for so many seconds (`t`).", example='"reads";r=599;t=60'
+    ),
+    "RateLimit-Policy": _header(
+        "How often the caller may ask: so many requests (`q`) in so many seconds (`w`).",
+        example='"reads";q=600;w=60',
+    ),
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
     "Content-Language": _header("The language of titles and labels: en or zh-Hans."),
     "WWW-Authenticate": _header("How to sign in."),
@@ -81,29 +89,40 @@ _SAID: Final[Mapping[str, tuple[str, str]]] = {
     "401": ("Unauthorized", "No token, or one that is not good."),
     "403": ("Forbidden", "Not the caller's to do."),
     "404": ("NotFound", "Not there, or not for the caller to see."),
+    "408": ("RequestTimeout", "The request did not arrive in time."),
     "409": ("Conflict", "Against the state in which things are."),
-    "410": ("Gone", "So old that it is not kept any more."),
+    "410": (
+        "Gone",
+        "So old that it is not kept any more; or, of changes, so many that all is to be read afresh.",
+    ),
     "412": ("PreconditionFailed", "Changed since it was read; `current` holds its present state."),
     "413": ("TooLarge", "More bytes than are taken."),
+    "414": ("UriTooLong", "An address of more bytes than are taken."),
     "415": ("UnsupportedMediaType", "A media type that is not read here."),
     "422": ("Invalid", "`errors` names each wrong field, and what would be right."),
     "428": ("PreconditionRequired", "Does not say on which version it was made."),
     "429": ("TooManyRequests", "More requests than the caller may send."),
+    "431": ("HeadersTooLarge", "More header fields, or longer ones, than are taken."),
     "503": ("Unavailable", "Something that is needed does not answer now."),
     "504": ("Timeout", "Somebody behind did not answer in time."),
     "default": ("Refused", "Any other refusal."),
 }
 _WITH_HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
     "401": ("WWW-Authenticate",),
+    "409": ("Retry-After",),
     "412": ("ETag",),
     "429": ("Retry-After",),
     "503": ("Retry-After",),
 }
-_ALWAYS: Final[tuple[str, ...]] = ("400", "401", "403", "429", "503", "504", "default")
+_ALWAYS: Final = ("400", "401", "403", "408", "414", "429", "431", "503", "504", "default")
+_RATE: Final = ("RateLimit", "RateLimit-Policy")
+_UNCOUNTED: Final = frozenset(("401", "408", "413", "414", "431"))
+"""How a request is refused before it is known whose it is."""
 
 
 def _refusal(status: str, description: str) -> Json:
-    names = ("X-Request-Id", "Content-Language", *_WITH_HEADERS.get(status, ()))
+    counted = () if status in _UNCOUNTED else _RATE
+    names = ("X-Request-Id", "Content-Language", *counted, *_WITH_HEADERS.get(status, ()))
     return {
         "description": description,
         "headers": _headers(names),
@@ -270,7 +289,7 @@ def _body(method: str, body: Mapping[str, Any], illustrator: Illustrator) -> Jso
 def _good(
     status: str, method: str, path: str, answer: Mapping[str, Any], illustrator: Illustrator, *, tagged: bool
 ) -> Json:
-    names = ["X-Request-Id"]
+    names = ["X-Request-Id", *_RATE]
     content: Mapping[str, Any] = answer.get("content", {})
     if status == "304" or (tagged and method in ("get", "put")) or illustrator.is_row(content):
         names.append("ETag")

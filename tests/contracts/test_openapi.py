@@ -68,7 +68,8 @@ def test_every_example_is_of_its_schema(whole: Json) -> None:
 def test_every_operation_says_how_it_refuses(whole: Json) -> None:
     for path, method, operation in operations(whole):
         refused = {status: told for status, told in operation["responses"].items() if status[0] in "45d"}
-        assert {"400", "401", "403", "429", "503", "504", "default"} <= refused.keys(), (path, method)
+        always = {"400", "401", "403", "408", "414", "429", "431", "503", "504", "default"}
+        assert always <= refused.keys(), (path, method)
         assert all(told.keys() == {"$ref"} for told in refused.values())
         assert ("404" in refused) == ("{" in path)
         assert {"413", "415", "422"} <= refused.keys() or "requestBody" not in operation

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
+from gateway.views.openapi import SECURITY, SOME_ISSUER, schemes
 from services.kit.app import create_api
 from services.kit.clients import AsyncClient
 from services.kit.testing import Callers, as_, callers, prepared, serving
@@ -50,9 +51,10 @@ def _document() -> dict[str, object]:
     document = create_api(
         SERVICE, LibrarySettings(url=SecretStr("postgresql://nobody@127.0.0.1/none"))
     ).openapi()
+    document["components"]["securitySchemes"] = schemes(SOME_ISSUER)
     for item in document["paths"].values():
         for told in item.values():
-            told["security"] = [{"bearer": []}]
+            told["security"] = SECURITY
     return document
 
 

@@ -18,7 +18,7 @@ from services.kit.app import create_api
 from services.kit.settings import Settings
 from services.opportunities import main as opportunities
 from tests.gateway.standing import Standing
-from tests.kit.issuing import Clock
+from tests.kit.issuing import ISSUER, Clock
 
 OWN: dict[str, Any] = {
     "info": {"title": "Foothold", "version": "1"},
@@ -51,6 +51,12 @@ def answer_of(whole: dict[str, Any], path: str) -> str:
 
 def text(kind: str) -> dict[str, Any]:
     return {"type": "object", "properties": {"x": {"type": kind}}}
+
+
+async def test_it_names_the_organisations_issuer(stand: Standing) -> None:
+    whole = (await stand.client.get("/openapi.json")).json()
+    told = whole["components"]["securitySchemes"]["openid"]
+    assert told["openIdConnectUrl"] == f"{ISSUER}/.well-known/openid-configuration"
 
 
 # Merging
@@ -170,7 +176,7 @@ def test_every_operation_is_secured_named_once_and_may_be_refused() -> None:
     names = [operation["operationId"] for _, operation in operations(whole)]
     assert len(set(names)) == len(names) == 7
     for path, operation in operations(whole):
-        assert operation["security"] == ([{"bearer": []}] if path.startswith("/v1/") else [])
+        assert operation["security"] == ([{"openid": []}, {"bearer": []}] if path.startswith("/v1/") else [])
         assert operation["responses"]["default"] == {"$ref": "#/components/responses/Refused"}
     refused = whole["components"]["responses"]["Refused"]["content"]["application/problem+json"]
     assert refused["schema"] == {"$ref": "#/components/schemas/Problem"}

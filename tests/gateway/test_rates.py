@@ -22,6 +22,16 @@ async def test_every_answer_says_what_is_left(strict: Standing) -> None:
     assert '"writes";q=1;w=60' in (await strict.client.post("/v1/accounts")).headers["ratelimit-policy"]
 
 
+async def test_the_gateways_own_refusals_say_it_as_well(strict: Standing) -> None:
+    await strict.contacts.kill()
+    away = await strict.client.get("/v1/accounts")
+    assert (away.status_code, away.headers["ratelimit-policy"]) == (503, '"reads";q=2;w=60')
+    unwritten = await strict.client.post("/v1/catalog")
+    assert (unwritten.status_code, unwritten.headers["ratelimit-policy"]) == (405, '"writes";q=1;w=60')
+    unknown = await strict.client.get("/v1/accounts", headers={"Authorization": "Bearer x"})
+    assert (unknown.status_code, unknown.headers.get("ratelimit")) == (401, None)
+
+
 async def test_a_flood_is_refused_before_any_service_is_asked(strict: Standing) -> None:
     answers = [await strict.client.get("/v1/accounts") for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200, 200, 429, 429, 429]

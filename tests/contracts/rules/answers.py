@@ -8,7 +8,8 @@ from tests.contracts.rules.rule import Rule
 
 _STAMPS = ("version", "created_at", "created_by", "updated_at", "updated_by")
 _PROBLEM = "application/problem+json"
-_ALWAYS = ("401", "403", "429", "503")
+_ALWAYS = ("400", "401", "403", "408", "414", "429", "431", "503", "504")
+_WAITING = ("429", "503")
 
 
 def _refusals(operation: Operation) -> Iterator[str]:
@@ -25,7 +26,7 @@ def _expected(operation: Operation) -> Iterator[str]:
     if any(place == "path" for place, _ in operation.parameters):
         yield "404"
     if operation.bodies:
-        yield from ("400", "413", "415", "422")
+        yield from ("413", "415", "422")
     elif any(place == "query" for place, _ in operation.parameters):
         yield "422"
     if operation.takes("header", "if-match"):
@@ -34,11 +35,35 @@ def _expected(operation: Operation) -> Iterator[str]:
         yield "428"
     if operation.writes:
         yield "409"
+    if operation.takes("query", "since") or operation.takes("query", "as_of"):
+        yield "410"
+
+
+def _counted(operation: Operation) -> Iterator[str]:
+    if not operation.path.startswith("/v1/"):
+        return
+    for status in (*operation.good, *_WAITING):
+        missing = {"ratelimit", "ratelimit-policy"} - _headers(operation, operation.answers.get(status, {}))
+        yield from (f"{status} has no {name}" for name in sorted(missing))
+
+
+def _patient(operation: Operation) -> Iterator[str]:
+    if not operation.path.startswith("/v1/"):
+        return
+    for status in (*_WAITING, *(["409"] if operation.writes else [])):
+        if "retry-after" not in _headers(operation, operation.answers.get(status, {})):
+            yield f"{status} has no Retry-After"
 
 
 def _secured(operation: Operation) -> Iterator[str]:
-    if operation.path.startswith("/v1/") and not operation.told.get("security"):
+    if not operation.path.startswith("/v1/"):
+        return
+    schemes = operation.document["components"].get("securitySchemes", {})
+    ways = [schemes.get(name, {}) for way in operation.told.get("security", ()) for name in way]
+    if not any(way.get("scheme") == "bearer" for way in ways):
         yield "asks for no token"
+    if not any(way.get("openIdConnectUrl", "").endswith("/openid-configuration") for way in ways):
+        yield "does not say where tokens come from"
 
 
 def _tagged(operation: Operation) -> Iterator[str]:
@@ -124,6 +149,17 @@ def _unheaded(operation: Operation, name: str) -> None:
         answer["headers"] = {n: h for n, h in answer.get("headers", {}).items() if n.lower() != name}
 
 
+def _unwaited(operation: Operation) -> None:
+    shared: Any = operation.answers["503"]
+    del shared["headers"]["Retry-After"]
+
+
+def _undiscovered(operation: Operation) -> None:
+    schemes: Any = operation.document["components"]["securitySchemes"]
+    for told in schemes.values():
+        told.pop("openIdConnectUrl", None)
+
+
 def _unsaid(operation: Operation, told: dict[str, Any], status: str) -> None:
     told["responses"] = {code: answer for code, answer in operation.answers.items() if code != status}
 
@@ -159,13 +195,31 @@ def _patches(operation: Operation) -> bool:
     return operation.method == "patch"
 
 
+def _anything(_: Operation) -> bool:
+    return True
+
+
+def _looks_back(operation: Operation) -> bool:
+    return operation.takes("query", "since")
+
+
 def _reads_a_row(operation: Operation) -> bool:
     return operation.is_row and "id" in operation.fields
 
 
 ANSWERS = (
     Rule("Refusals are problems, and told", _refusals, _patches, lambda e, told: _unsaid(e, told, "412")),
+    Rule(
+        "Addresses, heads and bodies have bounds",
+        _refusals,
+        _anything,
+        lambda e, told: _unsaid(e, told, "431"),
+    ),
+    Rule("What is too old is gone", _refusals, _looks_back, lambda e, told: _unsaid(e, told, "410")),
+    Rule("Answers say what is left of a rate", _counted, _patches, lambda e, _: _unheaded(e, "ratelimit")),
+    Rule("Who is to wait is told how long", _patient, _patches, lambda e, _: _unwaited(e)),
     Rule("Every operation asks for a token", _secured, _patches, lambda _, told: told.pop("security")),
+    Rule("It is said where tokens come from", _secured, _patches, lambda e, _: _undiscovered(e)),
     Rule("Rows have an ETag", _tagged, _reads_a_row, lambda e, _: _unheaded(e, "etag")),
     Rule(
         "What is new says where it is",
