@@ -1,0 +1,84 @@
+"""Every declared pair of filter and sort on tables of a million rows: how much is read to show a page of 50.
+
+Rows read are held against what a page may read, blocks of a deep page against those of the first. Part of `make bench`;
+alone it is `python -m tests.bench.pairs --rows 1000000`.
+"""
+
+import argparse
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from tests.filled import VIEWERS
+from tests.pairs import ALL, LIMIT, Filled, Shelf
+from tests.servers import Databases, OwnServers
+
+
+@dataclass
+class Found:
+    """What one list's pages read: rows at the most, against what was allowed, and blocks of first and deep pages."""
+
+    pages: int = 0
+    rows: int = 0
+    deepest: float = 0
+    wrong: list[str] = field(default_factory=list[str])
+
+
+async def measure(shelf: Shelf, url: str, who: str) -> Found:
+    """Every case of the list for one viewer."""
+    found = Found()
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as session:
+        for case in shelf.cases():
+            plan = await shelf.explained(who, case.query)
+            found.pages += 1
+            found.rows = max(found.rows, plan.rows(shelf.described.relation))
+            if wrong := await shelf.wanting(who, case):
+                found.wrong.append(f"{shelf.described.relation}, {who}, {dict(case.query)}: {wrong}")
+            if who != "few" and not case.narrow and case.values == 1:
+                first, deep = await shelf.costs_deep(session, who, case)
+                found.deepest = max(found.deepest, deep / max(first, 1))
+    return found
+
+
+async def run(databases: Databases, rows: int, console: Console) -> list[str]:
+    """A line for each list and viewer; gives what is wrong."""
+    table = Table("list", "viewer", "pages", "rows read at most", "deep page / first, blocks", box=None)
+    wrong: list[str] = []
+    async with AsyncExitStack() as stack:
+        filled = Filled(databases, stack, rows)
+        for name, (service, described) in ALL.items():
+            console.print(f"… {name}: {rows:,} rows")
+            for who in VIEWERS:
+                got = await measure(Shelf(filled, service, described), filled.url(service), who)
+                wrong += got.wrong
+                deepest = f"{got.deepest:.2f}" if got.deepest else ""
+                table.add_row(name, who, str(got.pages), str(got.rows), deepest)
+    console.print(table)
+    return wrong
+
+
+def main() -> None:
+    """Parses the arguments; exits with 1 where a page is found by reading too much."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.pairs")
+    parser.add_argument("--rows", type=int, default=1_000_000, help=f"of each table; pages hold {LIMIT}")
+    asked = parser.parse_args()
+    console = Console()
+    servers = OwnServers()
+    try:
+        databases = Databases(servers.postgres())
+        wrong = asyncio.run(run(databases, asked.rows, console))
+        databases.close()
+    finally:
+        servers.close()
+    for line in wrong:
+        console.print(line)
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()
