@@ -20,7 +20,7 @@ from sqlalchemy import MetaData
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from services.kit import idempotency, migrations, openapi
+from services.kit import idempotency, openapi, versions
 from services.kit.access import require_scope, scope_of
 from services.kit.clients import AsyncClient, open_client
 from services.kit.collisions import anew
@@ -392,8 +392,8 @@ async def require_migrated(service: Service, db: Database) -> None:
     """Raises Unavailable when the database does not answer within 2 s, or is not migrated to what the program needs."""
     try:
         async with asyncio.timeout(2), db.connect() as session:
-            version = await migrations.version_of(session)
+            version = await versions.version_of(session)
     except (psycopg.Error, TimeoutError) as error:
         raise Unavailable("database", "The database does not answer.") from error
-    if reason := migrations.behind(service, version):
+    if reason := versions.behind(service, version):
         raise Unavailable("not_migrated", reason)

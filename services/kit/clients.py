@@ -5,6 +5,7 @@ every request pays: forwarding through it costs a third of what it costs through
 follows redirects, reads proxies from the environment, nor sends a write twice.
 """
 
+import ssl
 from collections.abc import AsyncIterable
 from contextlib import AbstractAsyncContextManager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -46,6 +47,9 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _UNSAID = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
+# The session has its own; without one given the transport reads all authorities of the machine, and trusts in vain.
+_NO_TRUST = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
 # What can go wrong with a call of a session, and what it comes down to: no connection, no answer in time, or an
 # answer that cannot be used (where it was a write, nobody knows whether it took effect).
 TROUBLES = (aiohttp.ClientError, TimeoutError, OSError)
@@ -60,7 +64,7 @@ class Interrupted(aiohttp.ClientPayloadError):
 def open_client(*, seconds: float = 5.0, transport: AsyncBaseTransport | None = None) -> AsyncClient:
     """A client whose every wait ends after `seconds`. Use it as a context; tests give their own transport."""
     return AsyncClient(
-        transport=transport or AiohttpTransport(client=open_session),
+        transport=transport or AiohttpTransport(client=open_session, verify=_NO_TRUST),
         timeout=httpx.Timeout(seconds),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         trust_env=False,

@@ -4,7 +4,6 @@ The kit's own tables and triggers are frozen SQL files beside this module; each 
 """
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,6 @@ from alembic import command, context
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, MetaData, create_engine, text
-
-from services.kit.db import Session, one
 
 if TYPE_CHECKING:
     from services.kit.app import Service
@@ -65,32 +62,9 @@ def upgrade(service: "Service", url: str) -> str:
 
 def head(service: "Service") -> str:
     """The newest version in the service's history."""
-    found = _history(service).get_current_head()
+    found = ScriptDirectory(str(service.migrations)).get_current_head()
     assert found is not None
     return found
-
-
-async def version_of(session: Session) -> str | None:
-    """The version at which the database stands, or None."""
-    there = await one(session, "SELECT to_regclass('alembic_version') IS NOT NULL", {})
-    row = await one(session, "SELECT version_num FROM alembic_version", {}) if there and there[0] else None
-    return str(row[0]) if row else None
-
-
-def behind(service: "Service", version: str | None) -> str | None:
-    """Why a program cannot work on a database at that version (None: no version at all), or None when it can.
-
-    A version that it does not know is a later one: a program goes on while its successor's migrations have run.
-    """
-    history = [revision.revision for revision in _history(service).walk_revisions()]
-    if version is None or version in history[1:]:
-        return f"The database of {service.name} is at version {version or 'none'} and needs {history[0]}: migrate it."
-    return None
-
-
-@cache
-def _history(service: "Service") -> ScriptDirectory:
-    return ScriptDirectory(str(service.migrations))
 
 
 def _check_server(name: str, url: str) -> None:

@@ -10,7 +10,7 @@ from time import sleep
 import psycopg
 import pytest
 
-from services.kit import migrations
+from services.kit import migrations, versions
 from services.kit.run import create_worker
 from services.kit.testing import serving
 from tests.conftest import DatabaseUrl
@@ -72,5 +72,5 @@ async def test_a_worker_is_not_ready_before_its_database_is(library: Library) ->
 
 
 def test_an_older_version_is_told_what_it_needs() -> None:
-    assert migrations.behind(SERVICE, "0001") is None
-    assert "is at version none and needs 0001" in (migrations.behind(SERVICE, None) or "")
+    assert versions.behind(SERVICE, "0001") is None
+    assert "is at version none and needs 0001" in (versions.behind(SERVICE, None) or "")
