@@ -4,9 +4,7 @@ While writing, a reference that is not known here, or not seen, goes to its owne
 owner shows is kept as a copy and holds for this request: the owner's word on who sees a row is newer than ours.
 """
 
-import asyncio
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import LiteralString
 from uuid import UUID
 
@@ -16,8 +14,8 @@ from services.kit import lookup
 from services.kit.access import Sight
 from services.kit.app import Call
 from services.kit.copies import Copy
-from services.kit.db import Session
 from services.kit.identity import Viewer
+from services.kit.lookup import Owned
 from services.kit.past import Names
 
 
@@ -111,36 +109,20 @@ def deal_seen(viewer: Viewer) -> LiteralString:
       AND ({DEAL_SIGHT.visible(viewer)} OR r.id = ANY (%(vouched)s::uuid[]))))"""
 
 
-@dataclass(frozen=True)
-class Unmet:
-    """References of a request that this service cannot answer for by itself."""
-
-    members: tuple[UUID, ...] = ()
-    accounts: tuple[UUID, ...] = ()
-    contacts: tuple[UUID, ...] = ()
-    opportunities: tuple[UUID, ...] = ()
-
-
-async def ask_owners(session: Session, call: Call, unmet: Unmet) -> frozenset[UUID]:
-    """Asks the owners for the rows at once, keeps what they show as copies, and gives its ids.
-
-    Raises Unavailable when an owner does not answer.
-    """
-    contacts, opportunities = call.settings.contacts_url, call.settings.opportunities_url
-    asked = (
-        (MEMBERS, contacts, "members", unmet.members),
-        (ACCOUNTS, contacts, "accounts", unmet.accounts),
-        (CONTACTS, contacts, "contacts", unmet.contacts),
-        (OPPORTUNITIES, opportunities, "opportunities", unmet.opportunities),
+def require_vouched(
+    call: Call,
+    *,
+    members: Collection[UUID] = (),
+    accounts: Collection[UUID] = (),
+    contacts: Collection[UUID] = (),
+    opportunities: Collection[UUID] = (),
+) -> None:
+    """Has owners asked for rows that this service cannot answer for by itself. Raises Unvouched, once a request."""
+    base = call.settings.contacts_url
+    lookup.require_vouched(
+        call,
+        Owned(MEMBERS, base, "members", members),
+        Owned(ACCOUNTS, base, "accounts", accounts),
+        Owned(CONTACTS, base, "contacts", contacts),
+        Owned(OPPORTUNITIES, call.settings.opportunities_url, "opportunities", opportunities),
     )
-    wanted = [one for one in asked if one[3]]
-    shown = await asyncio.gather(
-        *(lookup.ask(call.client, call, base, noun, ids) for _, base, noun, ids in wanted)
-    )
-    for (copy, *_), rows in zip(wanted, shown, strict=True):
-        await copy.keep(session, rows)
-    return frozenset(_ids(row for rows in shown for row in rows))
-
-
-def _ids(rows: Iterable[Mapping[str, object]]) -> Iterable[UUID]:
-    return (UUID(str(row["id"])) for row in rows)

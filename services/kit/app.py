@@ -7,7 +7,7 @@ the answer, a strict reading of bodies, and refusals as problems.
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -51,6 +51,7 @@ from services.kit.settings import Settings
 from services.kit.strict import StrictRequest
 from services.kit.telemetry import NO_TELEMETRY, BodyLimit, Telemetry, request_id_of, traceparent_of
 from services.kit.traffic import Traffic
+from services.kit.vouching import Vouched, vouched_for
 from services.kit.words import KIT_WORDS, Words
 
 # Roles that need no member row.
@@ -91,7 +92,10 @@ class Service:
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One request as use cases see it: who asks, on what occasion, and what the process offers."""
+    """One request as use cases see it: who asks, on what occasion, and what the process offers.
+
+    `vouched` is what owners have shown the caller of what is not known here; None as long as none was asked.
+    """
 
     viewer: Viewer
     cause: Cause
@@ -101,6 +105,7 @@ class Call:
     client: AsyncClient
     token: str
     head: Head
+    vouched: Vouched | None = None
 
     @property
     def member_id(self) -> Any:
@@ -141,7 +146,11 @@ class StrictRoute(APIRoute):
                 async with pressure.turn() if is_dear(self.endpoint, request) else _AT_ONCE:
                     if session_for is _without:
                         return await answered(request, call)
-                    return await anew(partial(answered, request, call))
+                    return await vouched_for(partial(told, request, call))
+
+        async def told(request: Request, call: Call, vouched: Vouched | None) -> Response:
+            call = request.state.call = replace(call, vouched=vouched) if vouched is not None else call
+            return await anew(partial(answered, request, call))
 
         async def answered(request: Request, call: Call) -> Response:
             try:

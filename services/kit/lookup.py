@@ -1,10 +1,13 @@
 """Lookups: how one service asks another, while writing, for references that it does not know yet.
 
 The owner answers `POST /v1/<noun>/lookup` with the rows that the caller may see; the asker folds them as copies at
-their version and goes on. Reading never asks: it has its copies.
+their version and begins anew (`services.kit.vouching`). Reading never asks: it has its copies.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,12 +18,14 @@ from pydantic import Field
 from services.kit import tracing
 from services.kit.app import Call
 from services.kit.clients import AsyncClient, HTTPError
+from services.kit.copies import Copy
 from services.kit.db import Session, one
 from services.kit.fields import Body
 from services.kit.identity import Viewer
 from services.kit.listing import Listing
 from services.kit.problems import Unavailable
 from services.kit.tracing import SpanKind
+from services.kit.vouching import Unvouched, Vouched
 
 MOST = 500
 
@@ -62,6 +67,36 @@ async def find(session: Session, listing: Listing, body: LookupRequest, viewer: 
     row = await one(session, statement, {"ids": body.ids, "external": external, "viewer": viewer.member_id})
     assert row is not None
     return f'{{"items":{row[0]}}}'
+
+
+@dataclass(frozen=True)
+class Owned:
+    """Rows of another service's that a request names: what keeps their copies, who is asked for which noun, and ids."""
+
+    copy: Copy
+    base_url: str
+    noun: str
+    ids: Collection[UUID]
+
+
+def require_vouched(call: Call, *named: Owned) -> None:
+    """Has the owners asked for these rows, if there are any and none was asked yet: the use case then begins anew.
+
+    Raises Unvouched; Unavailable comes of asking.
+    """
+    wanted = [each for each in named if each.ids]
+    if wanted and call.vouched is None:
+        raise Unvouched(partial(_learn, call, wanted))
+
+
+async def _learn(call: Call, wanted: Sequence[Owned]) -> Vouched:
+    """Asks the owners at once, keeps what they show as copies, and gives its ids."""
+    asked = (ask(call.client, call, each.base_url, each.noun, list(each.ids)) for each in wanted)
+    shown = await asyncio.gather(*asked)
+    async with call.db.connect() as session:
+        for each, rows in zip(wanted, shown, strict=True):
+            await each.copy.keep(session, rows)
+    return frozenset(UUID(str(row["id"])) for rows in shown for row in rows)
 
 
 async def ask(

@@ -4,9 +4,7 @@ While writing, a reference that is not known here, or not seen, goes to its owne
 owner shows is kept as a copy and holds for this request: the owner's word on who sees a row is newer than ours.
 """
 
-import asyncio
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from services.kit import lookup
 from services.kit.app import Call
 from services.kit.copies import Copy
-from services.kit.db import Session
+from services.kit.lookup import Owned
 
 
 class Told(BaseModel):
@@ -108,28 +106,18 @@ JOINT_ACTIVITIES = Copy(
 )
 
 
-@dataclass(frozen=True)
-class Unmet:
-    """References of a request that this service cannot answer for by itself."""
-
-    members: Collection[UUID] = ()
-    accounts: Collection[UUID] = ()
-    contacts: Collection[UUID] = ()
-
-
-async def ask_owner(session: Session, call: Call, unmet: Unmet) -> frozenset[UUID]:
-    """Asks contacts for the rows, keeps what it shows as copies, and gives its ids.
-
-    Raises Unavailable when it does not answer.
-    """
-    asked = (
-        (MEMBERS, "members", unmet.members),
-        (ACCOUNTS, "accounts", unmet.accounts),
-        (CONTACTS, "contacts", unmet.contacts),
-    )
-    wanted = [(copy, noun, list(ids)) for copy, noun, ids in asked if ids]
+def require_vouched(
+    call: Call,
+    *,
+    members: Collection[UUID] = (),
+    accounts: Collection[UUID] = (),
+    contacts: Collection[UUID] = (),
+) -> None:
+    """Has contacts asked for rows that this service cannot answer for by itself. Raises Unvouched, once a request."""
     base = call.settings.contacts_url
-    shown = await asyncio.gather(*(lookup.ask(call.client, call, base, noun, ids) for _, noun, ids in wanted))
-    for (copy, *_), rows in zip(wanted, shown, strict=True):
-        await copy.keep(session, rows)
-    return frozenset(UUID(str(row["id"])) for rows in shown for row in rows)
+    lookup.require_vouched(
+        call,
+        Owned(MEMBERS, base, "members", members),
+        Owned(ACCOUNTS, base, "accounts", accounts),
+        Owned(CONTACTS, base, "contacts", contacts),
+    )

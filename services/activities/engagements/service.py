@@ -1,12 +1,11 @@
 """What can be done with activities."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, LiteralString, TypedDict
 from uuid import UUID
 
-from services.activities.copies import Unmet, ask_owners
+from services.activities.copies import require_vouched
 from services.activities.engagements import queries
 from services.activities.engagements.domain import (
     ActivityStatus,
@@ -50,7 +49,7 @@ async def record_activity(tx: Session, call: Call, body: ActivityCreate) -> Show
     if values["owner_id"] is None:
         raise invalid("owner_id", "required", "is required, as you are no member yourself")
     _check_timing(values)
-    named = _named(values)
+    named = _named(call, values)
     row = await _born(tx, call, values, named)
     if row is None:
         found = await queries.standing(tx, call, named)
@@ -58,10 +57,10 @@ async def record_activity(tx: Session, call: Call, body: ActivityCreate) -> Show
             raise Forbidden(
                 "owner_not_yours", "Record activities of your own, or of people who report to you."
             )
-        named = await _learn(tx, call, named, found)
+        _require_vouched(call, named, found)
         row = await _born(tx, call, values, named)
-    if row is None:
-        raise _refusal(named, await queries.standing(tx, call, named))
+        if row is None:
+            raise _refusal(named, found)
     return row
 
 
@@ -177,14 +176,14 @@ def _check_timing(values: Mapping[str, Any]) -> None:
     check_timing(timing, now=now())
 
 
-def _named(values: Mapping[str, Any]) -> Named:
+def _named(call: Call, values: Mapping[str, Any]) -> Named:
     return Named(
         owner_id=values["owner_id"],
         attendees=_attendees(values),
         account_id=values["account_id"],
         opportunity_id=values["opportunity_id"],
         contact_ids=values["contact_ids"],
-        vouched=[],
+        vouched=[*(call.vouched or ())],
     )
 
 
@@ -202,27 +201,25 @@ async def _account(
         account_id=merged["account_id"],
         opportunity_id=merged["opportunity_id"],
         contact_ids=merged["contact_ids"] if values.keys() & {"account_id", "contact_ids"} else [],
-        vouched=[id for id in (present.account_id, present.opportunity_id) if id],
+        vouched=[*(call.vouched or ()), *(id for id in (present.account_id, present.opportunity_id) if id)],
     )
     found = await queries.standing(tx, call, named)
     if _errors(named, found):
-        named = await _learn(tx, call, named, found)
-        found = await queries.standing(tx, call, named)
-    if _errors(named, found):
+        _require_vouched(call, named, found)
         raise _refusal(named, found)
     return found.account_id
 
 
-async def _learn(tx: Session, call: Call, named: Named, found: Standing) -> Named:
-    """Asks the owners about what is not well here; gives the references with what they vouch for."""
+def _require_vouched(call: Call, named: Named, found: Standing) -> None:
+    """Has the owners asked about what is not well here."""
     doubted = not (found.account and found.opportunity and found.agrees)
-    unmet = Unmet(
+    require_vouched(
+        call,
         members=(*found.members, *([named.owner_id] if named.owner_id and not found.owner else [])),
         accounts=(named.account_id,) if named.account_id and doubted else (),
-        contacts=tuple(found.contacts),
+        contacts=found.contacts,
         opportunities=(named.opportunity_id,) if named.opportunity_id and doubted else (),
     )
-    return replace(named, vouched=[*named.vouched, *await ask_owners(tx, call, unmet)])
 
 
 def _refusal(named: Named, found: Standing) -> Invalid:

@@ -1,12 +1,11 @@
 """What can be done with time logs."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.activities.copies import Unmet, ask_owners
+from services.activities.copies import require_vouched
 from services.activities.timelogs import queries
 from services.activities.timelogs.domain import Spent, check_spent
 from services.activities.timelogs.queries import PAST, SIGHT, TIME_LOG, Named, Standing
@@ -35,16 +34,16 @@ async def record_time(tx: Session, call: Call, body: TimeLogCreate) -> Shown:
     if member is None:
         raise invalid("member_id", "required", "is required, as you are no member yourself")
     values = body.model_dump() | {"member_id": member}
-    named = Named(member, body.activity_id, body.account_id, [])
+    named = Named(member, body.activity_id, body.account_id, [*(call.vouched or ())])
     row = await _born(tx, call, values, named)
     if row is None:
         found = await queries.standing(tx, call, named)
         if not found.mine:
             raise Forbidden("member_not_yours", "Record your own time, or that of people who report to you.")
-        named = await _learn(tx, call, named, found)
+        _require_vouched(call, named, found)
         row = await _born(tx, call, values, named)
-    if row is None:
-        raise _refusal(await queries.standing(tx, call, named))
+        if row is None:
+            raise _refusal(found)
     return row
 
 
@@ -122,24 +121,22 @@ async def _account(tx: Session, call: Call, present: TimeLogRead, values: Mappin
         member_id=None,
         activity_id=values.get("activity_id", present.activity_id),
         account_id=values.get("account_id", kept),
-        vouched=[id for id in (present.activity_id, present.account_id) if id],
+        vouched=[*(call.vouched or ()), *(id for id in (present.activity_id, present.account_id) if id)],
     )
     found = await queries.standing(tx, call, named)
     if _errors(found):
-        named = await _learn(tx, call, named, found)
-        found = await queries.standing(tx, call, named)
-    if _errors(found):
+        _require_vouched(call, named, found)
         raise _refusal(found)
     return found.account_id
 
 
-async def _learn(tx: Session, call: Call, named: Named, found: Standing) -> Named:
-    """Asks the owner about what is not well here; gives the references with what it vouches for."""
-    unmet = Unmet(
+def _require_vouched(call: Call, named: Named, found: Standing) -> None:
+    """Has the owner asked about what is not well here."""
+    require_vouched(
+        call,
         members=(named.member_id,) if named.member_id and not found.member else (),
         accounts=(named.account_id,) if named.account_id and not found.account else (),
     )
-    return replace(named, vouched=[*named.vouched, *await ask_owners(tx, call, unmet)])
 
 
 def _refusal(found: Standing) -> Invalid:

@@ -1,6 +1,6 @@
 """What can be done with deals."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, time
 from typing import Any, LiteralString
 from uuid import UUID
@@ -18,7 +18,7 @@ from services.kit.ids import new_id
 from services.kit.journal import Shown
 from services.kit.problems import FieldError, Forbidden, Invalid, invalid
 from services.kit.upserts import Slot, without_nobody
-from services.opportunities.copies import Unmet, ask_owner
+from services.opportunities.copies import require_vouched
 from services.opportunities.pipeline import queries
 from services.opportunities.pipeline.domain import Deal, Move, advance, needs_account
 from services.opportunities.pipeline.queries import GROUPS, OPPORTUNITIES, OPPORTUNITY, PAST
@@ -52,10 +52,10 @@ async def open_deal(tx: Session, call: Call, body: OpportunityCreate) -> Shown:
     """
     require_writer(call.viewer)
     values = _newborn(call, body)
-    row = await _open(tx, call, values, ())
+    row = await _open(tx, call, values)
     if row is None:
-        told = await _resolve(tx, call, values)
-        row = await _open(tx, call, values, told)
+        await _require_known(tx, call, values)
+        row = await _open(tx, call, values)
     if row is None:
         raise Forbidden("owner_not_yours", "Open deals for yourself or for people who report to you.")
     return row
@@ -76,13 +76,15 @@ async def change_deal(
     Raises NotFound, Forbidden, PreconditionFailed, Invalid (unknown references, an account that is needed).
     """
     values = body.model_dump(exclude_unset=True)
-    row = await _change(tx, call, id, values, expected, ())
+    row = await _change(tx, call, id, values, expected)
     if row is not None:
         return row
     row = await _miss(tx, call, id, values, expected)
     _require_account(call, row, values)
-    told = await _resolve(tx, call, values)
-    changed = await _change(tx, call, id, values, expected, told) if told else None
+    await _require_known(tx, call, values)
+    # What was not known at first may be known by now.
+    named = queries.references(call, values)
+    changed = await _change(tx, call, id, values, expected) if named else None
     if changed is None:
         await keep(tx, call.cause.key, status=200, answer=row.json, version=row.version)
     return changed or row
@@ -166,7 +168,7 @@ def _newborn(call: Call, body: OpportunityCreate) -> dict[str, Any]:
     }
 
 
-async def _open(tx: Session, call: Call, values: Mapping[str, Any], told: Collection[UUID]) -> Shown | None:
+async def _open(tx: Session, call: Call, values: Mapping[str, Any]) -> Shown | None:
     policy, timezone = policy_of(call.settings.policy_file), call.settings.timezone
     id = new_id()
     partition_key = values["account_id"] or id
@@ -181,20 +183,15 @@ async def _open(tx: Session, call: Call, values: Mapping[str, Any], told: Collec
         id=id,
         partition_key=partition_key,
         guard=guard,
-        given={"told": list(told)},
+        given={"told": [*(call.vouched or ())]},
         along=standing.newborn(id, partition_key, policy, timezone),
     )
 
 
 async def _change(
-    tx: Session,
-    call: Call,
-    id: UUID,
-    values: Mapping[str, Any],
-    expected: Expected,
-    told: Collection[UUID],
+    tx: Session, call: Call, id: UUID, values: Mapping[str, Any], expected: Expected
 ) -> Shown | None:
-    given = {"told": list(told), "stages": _stages_without_account(call)}
+    given = {"told": [*(call.vouched or ())], "stages": _stages_without_account(call)}
     allowed: LiteralString = " AND ".join(
         (
             DEALS.visible(call.viewer),
@@ -255,22 +252,14 @@ def _may(call: Call, values: Mapping[str, Any]) -> LiteralString:
     return " AND ".join(may) or "true"
 
 
-async def _resolve(tx: Session, call: Call, values: Mapping[str, Any]) -> Collection[UUID]:
-    """Asks for the references that are not known here; gives the ids of what was shown.
-
-    Raises Invalid naming those that stay unknown, Unavailable when their owner does not answer.
-    """
-    tests = queries.references(call, values)
-    unknown = await queries.unresolved(tx, tests, {**values, "told": [], "viewer": call.member_id})
+async def _require_known(tx: Session, call: Call, values: Mapping[str, Any]) -> None:
+    """Has owners asked for the references that are not known here. Raises Invalid naming those that stay unknown."""
+    given = {**values, "told": [*(call.vouched or ())], "viewer": call.member_id}
+    unknown = await queries.unresolved(tx, queries.references(call, values), given)
     wanted = {noun: {values[name] for name in unknown if _ASKED.get(name) == noun} for noun in _NOUNS}
-    told = await ask_owner(tx, call, Unmet(**wanted)) if any(wanted.values()) else frozenset[UUID]()
-    if told:
-        unknown = await queries.unresolved(
-            tx, tests, {**values, "told": list(told), "viewer": call.member_id}
-        )
+    require_vouched(call, **wanted)
     if unknown:
         raise Invalid([FieldError(name, "unknown", _SAID[name]) for name in unknown])
-    return told
 
 
 def _deal(call: Call, mapped: Mapped) -> Deal:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Header, Request, Response
 
 from services.kit import history, listing
-from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, router, shown, tagged
+from services.kit.app import CallDep, Reading, Transaction, json_text, router, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch, etag
 from services.kit.history import HistoryPage
 from services.kit.past import AsOf
@@ -43,7 +43,7 @@ async def list_stakeholders(id: UUID, request: Request, call: CallDep, tx: Readi
 
 @routes.put("/opportunities/{id}/stakeholders", response_model=StakeholderList)
 async def put_stakeholders(
-    id: UUID, body: MapPut, call: CallDep, tx: Statement, version: IfMatchHeader = None
+    id: UUID, body: MapPut, call: CallDep, tx: Transaction, version: IfMatchHeader = None
 ) -> Response:
     """Makes the whole map what the body says: whoever is not in it is taken off the map."""
     drawn = await service.redraw_map(tx, call, id, body, version)
@@ -70,7 +70,7 @@ async def put_stakeholder(
     contact_id: UUID,
     body: StakeholderPut,
     call: CallDep,
-    tx: Statement,
+    tx: Transaction,
     version: IfMatchHeader = None,
 ) -> Response:
     """Puts the person on the deal's map, or says anew where the person stands."""

@@ -1,9 +1,9 @@
 """What can be done with the map of a deal; every change of it happens under the deal's lock, with its standing."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -26,15 +26,13 @@ from services.kit.problems import (
     invalid,
 )
 from services.kit.sets import Put
-from services.opportunities.copies import Unmet, ask_owner
+from services.opportunities.copies import require_vouched
 from services.opportunities.policy import Stance, Status, policy_of
 from services.opportunities.stakeholders import queries, standing
 from services.opportunities.stakeholders.balance import Person
 from services.opportunities.stakeholders.domain import evaluate, without_people
 from services.opportunities.stakeholders.queries import STAKEHOLDER, Mapped
 from services.opportunities.stakeholders.schemas import MOST_PEOPLE, MapPut, MapTried, StakeholderPut
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -45,34 +43,43 @@ class WholeMap:
     version: int
 
 
-class UnknownPeople(Invalid):
-    """People are to be put on a map who are not known here, or not seen."""
-
-    def __init__(self, fields: Mapping[str, UUID]) -> None:
-        super().__init__(
-            [FieldError(field, "unknown", "names no contact that you may see") for field in fields]
-        )
-        self.ids = frozenset(fields.values())
-
-
 async def map_person(
     tx: Session, call: Call, deal: UUID, contact: UUID, body: StakeholderPut, if_match: str | None
 ) -> tuple[Shown, bool]:
     """Puts the person on the deal's map, or says anew where the person stands; tells whether the person is new on it.
 
-    Raises NotFound, Forbidden, UnknownPeople, Invalid (the map is full), PreconditionRequired, PreconditionFailed.
+    Raises NotFound, Forbidden, Unvouched, Invalid (unknown people, the map is full), PreconditionRequired,
+    PreconditionFailed.
     """
-    return await _with_people(
-        tx, call, lambda told: _map_person(tx, call, deal, contact, body, if_match, told)
-    )
+    mapped = await _lock(tx, call, deal, (contact,))
+    values = body.model_dump()
+    if contact in mapped.living:
+        return await _restate(tx, call, mapped, contact, values, parse_if_match(if_match)), False
+    if if_match is not None and parse_if_match(if_match) is not None:
+        raise NotFound("stakeholder")
+    _require_known(call, mapped, {"contact_id": contact})
+    if len(mapped.living) >= MOST_PEOPLE:
+        raise invalid("contact_id", "full", f"is one too many: a map holds {MOST_PEOPLE} people")
+    return await _put_on(tx, call, mapped, contact, values), True
 
 
 async def redraw_map(tx: Session, call: Call, deal: UUID, body: MapPut, if_match: str | None) -> WholeMap:
     """Makes the map what the body says; those of whom it says nothing new get no version and no event.
 
-    Raises NotFound, Forbidden, UnknownPeople, PreconditionRequired (the map is not empty), PreconditionFailed.
+    Raises NotFound, Forbidden, Unvouched, Invalid (unknown people), PreconditionRequired (the map is not empty),
+    PreconditionFailed.
     """
-    return await _with_people(tx, call, lambda told: _redraw_map(tx, call, deal, body, if_match, told))
+    wanted = {item.contact_id: item.model_dump(exclude={"contact_id"}) for item in body.items}
+    mapped = await _lock(tx, call, deal, wanted)
+    await _check_set(tx, mapped, if_match)
+    named = {f"items.{number}.contact_id": item.contact_id for number, item in enumerate(body.items)}
+    _require_known(call, mapped, {field: id for field, id in named.items() if id not in mapped.living})
+    puts = _puts(mapped, wanted)
+    people = [{"contact_id": contact, **values} for contact, values in wanted.items()]
+    await sets.put(tx, STAKEHOLDER, puts, call.cause, along=_along(call, mapped, people))
+    text, version = await queries.people(tx, deal), mapped.version + len(puts)
+    await idempotency.keep(tx, call.cause.key, status=200, answer=text, version=version)
+    return WholeMap(text, version)
 
 
 async def take_off(tx: Session, call: Call, deal: UUID, contact: UUID, expected: Expected) -> None:
@@ -108,18 +115,6 @@ def try_map(call: Call, body: MapTried) -> str:
     return orjson.dumps(evaluate(body.stage, Status.OPEN, people, body.links, policy)).decode()
 
 
-async def _with_people(tx: Session, call: Call, change: Callable[[Collection[UUID]], Awaitable[T]]) -> T:
-    """The change in a transaction; where it fails on people not known here, once more with what their owner shows."""
-    try:
-        async with tx.transaction():
-            return await change(())
-    except UnknownPeople as unknown:
-        wanted = unknown.ids
-    told = await ask_owner(tx, call, Unmet(contacts=wanted))
-    async with tx.transaction():
-        return await change(told)
-
-
 async def _lock(tx: Session, call: Call, deal: UUID, contacts: Collection[UUID]) -> Mapped:
     mapped = await queries.lock_deal(tx, call, deal, policy_of(call.settings.policy_file), contacts)
     if not mapped.knows:
@@ -132,27 +127,6 @@ async def _lock(tx: Session, call: Call, deal: UUID, contacts: Collection[UUID])
 def _along(call: Call, mapped: Mapped, people: Iterable[Mapping[str, Any]]) -> Along:
     policy, timezone = policy_of(call.settings.policy_file), call.settings.timezone
     return standing.along(mapped, policy, timezone, people=people)
-
-
-async def _map_person(
-    tx: Session,
-    call: Call,
-    deal: UUID,
-    contact: UUID,
-    body: StakeholderPut,
-    if_match: str | None,
-    told: Collection[UUID],
-) -> tuple[Shown, bool]:
-    mapped = await _lock(tx, call, deal, (contact,))
-    values = body.model_dump()
-    if contact in mapped.living:
-        return await _restate(tx, call, mapped, contact, values, parse_if_match(if_match)), False
-    if if_match is not None and parse_if_match(if_match) is not None:
-        raise NotFound("stakeholder")
-    _check_known(mapped, told, {"contact_id": contact})
-    if len(mapped.living) >= MOST_PEOPLE:
-        raise invalid("contact_id", "full", f"is one too many: a map holds {MOST_PEOPLE} people")
-    return await _put_on(tx, call, mapped, contact, values), True
 
 
 async def _put_on(tx: Session, call: Call, mapped: Mapped, contact: UUID, values: Mapping[str, Any]) -> Shown:
@@ -189,22 +163,6 @@ async def _restate(
     )
     assert row is not None
     return row
-
-
-async def _redraw_map(
-    tx: Session, call: Call, deal: UUID, body: MapPut, if_match: str | None, told: Collection[UUID]
-) -> WholeMap:
-    wanted = {item.contact_id: item.model_dump(exclude={"contact_id"}) for item in body.items}
-    mapped = await _lock(tx, call, deal, wanted)
-    await _check_set(tx, mapped, if_match)
-    named = {f"items.{number}.contact_id": item.contact_id for number, item in enumerate(body.items)}
-    _check_known(mapped, told, {field: id for field, id in named.items() if id not in mapped.living})
-    puts = _puts(mapped, wanted)
-    people = [{"contact_id": contact, **values} for contact, values in wanted.items()]
-    await sets.put(tx, STAKEHOLDER, puts, call.cause, along=_along(call, mapped, people))
-    text, version = await queries.people(tx, deal), mapped.version + len(puts)
-    await idempotency.keep(tx, call.cause.key, status=200, answer=text, version=version)
-    return WholeMap(text, version)
 
 
 def _puts(mapped: Mapped, wanted: Mapping[UUID, Mapping[str, Any]]) -> list[Put]:
@@ -252,10 +210,15 @@ def _fact(kept: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     return "updated" if same else "stance_changed"
 
 
-def _check_known(mapped: Mapped, told: Collection[UUID], named: Mapping[str, UUID]) -> None:
-    unknown = {field: id for field, id in named.items() if id not in mapped.known and id not in told}
+def _require_known(call: Call, mapped: Mapped, named: Mapping[str, UUID]) -> None:
+    """Has contacts asked for people who are not known here, or not seen. Raises Invalid for who stays unknown."""
+    known = mapped.known | (call.vouched or frozenset())
+    unknown = {field: id for field, id in named.items() if id not in known}
+    require_vouched(call, contacts={*unknown.values()})
     if unknown:
-        raise UnknownPeople(unknown)
+        raise Invalid(
+            [FieldError(field, "unknown", "names no contact that you may see") for field in unknown]
+        )
 
 
 async def _check_version(
