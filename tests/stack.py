@@ -36,7 +36,8 @@ _PORTS = 20
 class RunningStack:
     """A stack of the test run's own, asked over HTTP and through the `foothold` command."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = dict(settings or {})
         self.home = Home(directory / "home")
         self.port = free_base_port()
         self._log = directory / "up.log"
@@ -47,7 +48,7 @@ class RunningStack:
     def environment(self) -> dict[str, str]:
         """What makes `foothold` mean this stack."""
         ours = {"FOOTHOLD_HOME": str(self.home.directory), "FOOTHOLD_PORT": str(self.port)}
-        return {**_without_settings(os.environ), **ours, "PYTHONWARNINGS": "ignore"}
+        return {**_without_settings(os.environ), **self._settings, **ours, "PYTHONWARNINGS": "ignore"}
 
     def up(self) -> None:
         """Start it; the kernel asks it to end should the test run die."""

@@ -85,7 +85,8 @@ class Door:
         if service is None:
             raise NotFound("path")
         if scope["method"] not in METHODS:
-            raise not_allowed(METHODS)
+            # No path takes it. Whoever owns the path says which methods it does take.
+            scope = {**scope, "method": "OPTIONS"}
         counted += await self._counted(scope)
         room = joined or (self._view if _VIEW.fullmatch(path) else self._forward)
         passed = Passed(_target(path, scope["query_string"]), service)

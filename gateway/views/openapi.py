@@ -346,6 +346,16 @@ _CHANGES_OPERATION: Mapping[str, Any] = {
         "410": _GONE,
     },
 }
+_EVENT: Mapping[str, Any] = {
+    "type": "object",
+    "description": "One event, its lines by their names.",
+    "properties": {
+        "event": {"type": "string", "enum": ["changes", "gone"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "id": {"type": "string", "description": "The token to come back with."},
+        "retry": {"type": "integer", "description": "Milliseconds after which to come back."},
+    },
+}
 _STREAM_OPERATION: Mapping[str, Any] = {
     "tags": ["changes"],
     "summary": "The same, pushed as server-sent events",
@@ -358,9 +368,7 @@ _STREAM_OPERATION: Mapping[str, Any] = {
         _SINCE,
         {"name": "Last-Event-ID", "in": "header", "required": False, "schema": {"type": "string"}},
     ],
-    "responses": {
-        "200": {"description": "Events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
-    },
+    "responses": {"200": {"description": "Events", "content": {"text/event-stream": {"schema": _EVENT}}}},
 }
 _OWN_PATHS: Mapping[str, Any] = {
     VIEW_PATH: {"get": _VIEW_OPERATION},

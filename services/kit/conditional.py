@@ -24,9 +24,8 @@ T = TypeVar("T")
 # How often a change is tried again while others change the row at the same moment.
 RACES = 10
 
-# A proxy that compresses answers weakens their tags; the version in them is as good as before.
-_TAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
-
+TAG: Final = r'(?:W/)?"([0-9]{1,9})"'
+"""A version as If-Match names it. A proxy that compresses answers weakens tags; the version is as good as before."""
 
 CACHING: Final = "private, no-cache"
 """The Cache-Control of what has an ETag: a browser may keep it for its user, and asks each time whether it holds."""
@@ -78,7 +77,7 @@ def parse_if_match(header: str | None) -> Expected:
         raise PreconditionRequired
     if header.strip() == "*":
         return ANY
-    tag = _TAG.fullmatch(header.strip())
+    tag = re.fullmatch(TAG, header.strip())
     if tag is None:
         raise invalid("If-Match", "etag", 'must be one version in quotes, as in "3", or *')
     return int(tag[1])

@@ -44,13 +44,29 @@ Email = Annotated[
 ]
 Source = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_.-]{0,39}$")]
 ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+def _of_named_keys_alone(schema: dict[str, Any]) -> None:
+    """Says of an object with patterns of keys that it has no other keys, as readers and generators understand it."""
+    ((pattern, value),) = schema.pop("patternProperties").items()
+    schema |= {"propertyNames": {"pattern": pattern}, "additionalProperties": value}
+
+
 ExternalIds = Annotated[
     dict[Source, ExternalId],
-    Field(max_length=20, description="Ids of the row in other systems, by source."),
+    Field(
+        max_length=20,
+        description="Ids of the row in other systems, by source.",
+        json_schema_extra=_of_named_keys_alone,
+    ),
 ]
 ExternalIdsPatch = Annotated[
     dict[Source, ExternalId | None],
-    Field(max_length=20, description="Ids in other systems that change, by source; null takes one away."),
+    Field(
+        max_length=20,
+        description="Ids in other systems that change, by source; null takes one away.",
+        json_schema_extra=_of_named_keys_alone,
+    ),
 ]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias, cast
 
 from services.kit.access import READING_POSTS
+from services.kit.conditional import TAG
 from services.kit.illustrations import IN_PART, Illustrator
 from services.kit.problems import MEDIA_TYPE, PROBLEM_SCHEMA
 from services.kit.words import Words
@@ -59,16 +60,19 @@ def _parameter(name: str, description: str, *, required: bool = False, **schema:
 
 
 _IF_MATCH: Final = 'The version that was read, as in `"3"`, or `*` for any.'
-_TRACEPARENT: Final = "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
+_VERSION: Final[Json] = {"maxLength": 200, "pattern": rf"^(?:\*|{TAG})$", "example": '"3"'}
 PARAMETERS: Final[Mapping[str, Json]] = {
-    "IfMatch": _parameter("If-Match", _IF_MATCH, required=True, maxLength=200, example='"3"'),
+    "IfMatch": _parameter("If-Match", _IF_MATCH, required=True, **_VERSION),
     "IfMatchOfWhatIsThere": _parameter(
-        "If-Match", f"{_IF_MATCH} Needed where the item is there already.", maxLength=200, example='"3"'
+        "If-Match", f"{_IF_MATCH} Needed where the item is there already.", **_VERSION
     ),
     "IfNoneMatch": _parameter(
         "If-None-Match",
         "ETags that the caller has; answered 304 where one is the present one.",
         example='"3"',
+    ),
+    "IfNothingIsThere": _parameter(
+        "If-None-Match", "`*`: only if there is none; without If-Match beside it.", pattern=r"^\*$"
     ),
     "IdempotencyKey": _parameter(
         "Idempotency-Key",
@@ -80,7 +84,7 @@ PARAMETERS: Final[Mapping[str, Json]] = {
     "AcceptLanguage": _parameter(
         "Accept-Language", "The language of titles and labels, English or Chinese.", example="zh-CN, en;q=0.5"
     ),
-    "Traceparent": _parameter("traceparent", "The caller's trace, as W3C has it.", pattern=_TRACEPARENT),
+    "Traceparent": _parameter("traceparent", "The caller's trace, as W3C has it; ignored where it is none."),
 }
 """Headers of requests: the component `parameters`, by the component's name."""
 
@@ -247,7 +251,7 @@ def _parameters(path: str, method: str, operation: Mapping[str, Any]) -> Iterato
     if "If-Match" in taken:
         yield _reference("parameters", "IfMatchOfWhatIsThere" if method == "put" else "IfMatch")
     if "304" in operation["responses"] or "If-None-Match" in taken:
-        yield _reference("parameters", "IfNoneMatch")
+        yield _reference("parameters", "IfNothingIsThere" if method == "put" else "IfNoneMatch")
     if writes(path, method):
         yield _reference("parameters", "IdempotencyKey")
     yield _reference("parameters", "AcceptLanguage")

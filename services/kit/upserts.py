@@ -66,7 +66,7 @@ async def _slot(
     source: Annotated[Source, Path(description="The other system, as external ids name it.")],
     external_id: Annotated[
         ExternalId,
-        StringConstraints(pattern=r"^[^\x00]+$"),
+        StringConstraints(pattern=r"^[^\x00-\x1f/\\\x7f-\x9f]+$"),
         Path(description="The row's id there, percent-encoded."),
     ],
     if_match: Annotated[str | None, Header(alias="If-Match")] = None,

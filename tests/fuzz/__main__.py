@@ -1,21 +1,32 @@
-"""`make fuzz N=20000 SEED=7`: hostile requests against a stack of its own; exits with 1 when one got through."""
+"""`make fuzz N=20000 SEED=7`: hostile requests, then schemathesis, against a stack of their own.
+
+Exits with 1 when a request got through, or when the gateway is found not to do what its document says.
+"""
 
 import argparse
 import asyncio
 import random
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.tokens import fetch_token
+from deploy.local.tokens import ADMIN, fetch_token
+from tests.fuzz.conforming import Conformance, conformance
 from tests.fuzz.run import Outcome, attack, prepared
 from tests.stack import RunningStack
 
 OWNER = "darcel.schlecht@example.com"
 STRANGER = "carl.lin@example.com"
+
+SETTINGS = {"RATE_FAILURES": "0"}
+"""Forged tokens are judged each for itself, however many come from one address."""
+
+EXAMPLES_PER = 1_000
+"""For so many hostile requests each operation is given one example more."""
 
 
 def main() -> int:
@@ -27,20 +38,30 @@ def main() -> int:
     console = Console()
     console.print(f"{asked.n} hostile requests, seed {asked.seed}")
     with tempfile.TemporaryDirectory(prefix="foothold-fuzz-") as directory:
-        stack = RunningStack(Path(directory))
+        stack = RunningStack(Path(directory), SETTINGS)
         try:
             stack.up()
             outcome = _attacked(stack, asked.n, asked.seed)
+            _show(console, outcome)
+            conforming = _examined(console, stack, asked.n, asked.seed)
         finally:
             stack.down()
-    _show(console, outcome)
-    return 1 if outcome.offenders else 0
+    return 0 if conforming.holds and not outcome.offenders else 1
 
 
 def _attacked(stack: RunningStack, count: int, seed: int) -> Outcome:
     owner, stranger = (fetch_token(stack.url("issuer"), email) for email in (OWNER, STRANGER))
     tricks, verdict = prepared(stack.url(), owner, stranger, seed)
     return asyncio.run(attack(stack.port, tricks, verdict, count))
+
+
+def _examined(console: Console, stack: RunningStack, count: int, seed: int) -> Conformance:
+    begun = time.monotonic()
+    token = fetch_token(stack.url("issuer"), ADMIN)
+    found = conformance(stack.url(), token, seed=seed, examples=max(2, count // EXAMPLES_PER))
+    console.print(found.told, markup=False, highlight=False)
+    console.print(f"schemathesis took {time.monotonic() - begun:.0f} s")
+    return found
 
 
 def _show(console: Console, outcome: Outcome) -> None:

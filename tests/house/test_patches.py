@@ -156,9 +156,7 @@ class Row:
             return st.sampled_from(told["enum"])
         if told["type"] == "object":
             sources = st.sampled_from(["crm", "erp", "wecom"])
-            return st.dictionaries(
-                sources, self._some(next(iter(told["patternProperties"].values()))), max_size=3
-            )
+            return st.dictionaries(sources, self._some(told["additionalProperties"]), max_size=3)
         return _PLAIN[told.get("format", told["type"])](told)
 
 

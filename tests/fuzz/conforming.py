@@ -1,0 +1,46 @@
+"""schemathesis over a gateway's own document: every operation, good data and bad, and what follows from an answer."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from deploy.local.stack import ROOT
+
+CONFIGURATION: Final = Path(__file__).with_name("schemathesis.toml")
+WHOLE: Final = "examples,coverage,fuzzing,stateful"
+
+
+@dataclass(frozen=True)
+class Conformance:
+    """Whether the gateway does what its document says, and what schemathesis tells of it."""
+
+    holds: bool
+    told: str
+
+
+def conformance(gateway: str, token: str, *, seed: int, examples: int, phases: str = WHOLE) -> Conformance:
+    """Runs schemathesis as who has the token, with so many examples of each operation; nothing stays behind."""
+    command = [
+        sys.executable,
+        "-m",
+        "schemathesis.cli",
+        "--config-file",
+        str(CONFIGURATION),
+        "run",
+        "--no-color",
+    ]
+    asked = ["--seed", str(seed), "--max-examples", str(examples), "--phases", phases]
+    with tempfile.TemporaryDirectory(prefix="foothold-fuzz-") as directory:
+        ran = subprocess.run(
+            [*command, *asked, f"{gateway}/openapi.json"],
+            cwd=ROOT,
+            env={**os.environ, "FUZZ_TOKEN": token, "HYPOTHESIS_STORAGE_DIRECTORY": directory},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return Conformance(ran.returncode == 0, ran.stdout + ran.stderr)

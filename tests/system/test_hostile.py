@@ -1,0 +1,35 @@
+"""The short of `make fuzz`: hostile requests get nothing, and the gateway does what its document says."""
+
+import pytest
+
+from deploy.local.tokens import ADMIN, fetch_token
+from tests.fuzz.conforming import conformance
+from tests.fuzz.run import attack, prepared
+from tests.stack import RunningStack, on_the_stack
+
+pytestmark = on_the_stack
+
+SELLER = "darcel.schlecht@example.com"
+NEWCOMER = "robin.quill@example.com"
+REQUESTS = 300
+SEED = 7
+
+
+@pytest.fixture(scope="module")
+def newcomer(stack: RunningStack) -> str:
+    """The token of a seller who has nothing yet, so that what is done in their name is done to their own rows."""
+    stack.post(ADMIN, "/v1/members", {"name": "Robin Quill", "email": NEWCOMER, "function": "SALES"})
+    return fetch_token(stack.url("issuer"), NEWCOMER)
+
+
+async def test_no_hostile_request_gets_through(stack: RunningStack, newcomer: str) -> None:
+    seller = fetch_token(stack.url("issuer"), SELLER)
+    tricks, verdict = prepared(stack.url(), seller, newcomer, SEED)
+    outcome = await attack(stack.port, tricks, verdict, REQUESTS)
+    assert outcome.offenders == []
+    assert outcome.answers.total() == REQUESTS
+
+
+def test_gateway_does_what_its_document_says(stack: RunningStack, newcomer: str) -> None:
+    found = conformance(stack.url(), newcomer, seed=SEED, examples=2, phases="fuzzing,stateful")
+    assert found.holds, found.told
