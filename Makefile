@@ -56,7 +56,7 @@ chaos: .venv/installed-dev ## Kill and cut everything under load, then see wheth
 chaos-selftest: .venv/installed-dev ## Plant known mistakes, one after the other: each has to be caught (takes minutes)
 	@$(BIN)/python -m tests.chaos.selftest $(if $(SEED),--seed $(SEED))
 
-fuzz: .venv/installed-dev ## Hostile requests against a stack of its own, none of which may get through: N=20000 SEED=7
+fuzz: .venv/installed-dev ## Hostile requests, then schemathesis, against a stack of its own; nothing may get through: N=20000 SEED=7
 	@$(BIN)/python -m tests.fuzz --n $(N) $(if $(SEED),--seed $(SEED))
 
 clients: .venv/installed-dev ## Typed clients of the API in Python and TypeScript, under build/clients
