@@ -17,8 +17,8 @@ from deploy.local import launch
 from deploy.local.kafka import KafkaBroker
 from services.kit.db import Database
 from services.kit.events import PublicAggregate
-from services.kit.numbering import BATCH, Bell, number
-from services.kit.relay import Relay, backlog
+from services.kit.numbering import BATCH, Bell, dedicated, number
+from services.kit.relay import PUBLISHER_OPTIONS, READ, Relay, backlog
 from tests.conftest import DatabaseUrl
 from tests.kit.backbone import (
     AccountState,
@@ -124,6 +124,28 @@ async def test_the_bell_rings_after_a_commit(journal_db: Database, database_url:
         heard = [note.channel async for note in listener.notifies(timeout=10, stop_after=1)]
     await db.close()
     assert heard == ["journal"]
+
+
+async def test_rows_are_read_one_by_one_whatever_the_statistics_say(database_url: DatabaseUrl) -> None:
+    url = database_url("journal", prepare)
+    db = Database(url, name="tests")
+    await db.open()
+    await fill(db, 1)
+    await number(db)
+    async with await dedicated(url, "publisher", *PUBLISHER_OPTIONS) as session:
+        await session.execute("ANALYZE")
+        read = READ.replace("%(cursor)s", "$1").replace("%(limit)s", "$2")
+        await session.execute(f"PREPARE read (bigint, bigint) AS {read}".encode())
+        await session.execute("EXECUTE read (0, 1)")
+        await fill(db, BATCH)
+        await number(db)
+        asked = f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE read ({BATCH - 100}, {BATCH})"
+        row = await (await session.execute(asked.encode())).fetchone()
+    await db.close()
+    assert row is not None
+    plan = row[0][0]["Plan"]
+    assert plan["Actual Rows"] == 101
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 10 * 101
 
 
 async def test_what_was_journaled_is_published_in_order(backbone: Backbone, db: Database) -> None:
