@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
 from tests.conftest import DatabaseUrl
@@ -80,6 +81,28 @@ async def test_an_end_lets_go_of_all_who_wait(small: Platform) -> None:
     await asyncio.sleep(0.3)
     small.stop.set()
     assert (await waiting)["items"] == []
+
+
+async def test_who_is_let_go_while_waiting_is_answered_by_what_they_are_then(small: Platform) -> None:
+    await small.hire("seller")
+    tokens = [(await small.ok("seller", "GET", "/v1/changes"))["next"]]
+    ports = [small.port]
+    for each in small.running.values():
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{each.port}") as client:
+            answer = await client.get("/v1/changes", headers=small.headers("seller"))
+        tokens.append(answer.json()["next"])
+        ports.append(each.port)
+    async with httpx.AsyncClient(headers=small.headers("seller"), timeout=40) as client, asyncio.timeout(20):
+        waiting = [
+            asyncio.create_task(client.get(f"http://127.0.0.1:{port}/v1/changes?wait=30&since={token}"))
+            for port, token in zip(ports, tokens, strict=True)
+        ]
+        await asyncio.sleep(0.5)
+        assert not any(task.done() for task in waiting)
+        await small.ok("admin", "PATCH", f"/v1/members/{small.members['seller']}", {"active": False})
+        await small.carry()
+        answers = [await task for task in waiting]
+    assert {answer.json()["code"] for answer in answers} <= {"sight_changed", "member_inactive"}
 
 
 async def test_who_is_to_begin_afresh_is_told_so_by_the_service(small: Platform) -> None:

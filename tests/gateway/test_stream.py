@@ -104,6 +104,26 @@ async def test_a_change_of_sight_that_is_too_large_ends_the_stream_with_gone(sma
         assert await ear.ends()
 
 
+async def test_who_is_let_go_hears_no_more(small: Platform) -> None:
+    await small.hire("seller")
+    async with listening(small, "seller") as ear:
+        await small.ok("admin", "PATCH", f"/v1/members/{small.members['seller']}", {"active": False})
+        await small.number()
+        name, problem = await ear.event()
+        assert (name, problem["code"]) == ("gone", "sight_changed")
+        assert await ear.ends()
+
+
+async def test_who_is_somebody_else_by_now_hears_no_more(small: Platform) -> None:
+    await small.hire("seller")
+    async with listening(small, "seller") as ear:
+        body = {"subject": "another", "email": "another@example.com"}
+        await small.ok("admin", "PATCH", f"/v1/members/{small.members['seller']}", body)
+        await small.number()
+        assert (await ear.event())[0] == "gone"
+        assert await ear.ends()
+
+
 async def test_a_stream_ends_with_its_token(small: Platform) -> None:
     await small.hire("seller")
     small.admit("seller", exp=int(small.issuer.clock()) + 2)

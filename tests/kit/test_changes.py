@@ -254,6 +254,65 @@ async def test_who_sees_what_hangs_on_an_account_without_a_seat_there_hears_of_i
     )
 
 
+async def test_who_sees_an_account_by_a_deal_hears_what_its_deletion_hides(place: Place) -> None:
+    owner, seller = await place.hire("owner"), await place.hire("seller")
+    account = await place.open()
+    await place.run("SELECT watch_hanging('book')")
+    await place.run(
+        "INSERT INTO opportunity (id, version, account_id, owner_id, status)"
+        " VALUES (uuidv7(), 1, %(account)s, %(owner)s, 'OPEN')",
+        account=account, owner=seller,
+    )  # fmt: skip
+    await place.write(owner_id=owner, account_id=account)
+    reader = await place.reader("seller")
+    await place.run("UPDATE account SET deleted_at = now() WHERE id = %(id)s", id=account)
+    assert await reader.types() == [("revoked", "accounts")]
+
+
+async def test_a_deletion_that_is_the_first_news_of_an_account_is_told_to_who_holds_what_hangs_there(
+    place: Place,
+) -> None:
+    owner, seller = await place.hire("owner"), await place.hire("seller")
+    await place.hire("stranger")
+    account = uuid4()
+    await place.run("SELECT watch_hanging('book')")
+    await place.run(
+        "INSERT INTO opportunity (id, version, account_id, owner_id, status)"
+        " VALUES (uuidv7(), 1, %(account)s, %(owner)s, 'OPEN')",
+        account=account, owner=seller,
+    )  # fmt: skip
+    await place.write(owner_id=owner, account_id=account)
+    readers = [await place.reader(who) for who in ("admin", "owner", "seller", "stranger")]
+    await place.run(
+        "INSERT INTO account (id, version, partition_key, created_by, updated_by, created_at, updated_at, deleted_at)"
+        " VALUES (%(id)s, 2, %(id)s, 'x', 'x', now(), now(), now())",
+        id=account,
+    )
+    revoked = [("revoked", "accounts")]
+    assert [await reader.types() for reader in readers] == [revoked, revoked, revoked, []]
+
+
+async def test_who_is_let_go_begins_afresh_and_nobody_else_does(place: Place) -> None:
+    boss = await place.hire("boss")
+    seller = await place.hire("seller", boss)
+    readers = await place.reader("seller"), await place.reader("boss")
+    waiting = asyncio.create_task(readers[0].ask(wait=30))
+    await asyncio.sleep(0.3)
+    await place.write(title="first")
+    await place.run("UPDATE member SET deleted_at = now() WHERE id = %(id)s", id=seller)
+    async with asyncio.timeout(10):
+        answer = await waiting
+    assert (answer.status_code, answer.json()["code"]) == (410, "sight_changed")
+    assert await readers[1].read() == []
+
+
+async def test_who_only_has_another_name_goes_on(place: Place) -> None:
+    seller = await place.hire("seller")
+    reader = await place.reader("seller")
+    await place.run("UPDATE member SET name = 'other', version = 2 WHERE id = %(id)s", id=seller)
+    assert await reader.read() == []
+
+
 async def test_who_is_put_above_others_begins_afresh_and_so_does_who_was(place: Place) -> None:
     top = await place.hire("top")
     old, new = await place.hire("old", top), await place.hire("new", top)

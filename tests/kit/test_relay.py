@@ -202,6 +202,23 @@ async def test_a_private_row_moves_the_cursor_and_is_not_told(backbone: Backbone
     assert sorted(positions(backbone.read())) == [1, 3]
 
 
+async def test_who_sees_what_is_never_told_to_a_topic(backbone: Backbone, db: Database) -> None:
+    viewer, account = uuid4(), uuid4()
+    async with db.connect() as session:
+        await session.execute(
+            "INSERT INTO account_view (viewer_id, account_id) VALUES (%s, %s)", (viewer, account)
+        )
+        await session.execute("DELETE FROM account_view")
+        await session.execute("SELECT sight_overturned(%s)", ([viewer],))
+        await journal(session, Change())
+    assert await scalar(db, "SELECT count(*) FROM journal WHERE aggregate = 'sight'") == 3
+    async with running(backbone.relay(db)):
+        await published(db, 4)
+    [told] = backbone.read()
+    assert positions([told]) == [4]
+    assert str(viewer).encode() not in (told.value or b"")
+
+
 async def test_a_row_of_unknown_type_stops_this_relay_and_not_the_next(
     backbone: Backbone, db: Database
 ) -> None:

@@ -59,6 +59,10 @@ class Story:
             self.made.setdefault(noun, []).append((*before, made["id"]))
 
 
+Step = Callable[[Story], Awaitable[None]]
+"""What somebody does, or tries to."""
+
+
 async def hire_all(small: Platform) -> Story:
     """Everybody in their places."""
     for who, manager in LINE.items():
@@ -224,7 +228,7 @@ def _place(story: Story) -> tuple[str, str] | None:
             return "admin", f"/v1/{noun}/{first}"
 
 
-STEPS: Final[tuple[Callable[[Story], Awaitable[None]], ...]] = (
+STEPS: Final[tuple[Step, ...]] = (
     open_account, hand_account_over, change_team, edit_account, add_person, edit_person, move_person, link, open_deal,
     edit_deal, hand_deal_over, bring_deal_elsewhere, move_deal, lose_deal, put_on_map, take_off_map, plan_visit,
     edit_visit, hand_visit_over, bring_visit_elsewhere, log_time, edit_time, reorganise, rename_member, delete, restore,
