@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.upstreams import SERVICES, Answer, Upstreams
-from gateway.views.account import Missing, Reason
 from gateway.views.changes import Page, page_of
+from gateway.views.parts import Missing, Reason
 from gateway.watch import AWAY, Watch
 
 ASK_SECONDS: Final = 5.0

@@ -1,4 +1,4 @@
-"""The composition of the gateway: one door in front of forwarding, the account view and a few pages.
+"""The composition of the gateway: one door in front of forwarding, composed answers and a few pages.
 
 `python -m gateway.main` serves it on HOST and PORT.
 """
@@ -15,14 +15,16 @@ from starlette.types import ASGIApp
 
 from gateway.feeds import Feeds
 from gateway.routes import catalog, health, pages
-from gateway.routes.account_view import PART_SECONDS, AccountView
+from gateway.routes.account_view import AccountView
 from gateway.routes.changes import Changes
 from gateway.routes.documents import install_documents
 from gateway.routes.door import METHODS, Door
 from gateway.routes.forward import ANSWER_SECONDS, Forward
+from gateway.routes.held import PersonalData
+from gateway.routes.parts import PART_SECONDS
 from gateway.routes.stream import Stream
 from gateway.upstreams import Calls, Upstreams
-from gateway.views.openapi import CHANGES_PATH, STREAM_PATH
+from gateway.views.openapi import CHANGES_PATH, PERSONAL_DATA_PATH, STREAM_PATH, VIEW_PATH
 from gateway.watch import Watch
 from services.kit.heads import HeadLimit
 from services.kit.identity import Verifier
@@ -85,8 +87,9 @@ def create_gateway(
     door = Door(
         judge,
         rates=_rates(settings, traffic),
-        view=AccountView(upstreams, part_seconds=part_seconds),
-        joined={
+        composed={
+            VIEW_PATH: AccountView(upstreams, part_seconds=part_seconds),
+            PERSONAL_DATA_PATH: PersonalData(upstreams, part_seconds=part_seconds),
             catalog.PATH: catalog.Catalog(upstreams),
             CHANGES_PATH: Changes(feeds, watch),
             STREAM_PATH: stream,

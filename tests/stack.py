@@ -97,7 +97,7 @@ class RunningStack:
 
     def ask(self, email: str, method: str, path: str, body: object = None, **headers: str) -> httpx.Response:
         """The gateway's answer to somebody; writes to what is there want no version."""
-        own = {"Authorization": f"Bearer {self._token(email)}", "If-Match": "*"} | headers
+        own = {"Authorization": f"Bearer {self.token(email)}", "If-Match": "*"} | headers
         return self._client.request(method, self.url() + path, json=body, headers=own)
 
     def get(self, email: str, path: str) -> Any:
@@ -129,7 +129,8 @@ class RunningStack:
         assert answer.is_success, answer.text
         return answer.json()
 
-    def _token(self, email: str) -> str:
+    def token(self, email: str) -> str:
+        """The development issuer's token of somebody."""
         if email not in self._tokens:
             form = {"grant_type": "development", "email": email}
             answer = self._client.post(f"{self.url('issuer')}/token", data=form)

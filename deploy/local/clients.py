@@ -26,6 +26,19 @@ _LOCK: Final = TOOLS / "requirements.txt"
 _ENVIRONMENT: Final = ROOT / ".venv" / "clients"
 _UV: Final = (sys.executable, "-m", "uv", "--quiet")
 
+# The generator knows no `explode: false`, and would send a list of values as a parameter repeated; and what it hands
+# on when a client is left has types that httpx does not take.
+_MENDED: Final = {
+    "params = {k: v for k, v in params.items() if v is not UNSET and v is not None}": (
+        "params = {\n"
+        '        k: ",".join(map(str, v)) if isinstance(v, list) else v\n'
+        "        for k, v in params.items()\n"
+        "        if v is not UNSET and v is not None\n"
+        "    }"
+    ),
+    "*args: object": "*args: Any",
+}
+
 
 class ClientsError(RuntimeError):
     """A generator has failed, or could not be installed; the message is what it said."""
@@ -46,12 +59,19 @@ def _python(document: Path, package: Path) -> None:
     config = ("--config", TOOLS / "python.yaml")
     tools = _ENVIRONMENT / "bin"
     _run(tools / "openapi-python-client", *told, *config, PATH=f"{tools}{os.pathsep}{os.environ['PATH']}")
+    for module in package.rglob("*.py"):
+        text = module.read_text()
+        for generated, mended in _MENDED.items():
+            text = text.replace(generated, mended)
+        module.write_text(text)
 
 
 def _typescript(document: Path, folder: Path) -> None:
     folder.mkdir()
     types = str(folder / TYPES)
-    node.run(TOOLS, "node_modules/openapi-typescript/bin/cli.js", (str(document), "--output", types))
+    # What has a default may be left out of a request.
+    told = ("--default-non-nullable", "false", "--output", types)
+    node.run(TOOLS, "node_modules/openapi-typescript/bin/cli.js", (str(document), *told))
 
 
 def _install() -> None:

@@ -13,9 +13,9 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.routes.account_view import SAYS_NO, lines_of
 from gateway.routes.door import Passed, not_allowed
 from gateway.routes.forward import asking, back
+from gateway.routes.parts import SAYS_NO, lines_of
 from gateway.upstreams import SERVICES, Answer, Upstreams
 from gateway.views.catalog import joined
 from services.kit.clients import Trouble

@@ -28,7 +28,6 @@ from services.kit.traffic import UNMATCHED
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 _PLAIN = re.compile(rb"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
-_VIEW = re.compile(rb"/v1/accounts/[^/]+/view")
 _ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -47,21 +46,19 @@ class Room(Protocol):
 
 
 class Door:
-    """Lets requests in: to the account view, to what is joined, to forwarding, or, outside of /v1, to the pages."""
+    """Lets requests in: to what is composed, by its route; to forwarding; or, outside of /v1, to the pages."""
 
     def __init__(
         self,
         verifier: Verifier,
         *,
         rates: Rates,
-        view: Room,
-        joined: Mapping[str, Room],
+        composed: Mapping[str, Room],
         forward: Room,
         pages: ASGIApp,
     ) -> None:
         self._verifier, self._rates = verifier, rates
-        self._view, self._forward, self._pages = view, forward, pages
-        self._joined = {path.encode(): room for path, room in joined.items()}
+        self._composed, self._forward, self._pages = composed, forward, pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection of an ASGI server."""
@@ -79,16 +76,16 @@ class Door:
     async def _let_in(self, scope: Scope, receive: Receive, send: Send, counted: Fields) -> None:
         path: bytes = scope["raw_path"]
         segments = judged(path)
-        scope[ROUTE] = template(segments)
-        joined = self._joined.get(path)
-        service = "gateway" if joined else OWNER_OF.get(segments[1])
+        route = scope[ROUTE] = template(segments)
+        composed = self._composed.get(route)
+        service = "gateway" if composed else OWNER_OF.get(segments[1])
         if service is None:
             raise NotFound("path")
         if scope["method"] not in METHODS:
             # No path takes it. Whoever owns the path says which methods it does take.
             scope = {**scope, "method": "OPTIONS"}
         counted += await self._counted(scope)
-        room = joined or (self._view if _VIEW.fullmatch(path) else self._forward)
+        room = composed or self._forward
         passed = Passed(_target(path, scope["query_string"]), service)
         await room(passed, scope, receive, send)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.upstreams import SERVICES
-from gateway.views.account import Missing
+from gateway.views.parts import Missing
 from services.kit.problems import invalid
 
 _TOKENS = re.compile(r"\.".join([r"([A-Za-z0-9_-]{1,200})"] * len(SERVICES)))

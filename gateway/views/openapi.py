@@ -6,11 +6,13 @@ both, and takes its service's name in front otherwise.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
-from gateway.upstreams import JOINED, OWNER_OF
-from gateway.views.account import PARTS
+from gateway.upstreams import JOINED, OWNER_OF, OWNERS
+from gateway.views import account, held
+from gateway.views.codes import Codes, codes_of, told_by_name
+from gateway.views.parts import Parts
 from services.kit.conditional import TAGGED
 from services.kit.growth import MAX_LIMIT, MAX_WAIT
 from services.kit.illustrations import Illustrator
@@ -27,10 +29,10 @@ SOME_ISSUER = "https://issuer.example"
 """The issuer of the document that is not of one organisation."""
 
 VIEW_PATH = "/v1/accounts/{id}/view"
+PERSONAL_DATA_PATH = "/v1/contacts/{id}/personal-data"
 CHANGES_PATH = "/v1/changes"
 STREAM_PATH = "/v1/stream"
 
-_VIEW = re.compile(r"/v1/accounts/\{[^}]+\}/view")
 _METHODS = frozenset(("get", "put", "post", "delete", "patch", "head", "options", "trace"))
 _PROSE = frozenset(("title", "description"))
 
@@ -46,11 +48,16 @@ def merged(own: Document, documents: Mapping[str, Document], *, issuer: str = SO
     components = _merged_components([*named.values(), own])
     for kind, shared in COMPONENTS.items():
         components[kind] = {**components.get(kind, {}), **shared}
-    components["schemas"] |= {"AccountView": _view_schema(named), "Changes": _changes_schema(named)}
+    components["schemas"] |= {
+        "AccountView": _view_schema(named),
+        "Changes": _changes_schema(named),
+        "ContactHeld": _held_schema(named),
+    }
     illustrator = Illustrator(components["schemas"], KIT_WORDS)
     joined = {path: completed_path(path, item, illustrator) for path, item in _OWN_PATHS.items()}
     served = dict(_paths(named)) | joined | dict(own.get("paths", {}))
-    paths = {path: _completed(path, item) for path, item in sorted(served.items())}
+    codes = codes_of(components["schemas"])
+    paths = {path: _completed(path, item, codes) for path, item in sorted(served.items())}
     return {
         "openapi": "3.1.0",
         "info": own["info"],
@@ -67,7 +74,7 @@ def _paths(documents: Mapping[str, Document]) -> Iterator[tuple[str, Any]]:
     for service, document in documents.items():
         for path, item in document.get("paths", {}).items():
             noun = path.split("/")[2] if path.startswith("/v1/") else ""
-            if (JOINED.get(path) or OWNER_OF.get(noun)) == service and not _VIEW.fullmatch(path):
+            if (JOINED.get(path) or OWNER_OF.get(noun)) == service and path not in _OWN_PATHS:
                 yield path, item
 
 
@@ -177,12 +184,13 @@ def _tags(documents: Iterable[Document]) -> list[Any]:
 # Operations
 
 
-def _completed(path: str, item: Mapping[str, Any]) -> dict[str, Any]:
+def _completed(path: str, item: Mapping[str, Any], codes: Codes) -> dict[str, Any]:
     """The path with its operations secured; whatever goes wrong with one is a problem."""
     security = SECURITY if path.startswith("/v1/") else []
     default = {"default": {"$ref": "#/components/responses/Refused"}}
     return {
-        key: {**value, "responses": {**default, **value.get("responses", {})}, "security": security}
+        key: told_by_name(value, codes)
+        | {"responses": {**default, **value.get("responses", {})}, "security": security}
         if key in _METHODS
         else value
         for key, value in item.items()
@@ -202,16 +210,33 @@ def _with_unique_ids(paths: dict[str, dict[str, Any]]) -> dict[str, dict[str, An
 
 
 def _view_schema(documents: Mapping[str, Document]) -> dict[str, Any]:
-    properties = {
-        key: _or_null(_part_property(documents.get(part, {}), key))
-        for part, keys in PARTS.items()
-        for key in keys
-    }
+    told = _properties(documents, account.PARTS, VIEW_PATH)
+    properties = {key: _or_null(schema) for key, schema in told.items()}
     return {
         "type": "object",
         "description": "What all services know of one account. The keys of a missing part are null.",
         "properties": {**properties, "missing": _MISSING, "as_of": {"type": "string", "format": "date-time"}},
         "required": [*properties, "missing", "as_of"],
+    }
+
+
+def _held_schema(documents: Mapping[str, Document]) -> dict[str, Any]:
+    properties = _properties(documents, held.PARTS, PERSONAL_DATA_PATH)
+    return {
+        "type": "object",
+        "title": "ContactHeld",
+        "description": "What all services hold about a person.",
+        "properties": properties,
+        "required": list(properties),
+    }
+
+
+def _properties(documents: Mapping[str, Document], parts: Parts, path: str) -> dict[str, Any]:
+    """What the services' parts say at the path, by key."""
+    return {
+        key: _part_property(documents.get(part, {}), path, key)
+        for part, keys in parts.keys.items()
+        for key in keys
     }
 
 
@@ -240,12 +265,9 @@ def _or_null(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return schema if _NULL in schema.get("anyOf", ()) else {"anyOf": [schema, _NULL]}
 
 
-def _part_property(document: Document, key: str) -> Any:
-    for path, item in document.get("paths", {}).items():
-        if _VIEW.fullmatch(path):
-            schema = _answer_schema(document, item.get("get", {}))
-            return schema.get("properties", {}).get(key, {})
-    return {}
+def _part_property(document: Document, path: str, key: str) -> Any:
+    operation = document.get("paths", {}).get(path, {}).get("get", {})
+    return _answer_schema(document, operation).get("properties", {}).get(key, {})
 
 
 def _answer_schema(document: Document, operation: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -280,13 +302,17 @@ _MISSING: Mapping[str, Any] = {
     "items": {
         "type": "object",
         "properties": {
-            "part": {"type": "string", "enum": list(PARTS)},
+            "part": {"type": "string", "enum": list(OWNERS)},
             "reason": {"type": "string", "enum": ["unreachable", "timeout", "error", "not_yet"]},
         },
         "required": ["part", "reason"],
     },
 }
 
+_ONE: Sequence[Mapping[str, Any]] = (
+    {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},
+    {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}},
+)
 _VIEW_OPERATION: Mapping[str, Any] = {
     "tags": ["views"],
     "summary": "One account, as all services know it",
@@ -295,14 +321,30 @@ _VIEW_OPERATION: Mapping[str, Any] = {
         "served; 404 only if every service that answers says so."
     ),
     "operationId": "get_account_view",
-    "parameters": [
-        {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},
-        {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}},
-    ],
+    "parameters": _ONE,
     "responses": {
         "200": {
             "description": "The view",
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/AccountView"}}},
+        },
+        **{str(status): told for status, told in TAGGED.items()},
+    },
+}
+
+_PERSONAL_DATA_OPERATION: Mapping[str, Any] = {
+    "tags": ["contacts"],
+    "summary": "What is held about a person, in all services",
+    "description": (
+        "For the account team, its managers and administrators. It is whole or not given: while a service does not "
+        "answer, or has not heard of the person yet, 503 `parts_missing` says which. Texts in which the person's name "
+        "stands are named and not shown: people look whether they are about this person."
+    ),
+    "operationId": "get_personal_data",
+    "parameters": _ONE,
+    "responses": {
+        "200": {
+            "description": "What is held",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ContactHeld"}}},
         },
         **{str(status): told for status, told in TAGGED.items()},
     },
@@ -372,6 +414,7 @@ _STREAM_OPERATION: Mapping[str, Any] = {
 }
 _OWN_PATHS: Mapping[str, Any] = {
     VIEW_PATH: {"get": _VIEW_OPERATION},
+    PERSONAL_DATA_PATH: {"get": _PERSONAL_DATA_OPERATION},
     CHANGES_PATH: {"get": _CHANGES_OPERATION},
     STREAM_PATH: {"get": _STREAM_OPERATION},
 }

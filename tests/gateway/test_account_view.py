@@ -10,13 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
-from gateway.views.account import PARTS as KEYS
-from gateway.views.account import Reason, is_part, spliced
+from gateway.views.account import PARTS as MADE_OF
+from gateway.views.account import spliced
+from gateway.views.parts import Reason
 from services.kit.clock import now
 from tests.gateway.standing import ACCOUNT, PARTS, Standing, standing
 from tests.problems import assert_problem
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+KEYS = MADE_OF.keys
 EMPTY: dict[str, object] = {key: None for keys in KEYS.values() for key in keys}
 SERVICES = list(KEYS)
 # Seconds: enough for a service that is awake, even on a busy machine.
@@ -83,7 +85,7 @@ def test_any_parts_make_one_document(values: list[object]) -> None:
     ],
 )
 def test_what_is_no_part_is_seen(body: bytes) -> None:
-    assert not is_part("contacts", body)
+    assert not MADE_OF.holds("contacts", body)
 
 
 # Three services

@@ -132,10 +132,10 @@ def test_a_service_speaks_for_its_own_nouns_alone() -> None:
         "/v1/accounts": "Row",
         "/v1/activities": "Row",
         "/healthz": "Row",
-        "/v1/accounts/{x}/view": "Row",
+        "/v1/accounts/{id}/view": "Row",
     }
     whole = merged(OWN, {"contacts": document(paths, schemas)})
-    own = ["/v1/accounts/{id}/view", "/v1/changes", "/v1/stream"]
+    own = ["/v1/accounts/{id}/view", "/v1/changes", "/v1/contacts/{id}/personal-data", "/v1/stream"]
     assert list(whole["paths"]) == ["/healthz", "/v1/accounts", *own]
 
 
@@ -143,13 +143,15 @@ def test_components_that_nothing_uses_are_left_out() -> None:
     whole = merged(
         OWN, {"contacts": document({"/v1/accounts": "Row"}, {"Row": ref("Inner"), "Inner": {}, "Unused": {}})}
     )
-    assert set(whole["components"]["schemas"]) == {"AccountView", "Changes", "Inner", "Problem", "Row"}
+    assert set(whole["components"]["schemas"]) == {
+        "AccountView", "Changes", "ContactHeld", "Inner", "Problem", "Row",
+    }  # fmt: skip
 
 
 def test_the_view_is_described_by_its_parts() -> None:
     part = {"type": "object", "properties": {"account": ref("Row"), "people": {"anyOf": [{"type": "null"}]}}}
     whole = merged(
-        OWN, {"contacts": document({"/v1/accounts/{x}/view": "Part"}, {"Part": part, "Row": text("string")})}
+        OWN, {"contacts": document({"/v1/accounts/{id}/view": "Part"}, {"Part": part, "Row": text("string")})}
     )
     view = whole["components"]["schemas"]["AccountView"]["properties"]
     assert view["account"] == {"anyOf": [ref("Row"), {"type": "null"}]}
@@ -174,7 +176,7 @@ def test_every_operation_is_secured_named_once_and_may_be_refused() -> None:
         },
     )
     names = [operation["operationId"] for _, operation in operations(whole)]
-    assert len(set(names)) == len(names) == 7
+    assert len(set(names)) == len(names) == 8
     for path, operation in operations(whole):
         assert operation["security"] == ([{"openid": []}, {"bearer": []}] if path.startswith("/v1/") else [])
         assert operation["responses"]["default"] == {"$ref": "#/components/responses/Refused"}
@@ -255,6 +257,7 @@ async def test_the_document_holds_all_services_and_the_gateways_own(described: S
         "/v1/opportunities",
         "/v1/activities",
         "/v1/accounts/{id}/view",
+        "/v1/contacts/{id}/personal-data",
         "/v1/changes",
         "/v1/stream",
         "/healthz",

@@ -1,0 +1,45 @@
+"""Answers made of the services' objects, whose bytes are spliced and never parsed.
+
+A service's part is a JSON object. What it says stands between its outer braces, so the whole is those stretches one
+after the other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+Reason: TypeAlias = Literal["unreachable", "timeout", "error", "not_yet"]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A part that is not there, and why."""
+
+    part: str
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an answer is made of: for each service, in the order in which they are shown, the keys of its part."""
+
+    keys: Mapping[str, Sequence[str]]
+
+    @cached_property
+    def _named(self) -> Mapping[str, Sequence[bytes]]:
+        return {part: tuple(f'"{key}"'.encode() for key in keys) for part, keys in self.keys.items()}
+
+    def holds(self, part: str, body: bytes) -> bool:
+        """Whether the bytes look like the part: an object that speaks of every key. They are not parsed."""
+        text = body.strip()
+        return text.startswith(b"{") and text.endswith(b"}") and all(key in text for key in self._named[part])
+
+    def nothing(self, part: str) -> bytes:
+        """The keys of a part that is not there."""
+        return b",".join(b"%b:null" % key for key in self._named[part])
+
+
+def stretch(body: bytes) -> bytes:
+    """What an object says."""
+    return body.strip()[1:-1]
