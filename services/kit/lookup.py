@@ -18,8 +18,9 @@ from pydantic import Field
 from services.kit import tracing
 from services.kit.app import Call
 from services.kit.clients import AsyncClient, HTTPError
+from services.kit.collisions import anew
 from services.kit.copies import Copy
-from services.kit.db import Session, one
+from services.kit.db import Database, Session, one
 from services.kit.fields import Body
 from services.kit.identity import Viewer
 from services.kit.listing import Listing
@@ -93,10 +94,14 @@ async def _learn(call: Call, wanted: Sequence[Owned]) -> Vouched:
     """Asks the owners at once, keeps what they show as copies, and gives its ids."""
     asked = (ask(call.client, call, each.base_url, each.noun, list(each.ids)) for each in wanted)
     shown = await asyncio.gather(*asked)
-    async with call.db.connect() as session:
-        for each, rows in zip(wanted, shown, strict=True):
-            await each.copy.keep(session, rows)
+    await anew(partial(_keep, call.db, list(zip(wanted, shown, strict=True))))
     return frozenset(UUID(str(row["id"])) for rows in shown for row in rows)
+
+
+async def _keep(db: Database, shown: Sequence[tuple[Owned, list[dict[str, Any]]]]) -> None:
+    async with db.connect() as session:
+        for owned, rows in shown:
+            await owned.copy.keep(session, rows)
 
 
 async def ask(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
-from typing import Annotated, Any, LiteralString
+from typing import Annotated, Any
 from uuid import UUID
 
 import psycopg
@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from services.kit import journal
 from services.kit.app import CallDep, Statement, Transaction, router, shown
 from services.kit.db import Session
+from tests.colliding import collide
 from tests.conftest import DatabaseUrl
 from tests.kit.library import BOOK, Library, book, opened, prepare, told
 from tests.problems import assert_problem
@@ -221,22 +222,9 @@ async def test_a_row_that_another_holds_is_waited_for_in_vain(library: Library) 
     assert (again.status_code, again.json()["pages"]) == (200, 5)
 
 
-_COLLIDING: LiteralString = """
-CREATE SEQUENCE collided;
-CREATE FUNCTION collide() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  IF nextval('collided') < {sound} THEN
-    RAISE EXCEPTION 'in each other''s way' USING ERRCODE = 'deadlock_detected';
-  END IF;
-  RETURN NEW;
-END $$;
-CREATE TRIGGER collide BEFORE INSERT ON book FOR EACH ROW EXECUTE FUNCTION collide()
-"""
-
-
 @pytest.mark.parametrize("path", ["/v1/books", "/v1/books/pairs"])
 async def test_what_collides_is_done_anew(library: Library, path: str) -> None:
-    await _plant(library, sound="3")
+    collide(library.url, "book", times=2)
     answer = await library.call("admin", "POST", path, {"title": "Emma"}, key="k")
     assert answer.status_code == 201
     books = await library.rows("SELECT id FROM book")
@@ -244,16 +232,11 @@ async def test_what_collides_is_done_anew(library: Library, path: str) -> None:
 
 
 async def test_what_collides_three_times_is_refused(library: Library) -> None:
-    await _plant(library, sound="4")
+    collide(library.url, "book", times=3)
     answer = await library.call("admin", "POST", "/v1/books", {"title": "Emma"}, key="k")
     assert_problem(answer, 503, "locked")
     assert await library.rows("SELECT id FROM book") == []
     assert (await library.call("admin", "POST", "/v1/books", {"title": "Emma"}, key="k")).status_code == 201
-
-
-async def _plant(library: Library, *, sound: LiteralString) -> None:
-    """Lets inserts of books collide, until the one that is so counted."""
-    await library.rows(_COLLIDING.replace("{sound}", sound))
 
 
 async def test_hands_in_each_others_way_are_told_to_come_back(library: Library) -> None:

@@ -11,6 +11,7 @@ from services.kit.app import Service
 from services.kit.clients import ASGITransport, AsyncClient
 from services.kit.testing import api_of, as_, callers
 from services.opportunities.main import SERVICE as OPPORTUNITIES
+from tests.colliding import collide
 from tests.conftest import DatabaseUrl
 from tests.services.activities import conftest as activities
 from tests.services.elsewhere import NOWHERE, Owners
@@ -102,4 +103,15 @@ async def test_an_owner_is_asked_once_a_request_and_what_stays_unknown_is_refuse
     ) as client:
         refused = await client.post("/v1/opportunities", json={"name": "x", "account_id": NOWHERE})
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "account_id")
+        assert len(owners.asked) == 1
+
+
+async def test_what_an_owner_shows_is_kept_though_it_collides(database_url: DatabaseUrl) -> None:
+    owners, seller = Owners(), activities.MEMBERS["seller"]
+    account = owners.tell("accounts", name="x", owner_id=seller, team=[], external_ids={})
+    url = database_url("activities", activities.scene)
+    collide(url, "account", times=2)
+    async with one_connection(ACTIVITIES, url, seller, owners) as client:
+        made = await client.post("/v1/activities", json=VISIT | {"account_id": account})
+        assert made.status_code == 201, made.text
         assert len(owners.asked) == 1
