@@ -26,6 +26,7 @@ from gateway.routes.stream import Stream
 from gateway.upstreams import Calls, Upstreams
 from gateway.views.openapi import CHANGES_PATH, PERSONAL_DATA_PATH, STREAM_PATH, VIEW_PATH
 from gateway.watch import Watch
+from services.kit.bodies import BodyLimit
 from services.kit.heads import HeadLimit
 from services.kit.identity import Verifier
 from services.kit.logs import configure_logging
@@ -34,7 +35,7 @@ from services.kit.problems import BadRequest, MethodNotAllowed, NotFound, Proble
 from services.kit.rates import Rates
 from services.kit.serving import serve
 from services.kit.settings import Settings
-from services.kit.telemetry import NO_TELEMETRY, BodyLimit, Telemetry, refusal
+from services.kit.telemetry import NO_TELEMETRY, Telemetry, refusal
 from services.kit.tracing import configure_tracing
 from services.kit.traffic import Traffic
 

@@ -22,6 +22,7 @@ from starlette.requests import ClientDisconnect
 
 from services.kit import idempotency, openapi, versions
 from services.kit.access import require_scope, scope_of
+from services.kit.bodies import BodyLimit
 from services.kit.clients import AsyncClient, open_client
 from services.kit.collisions import anew
 from services.kit.conditional import etag, etag_of, unless_had
@@ -49,7 +50,7 @@ from services.kit.profiles import Import
 from services.kit.refusals import install_problems
 from services.kit.settings import Settings
 from services.kit.strict import StrictRequest
-from services.kit.telemetry import NO_TELEMETRY, BodyLimit, Telemetry, request_id_of, traceparent_of
+from services.kit.telemetry import NO_TELEMETRY, Telemetry, request_id_of, traceparent_of
 from services.kit.traffic import Traffic
 from services.kit.vouching import Vouched, vouched_for
 from services.kit.words import KIT_WORDS, Words

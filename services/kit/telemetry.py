@@ -1,6 +1,6 @@
-"""Seen from outside: an id for every request, a line for every answer, bodies held to their size.
+"""Seen from outside: an id for every request, a line for every answer.
 
-The middlewares are plain ASGI, because they cost every request: Starlette's base class alone is a third of a
+The middleware is plain ASGI, because it costs every request: Starlette's base class alone is a third of a
 millisecond. `Telemetry` is the outermost; what crashes inside is logged there and answered as a problem.
 """
 
@@ -18,7 +18,7 @@ from uuid_utils import uuid7
 from services.kit import tracing
 from services.kit.languages import language_of
 from services.kit.logs import ANSWERED, said_within
-from services.kit.problems import Problem, TooLarge, problem_response
+from services.kit.problems import Problem, problem_response
 from services.kit.tracing import TRACE, Span, SpanKind, StatusCode
 from services.kit.traffic import UNMATCHED, Traffic
 from services.kit.words import KIT_WORDS, Words
@@ -29,11 +29,6 @@ ROUTE = "foothold.route"
 
 # FastAPI's own would tell of queries and of the texts of errors.
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
-
-MAX_BODY = 1_000_000
-MAX_UPLOAD = 512_000_000
-# A refused body is read to its end up to this size, so that its sender lives to read the refusal.
-MAX_DRAINED = 32_000_000
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -187,86 +182,3 @@ async def _answer_crash(scope: Scope, receive: Receive, answer: _Answer) -> None
     if answer.status is None:
         problem = Problem("internal", "Something went wrong on our side; the request id finds it in our log.")
         await refusal(problem, scope)(scope, receive, answer.send)
-
-
-class BodyLimit:
-    """Refuses bodies beyond 1 MB (multipart ones sent to `.../imports` beyond 512 MB) with a 413 problem."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request of an ASGI server. A body whose length is told is refused before it is read."""
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
-            await self._app(scope, receive, send)
-            return
-        limit = _limit_of(scope)
-        told = _told_length(scope)
-        if told is not None and told > limit:
-            await _refuse_body(scope, receive, send, limit, drain=told <= MAX_DRAINED)
-        else:
-            body = _LimitedBody(scope, receive, send, limit)
-            await body.handled_by(self._app)
-
-
-class _LimitedBody:
-    """A body counted as it comes. Once too large the app sees a caller that left, and the answer is given here."""
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
-        self._scope, self._receive, self._send = scope, receive, send
-        self._limit, self._size = limit, 0
-        self._started = self._refused = False
-
-    async def handled_by(self, app: ASGIApp) -> None:
-        try:
-            await app(self._scope, self.receive, self.send)
-        except Exception:
-            if not self._refused:
-                raise
-
-    async def receive(self) -> Message:
-        if self._size > self._limit:
-            return {"type": "http.disconnect"}
-        message = await self._receive()
-        self._size += len(message.get("body", b""))
-        if self._size <= self._limit:
-            return message
-        # An app that has begun to answer goes on with it; it will not see the rest of the body.
-        self._refused = not self._started
-        if self._refused:
-            await _refuse_body(self._scope, self._receive, self._send, self._limit, drain=True)
-        return {"type": "http.disconnect"}
-
-    async def send(self, message: Message) -> None:
-        if not self._refused:
-            self._started = True
-            await self._send(message)
-
-
-def _limit_of(scope: Scope) -> int:
-    kind = header_of(scope, b"content-type") or b""
-    uploads = kind.startswith(b"multipart/form-data") and scope["path"].endswith("/imports")
-    return MAX_UPLOAD if uploads else MAX_BODY
-
-
-def _told_length(scope: Scope) -> int | None:
-    value = header_of(scope, b"content-length")
-    return int(value) if value is not None and value.isdigit() else None
-
-
-async def _refuse_body(scope: Scope, receive: Receive, send: Send, limit: int, *, drain: bool) -> None:
-    ended = drain and await _read_to_end(receive)
-    problem = TooLarge("body_too_large", f"The body may hold at most {limit:,} bytes.")
-    if not ended:
-        problem.headers["Connection"] = "close"
-    await refusal(problem, scope)(scope, receive, send)
-
-
-async def _read_to_end(receive: Receive) -> bool:
-    size = 0
-    while size <= MAX_DRAINED:
-        message = await receive()
-        size += len(message.get("body", b""))
-        if not message.get("more_body", False):
-            return True
-    return False

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.upstreams import OWNERS
-from services.kit.telemetry import MAX_BODY
+from services.kit.bodies import MAX_BODY
 from tests.gateway.standing import ACCOUNT, Standing, reads_itself, standing, until, whole_body
 from tests.problems import assert_problem
 

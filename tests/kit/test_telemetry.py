@@ -13,17 +13,10 @@ from httpx import ASGITransport, AsyncClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
+from services.kit.bodies import MAX_BODY, MAX_DRAINED, MAX_UPLOAD, BodyLimit
 from services.kit.logs import stamped_by
 from services.kit.redaction import redact, without_trace_text
-from services.kit.telemetry import (
-    MAX_BODY,
-    MAX_DRAINED,
-    MAX_UPLOAD,
-    BodyLimit,
-    Telemetry,
-    request_id_of,
-    traceparent_of,
-)
+from services.kit.telemetry import Telemetry, request_id_of, traceparent_of
 from tests.problems import assert_problem
 
 JSON = {"Content-Type": "application/json"}
