@@ -114,6 +114,13 @@ class Read(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Paged(Read):
+    """What goes with the `items` of every page of a list; `total` is there where it was asked for."""
+
+    next_cursor: str | None
+    total: int | None = None
+
+
 class Stamped(Read):
     """The fields that every row ends with."""
 

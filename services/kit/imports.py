@@ -22,7 +22,7 @@ from services.kit import idempotency, jobs, listing
 from services.kit.access import require_entrusted
 from services.kit.app import Call, json_text
 from services.kit.db import Session, one
-from services.kit.fields import Read
+from services.kit.fields import Paged, Read
 from services.kit.filters import Filter, code, plain
 from services.kit.ids import new_id
 from services.kit.imports_file import FileRows, digest, stage
@@ -84,12 +84,10 @@ class ReportLineRead(Read):
     findings: list[FindingRead]
 
 
-class ImportReport(Read):
+class ImportReport(Paged):
     """A page of an import's report, in the file's order."""
 
     items: list[ReportLineRead]
-    next_cursor: str | None
-    total: int | None = None
 
 
 class _Kit(SQLModel, registry=registry()):

@@ -16,6 +16,7 @@ from fastapi import Query
 from psycopg import sql
 from pydantic import BeforeValidator, WithJsonSchema
 
+from services.kit import journal
 from services.kit.access import Sight
 from services.kit.clock import instant
 from services.kit.db import Session, literal, one
@@ -142,6 +143,17 @@ async def at(
     if event in _ENDS:
         raise NotThen(f"The {past.what} was deleted at that instant.")
     return Shown(id, version, json)
+
+
+async def show(session: Session, past: Past, id: UUID, as_of: datetime | None, viewer: Viewer) -> Shown:
+    """The row as it stands or, where an instant is given, as it stood then. One statement.
+
+    Raises NotFound, and what `at` does.
+    """
+    if as_of is not None:
+        return await at(session, past, as_of, viewer, {"id": id})
+    sight = past.seen(viewer)
+    return await journal.read(session, past.aggregate, id, viewer=viewer.member_id, sight=sight)
 
 
 _ENDS = frozenset({"deleted", "erased"})

@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 from fastapi import Depends, Header, Path
 from psycopg import sql
-from pydantic import StringConstraints
+from pydantic import BaseModel, StringConstraints
 
 from services.kit import idempotency, journal
 from services.kit.conditional import ANY, RACES, Expected, parse_if_match
@@ -84,6 +84,11 @@ async def _slot(
 
 
 SlotDep = Annotated[Slot, Depends(_slot)]
+
+
+def made(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """What a route of upserts declares beside its own answer: that of a new row, which is shown by the model."""
+    return {201: {"model": model, "description": "It is new."}}
 
 
 async def put(

@@ -21,7 +21,7 @@ from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 from services.kit.past import AsOf
-from services.kit.upserts import SlotDep
+from services.kit.upserts import SlotDep, made
 
 routes = router("activities")
 
@@ -67,7 +67,7 @@ async def look_up_activities(body: LookupRequest, call: CallDep, tx: Reading) ->
 @routes.put(
     "/activities/by-external-id/{source}/{external_id}",
     response_model=ActivityRead,
-    responses={201: {"model": ActivityRead, "description": "It is new."}},
+    responses=made(ActivityRead),
 )
 async def put_activity(body: ActivityCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
     """Records the activity that another system calls so, or changes the fields that the body names."""

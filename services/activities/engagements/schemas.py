@@ -16,6 +16,7 @@ from services.kit.fields import (
     Line,
     Minutes,
     Note,
+    Paged,
     Read,
     Stamped,
 )
@@ -114,12 +115,10 @@ class ActivityRead(Stamped):
     external_ids: dict[str, str]
 
 
-class ActivityList(Read):
+class ActivityList(Paged):
     """A page of activities."""
 
     items: list[ActivityRead]
-    next_cursor: str | None
-    total: int | None = None
 
 
 class ActivityFound(Read):

@@ -66,9 +66,7 @@ async def record_activity(tx: Session, call: Call, body: ActivityCreate) -> Show
 
 async def show_activity(tx: Session, call: Call, id: UUID, as_of: datetime | None = None) -> Shown:
     """The activity, now or as of an instant. Raises NotFound, and what `past.at` does."""
-    if as_of is not None:
-        return await past.at(tx, PAST, as_of, call.viewer, {"id": id})
-    return await journal.read(tx, ACTIVITY, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer))
+    return await past.show(tx, PAST, id, as_of, call.viewer)
 
 
 async def change_activity(

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from services.activities.timelogs.domain import Robber, TimeCategory
-from services.kit.fields import Body, Day, Minutes, Note, Read, Stamped
+from services.kit.fields import Body, Day, Minutes, Note, Paged, Stamped
 
 SpentOn = Annotated[Day, Field(description="The organisation's day; today at the latest.")]
 AccountOf = Annotated[
@@ -56,9 +56,7 @@ class TimeLogRead(Stamped):
     note: str | None
 
 
-class TimeLogList(Read):
+class TimeLogList(Paged):
     """A page of time logs."""
 
     items: list[TimeLogRead]
-    next_cursor: str | None
-    total: int | None = None

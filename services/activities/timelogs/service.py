@@ -49,9 +49,7 @@ async def record_time(tx: Session, call: Call, body: TimeLogCreate) -> Shown:
 
 async def show_time(tx: Session, call: Call, id: UUID, as_of: datetime | None = None) -> Shown:
     """The time log, now or as of an instant. Raises NotFound, and what `past.at` does."""
-    if as_of is not None:
-        return await past.at(tx, PAST, as_of, call.viewer, {"id": id})
-    return await journal.read(tx, TIME_LOG, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer))
+    return await past.show(tx, PAST, id, as_of, call.viewer)
 
 
 async def change_time(tx: Session, call: Call, id: UUID, body: TimeLogUpdate, expected: Expected) -> Shown:

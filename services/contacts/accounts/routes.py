@@ -31,7 +31,7 @@ from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 from services.kit.past import AsOf
-from services.kit.upserts import SlotDep
+from services.kit.upserts import SlotDep, made
 
 routes = router("accounts")
 
@@ -77,7 +77,7 @@ async def get_account_import_report(id: UUID, request: Request, call: CallDep, t
 @routes.put(
     "/accounts/by-external-id/{source}/{external_id}",
     response_model=AccountRead,
-    responses={201: {"model": AccountRead, "description": "It is new."}},
+    responses=made(AccountRead),
 )
 async def put_account(body: AccountCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
     """Opens the account that another system calls so, or changes the fields that the body names."""

@@ -16,6 +16,7 @@ from services.kit.fields import (
     Line,
     Money,
     Name,
+    Paged,
     Read,
     Stamped,
 )
@@ -86,12 +87,10 @@ class AccountRead(Stamped):
     external_ids: dict[str, str]
 
 
-class AccountList(Read):
+class AccountList(Paged):
     """A page of accounts."""
 
     items: list[AccountRead]
-    next_cursor: str | None
-    total: int | None = None
 
 
 class AccountFound(Read):

@@ -44,9 +44,7 @@ async def open_account(tx: Session, call: Call, body: AccountCreate) -> Shown:
 
 async def show_account(tx: Session, call: Call, id: UUID, as_of: datetime | None = None) -> Shown:
     """The account, now or as of an instant. Raises NotFound, and what `past.at` does."""
-    if as_of is not None:
-        return await past.at(tx, PAST, as_of, call.viewer, {"id": id})
-    return await journal.read(tx, ACCOUNT, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer))
+    return await past.show(tx, PAST, id, as_of, call.viewer)
 
 
 async def change_account(tx: Session, call: Call, id: UUID, body: AccountUpdate, expected: Expected) -> Shown:

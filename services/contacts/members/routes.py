@@ -32,7 +32,7 @@ from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 from services.kit.past import AsOf
-from services.kit.upserts import SlotDep
+from services.kit.upserts import SlotDep, made
 
 routes = router("members")
 
@@ -78,7 +78,7 @@ async def get_member_import_report(id: UUID, request: Request, call: CallDep, tx
 @routes.put(
     "/members/by-external-id/{source}/{external_id}",
     response_model=MemberRead,
-    responses={201: {"model": MemberRead, "description": "It is new."}},
+    responses=made(MemberRead),
 )
 async def put_member(body: MemberCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
     """Adds the member that another system calls so, or changes the fields that the body names."""

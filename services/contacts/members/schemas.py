@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from services.contacts.members.domain import MemberFunction
-from services.kit.fields import Body, Email, ExternalIds, ExternalIdsPatch, Flag, Name, Read, Stamped
+from services.kit.fields import Body, Email, ExternalIds, ExternalIdsPatch, Flag, Name, Paged, Read, Stamped
 
 # As OpenID Connect bounds it.
 Subject = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,255}$")]
@@ -53,12 +53,10 @@ class MemberRead(Stamped):
     external_ids: dict[str, str]
 
 
-class MemberList(Read):
+class MemberList(Paged):
     """A page of members."""
 
     items: list[MemberRead]
-    next_cursor: str | None
-    total: int | None = None
 
 
 class Me(Read):

@@ -29,9 +29,7 @@ async def add_member(tx: Session, call: Call, body: MemberCreate) -> Shown:
 
 async def show_member(tx: Session, call: Call, id: UUID, as_of: datetime | None = None) -> Shown:
     """The member, now or as of an instant. Raises NotFound, and what `past.at` does."""
-    if as_of is not None:
-        return await past.at(tx, PAST, as_of, call.viewer, {"id": id})
-    return await journal.read(tx, MEMBER, id, viewer=call.member_id, sight=EVERYBODY)
+    return await past.show(tx, PAST, id, as_of, call.viewer)
 
 
 async def change_member(tx: Session, call: Call, id: UUID, body: MemberUpdate, expected: Expected) -> Shown:

@@ -22,7 +22,7 @@ from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
 from services.kit.lookup import LookupRequest
 from services.kit.past import AsOf
-from services.kit.upserts import SlotDep
+from services.kit.upserts import SlotDep, made
 
 routes = router("contacts")
 
@@ -50,7 +50,7 @@ async def look_up_contacts(body: LookupRequest, call: CallDep, tx: Reading) -> R
 @routes.put(
     "/contacts/by-external-id/{source}/{external_id}",
     response_model=ContactRead,
-    responses={201: {"model": ContactRead, "description": "It is new."}},
+    responses=made(ContactRead),
 )
 async def put_contact(body: ContactCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
     """Adds the person whom another system calls so, or changes the fields that the body names."""

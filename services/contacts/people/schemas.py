@@ -17,6 +17,7 @@ from services.kit.fields import (
     Line,
     Name,
     Note,
+    Paged,
     Read,
     Stamped,
 )
@@ -80,12 +81,10 @@ class ContactRead(Stamped):
     external_ids: dict[str, str]
 
 
-class ContactList(Read):
+class ContactList(Paged):
     """A page of people."""
 
     items: list[ContactRead]
-    next_cursor: str | None
-    total: int | None = None
 
 
 class LinkCreate(Body):
@@ -106,12 +105,10 @@ class LinkRead(Stamped):
     note: str | None
 
 
-class LinkList(Read):
+class LinkList(Paged):
     """A page of links."""
 
     items: list[LinkRead]
-    next_cursor: str | None
-    total: int | None = None
 
 
 class ContactFound(Read):

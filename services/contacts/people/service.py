@@ -33,9 +33,7 @@ async def add_contact(tx: Session, call: Call, body: ContactCreate) -> Shown:
 
 async def show_contact(tx: Session, call: Call, id: UUID, as_of: datetime | None = None) -> Shown:
     """The person, now or as of an instant. Raises NotFound, and what `past.at` does."""
-    if as_of is not None:
-        return await past.at(tx, PAST, as_of, call.viewer, {"id": id})
-    return await journal.read(tx, CONTACT, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer))
+    return await past.show(tx, PAST, id, as_of, call.viewer)
 
 
 async def change_contact(tx: Session, call: Call, id: UUID, body: ContactUpdate, expected: Expected) -> Shown:

@@ -22,7 +22,7 @@ from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 from services.kit.past import AsOf
 from services.kit.pressure import dear
-from services.kit.upserts import SlotDep
+from services.kit.upserts import SlotDep, made
 from services.opportunities.pipeline import queries, service
 from services.opportunities.pipeline.imports import IMPORT
 from services.opportunities.pipeline.queries import OPPORTUNITIES, PAST, SUMMARY_PARAMETERS
@@ -94,7 +94,7 @@ async def get_opportunity_import_report(id: UUID, request: Request, call: CallDe
 @routes.put(
     "/opportunities/by-external-id/{source}/{external_id}",
     response_model=OpportunityRead,
-    responses={201: {"model": OpportunityRead, "description": "It is new."}},
+    responses=made(OpportunityRead),
 )
 async def put_opportunity(body: OpportunityCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
     """Opens the deal that another system calls so, or changes the fields that the body names."""

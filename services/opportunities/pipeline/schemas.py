@@ -19,6 +19,7 @@ from services.kit.fields import (
     Line,
     Name,
     Note,
+    Paged,
     PastInstant,
     Read,
     Stamped,
@@ -144,12 +145,10 @@ class OpportunityRead(Stamped):
     external_ids: dict[str, str]
 
 
-class OpportunityList(Read):
+class OpportunityList(Paged):
     """A page of deals."""
 
     items: list[OpportunityRead]
-    next_cursor: str | None
-    total: int | None = None
 
 
 class OpportunityFound(Read):

@@ -63,9 +63,7 @@ async def open_deal(tx: Session, call: Call, body: OpportunityCreate) -> Shown:
 
 async def show_deal(tx: Session, call: Call, id: UUID, as_of: datetime | None = None) -> Shown:
     """The deal, now or as of an instant. Raises NotFound, and what `past.at` does."""
-    if as_of is not None:
-        return await past.at(tx, PAST, as_of, call.viewer, {"id": id})
-    return await journal.read(tx, OPPORTUNITY, id, viewer=call.member_id, sight=DEALS.visible(call.viewer))
+    return await past.show(tx, PAST, id, as_of, call.viewer)
 
 
 async def change_deal(

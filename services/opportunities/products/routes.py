@@ -11,7 +11,7 @@ from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 from services.kit.past import AsOf
-from services.kit.upserts import SlotDep
+from services.kit.upserts import SlotDep, made
 from services.opportunities.products import service
 from services.opportunities.products.imports import IMPORT
 from services.opportunities.products.queries import PAST, PRODUCTS
@@ -67,7 +67,7 @@ async def get_product_import_report(id: UUID, request: Request, call: CallDep, t
 @routes.put(
     "/products/by-external-id/{source}/{external_id}",
     response_model=ProductRead,
-    responses={201: {"model": ProductRead, "description": "It is new."}},
+    responses=made(ProductRead),
 )
 async def put_product(body: ProductCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
     """Adds the product that another system calls so, or changes the fields that the body names; administrators only."""

@@ -12,6 +12,7 @@ from services.kit.fields import (
     ExternalIds,
     ExternalIdsPatch,
     Name,
+    Paged,
     Read,
     Stamped,
 )
@@ -54,12 +55,10 @@ class ProductRead(Stamped):
     external_ids: dict[str, str]
 
 
-class ProductList(Read):
+class ProductList(Paged):
     """A page of products."""
 
     items: list[ProductRead]
-    next_cursor: str | None
-    total: int | None = None
 
 
 class ProductFound(Read):

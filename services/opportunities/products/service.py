@@ -27,9 +27,7 @@ async def add_product(tx: Session, call: Call, body: ProductCreate) -> Shown:
 
 async def show_product(tx: Session, call: Call, id: UUID, as_of: datetime | None = None) -> Shown:
     """The product, now or as of an instant. Raises NotFound, and what `past.at` does."""
-    if as_of is not None:
-        return await past.at(tx, PAST, as_of, call.viewer, {"id": id})
-    return await journal.read(tx, PRODUCT, id, viewer=call.member_id, sight=EVERYBODY)
+    return await past.show(tx, PAST, id, as_of, call.viewer)
 
 
 async def change_product(tx: Session, call: Call, id: UUID, body: ProductUpdate, expected: Expected) -> Shown:

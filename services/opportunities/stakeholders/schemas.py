@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StrictInt, StringConstraints
 
-from services.kit.fields import Body, Note, PastInstant, Read, Stamped
+from services.kit.fields import Body, Note, Paged, PastInstant, Read, Stamped
 from services.opportunities.policy import (
     DEFAULT_DEGREE,
     HIGHEST_DEGREE,
@@ -86,12 +86,10 @@ class StakeholderRead(Stamped):
     stance_confirmed_at: datetime | None
 
 
-class StakeholderList(Read):
+class StakeholderList(Paged):
     """A page of the map. The ETag is the version of the map as a whole."""
 
     items: list[StakeholderRead]
-    next_cursor: str | None
-    total: int | None = None
 
 
 class WarningRead(Read):

@@ -1,29 +1,15 @@
-"""The registry of the toy's tables, with those that the kit's sight needs in every service."""
+"""Rivals: who else offers what we offer."""
 
 from uuid import UUID
 
-from sqlalchemy import Text
-from sqlalchemy.orm import registry
-from sqlmodel import Field, SQLModel
-
-from services.kit.rows import Row
-from tests.kit.known import KnownAccount, KnownDeal
+from services.kit.rows import External, Row, live
+from tests.contracts.toyshop.tables import Base
 
 
-class Base(SQLModel, registry=registry()):
-    """Tables of the toy."""
+class Rival(Base, External, Row, table=True):
+    """Somebody who sells what we sell, and who of us watches them."""
 
+    __table_args__ = (live("rival_name", "name", "id"), live("rival_owner", "owner_id", "name", "id"))
 
-class Member(Base, Row, table=True):
-    """One of our people."""
-
-    name: str = Field(sa_type=Text)
-    manager_id: UUID | None = None
-
-
-class Account(Base, KnownAccount, Row, table=True):
-    """An account as the toy knows it."""
-
-
-class Opportunity(Base, KnownDeal, table=True):
-    """A deal as the toy knows it."""
+    name: str
+    owner_id: UUID

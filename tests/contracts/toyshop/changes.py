@@ -6,8 +6,8 @@ from services.kit import changes
 from services.kit.app import CallDep, json_text, router
 from services.kit.changes import Change, Feed, Followed, Limit, Since, Wait
 from services.kit.fields import Read
-from tests.contracts.toy.rivals.queries import RIVAL, SIGHT
-from tests.contracts.toy.rivals.schemas import RivalRead
+from tests.contracts.toy.queries import RIVAL, SIGHT
+from tests.contracts.toy.schemas import RivalRead
 
 FEED = Feed("toy", (Followed(RIVAL, SIGHT.visible, moves=("owner_id",)),))
 routes = router("changes")

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from services.kit.app import Service
 from services.kit.words import KIT_WORDS
-from tests.contracts.toy.changes import routes as changes
-from tests.contracts.toy.rivals.queries import RIVAL
-from tests.contracts.toy.rivals.routes import routes as rivals
-from tests.contracts.toy.tables import Base
+from tests.contracts.toy.queries import RIVAL
+from tests.contracts.toy.routes import routes as rivals
+from tests.contracts.toyshop.changes import routes as changes
+from tests.contracts.toyshop.tables import Base
 
 SERVICE = Service(
     name="toy",

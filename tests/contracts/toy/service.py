@@ -1,18 +1,17 @@
 """What can be done with rivals."""
 
-from datetime import datetime
 from typing import LiteralString, cast
 from uuid import UUID
 
-from services.kit import deletion, journal, past, upserts
+from services.kit import deletion, journal, upserts
 from services.kit.access import may_edit, require_writer
 from services.kit.app import Call
 from services.kit.conditional import Expected
 from services.kit.db import Session
 from services.kit.journal import Shown
 from services.kit.upserts import Slot
-from tests.contracts.toy.rivals.queries import DELETABLE, PAST, RIVAL, SIGHT
-from tests.contracts.toy.rivals.schemas import RivalCreate, RivalUpdate
+from tests.contracts.toy.queries import DELETABLE, RIVAL, SIGHT
+from tests.contracts.toy.schemas import RivalCreate, RivalUpdate
 
 
 async def add(tx: Session, call: Call, body: RivalCreate) -> Shown:
@@ -20,13 +19,6 @@ async def add(tx: Session, call: Call, body: RivalCreate) -> Shown:
     require_writer(call.viewer)
     values = body.model_dump() | {"owner_id": call.member_id}
     return cast("Shown", await journal.create(tx, RIVAL, values, call.cause))
-
-
-async def show(tx: Session, call: Call, id: UUID, as_of: datetime | None) -> Shown:
-    """The rival, now or as of an instant. Raises NotFound."""
-    if as_of is not None:
-        return await past.at(tx, PAST, as_of, call.viewer, {"id": id})
-    return await journal.read(tx, RIVAL, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer))
 
 
 async def change(tx: Session, call: Call, id: UUID, body: RivalUpdate, expected: Expected) -> Shown:

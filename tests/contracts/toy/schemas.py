@@ -4,7 +4,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.kit.fields import Body, ExternalIds, ExternalIdsPatch, Name, Read, Stamped
+from services.kit.fields import Body, ExternalIds, ExternalIdsPatch, Name, Paged, Stamped
 
 
 class RivalUpdate(Body):
@@ -30,9 +30,7 @@ class RivalRead(Stamped):
     external_ids: dict[str, str]
 
 
-class RivalList(Read):
+class RivalList(Paged):
     """A page of rivals."""
 
     items: list[RivalRead]
-    next_cursor: str | None
-    total: int | None = None

@@ -1,23 +1,21 @@
 """Rivals over HTTP."""
 
-from typing import Any
 from uuid import UUID
 
 from fastapi import Request, Response
 
-from services.kit import history, listing
+from services.kit import history, listing, past
 from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, put_under, router, shown
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.deletion import Deleted
 from services.kit.history import PARAMETERS, HistoryPage
 from services.kit.past import AsOf
-from services.kit.upserts import SlotDep
-from tests.contracts.toy.rivals import service
-from tests.contracts.toy.rivals.queries import PAST, RIVALS
-from tests.contracts.toy.rivals.schemas import RivalCreate, RivalList, RivalRead, RivalUpdate
+from services.kit.upserts import SlotDep, made
+from tests.contracts.toy import service
+from tests.contracts.toy.queries import PAST, RIVALS
+from tests.contracts.toy.schemas import RivalCreate, RivalList, RivalRead, RivalUpdate
 
 routes = router("rivals")
-NEW: dict[int | str, dict[str, Any]] = {201: {"model": RivalRead, "description": "It is new."}}
 
 
 @routes.get("/rivals", response_model=RivalList, openapi_extra={"parameters": RIVALS.parameters()})
@@ -33,7 +31,9 @@ async def create_rival(body: RivalCreate, call: CallDep, tx: Statement) -> Respo
     return put_under("/v1/rivals", await service.add(tx, call, body), new=True)
 
 
-@routes.put("/rivals/by-external-id/{source}/{external_id}", response_model=RivalRead, responses=NEW)
+@routes.put(
+    "/rivals/by-external-id/{source}/{external_id}", response_model=RivalRead, responses=made(RivalRead)
+)
 async def put_rival(body: RivalCreate, call: CallDep, tx: Statement, slot: SlotDep) -> Response:
     """Adds or changes the rival that another system calls so."""
     row, new = await service.put(tx, call, slot, body)
@@ -43,7 +43,7 @@ async def put_rival(body: RivalCreate, call: CallDep, tx: Statement, slot: SlotD
 @routes.get("/rivals/{id}", response_model=RivalRead, responses=TAGGED)
 async def get_rival(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One rival."""
-    return shown(await service.show(tx, call, id, as_of))
+    return shown(await past.show(tx, PAST, id, as_of, call.viewer))
 
 
 @routes.patch("/rivals/{id}", response_model=RivalRead)

@@ -7,7 +7,7 @@ from services.kit.journal import Aggregate
 from services.kit.listing import Listing, Pair
 from services.kit.past import Past
 from services.kit.rows import STAMPS
-from tests.contracts.toy.rivals.tables import Rival
+from tests.contracts.toy.tables import Rival
 
 RIVAL = Aggregate("rival", "rivals", Rival, ("id", "name", "owner_id", "external_ids", "version", *STAMPS))
 SIGHT = Sight(owner="r.owner_id")

@@ -1,1 +1,0 @@
-"""Whom we compete with."""

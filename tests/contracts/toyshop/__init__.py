@@ -1,0 +1,1 @@
+"""A service that is not ours, for the toy to be a resource of."""
