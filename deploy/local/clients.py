@@ -10,8 +10,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import orjson
 
 from deploy.local import node, openapi
 from deploy.local.fetching import fetched
@@ -55,7 +58,9 @@ def generate(document: Path, out: Path) -> None:
 def _python(document: Path, package: Path) -> None:
     fetched(_LOCK, _ENVIRONMENT, _install)
     package.parent.mkdir()
-    told = ("generate", "--path", document, "--output-path", package, "--meta", "none", "--fail-on-warning")
+    ended = package.parent / "openapi.json"
+    ended.write_bytes(orjson.dumps(_without_streams(orjson.loads(document.read_bytes()))))
+    told = ("generate", "--path", ended, "--output-path", package, "--meta", "none", "--fail-on-warning")
     config = ("--config", TOOLS / "python.yaml")
     tools = _ENVIRONMENT / "bin"
     _run(tools / "openapi-python-client", *told, *config, PATH=f"{tools}{os.pathsep}{os.environ['PATH']}")
@@ -64,6 +69,17 @@ def _python(document: Path, package: Path) -> None:
         for generated, mended in _MENDED.items():
             text = text.replace(generated, mended)
         module.write_text(text)
+
+
+def _without_streams(document: dict[str, Any]) -> dict[str, Any]:
+    """The document without what answers with a stream: this client reads answers to their end."""
+
+    def ends(item: Mapping[str, Any]) -> bool:
+        return "text/event-stream" not in item.get("get", {}).get("responses", {}).get("200", {}).get(
+            "content", {}
+        )
+
+    return {**document, "paths": {path: item for path, item in document["paths"].items() if ends(item)}}
 
 
 def _typescript(document: Path, folder: Path) -> None:
