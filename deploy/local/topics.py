@@ -170,6 +170,9 @@ def _topic(name: str, topic: _TopicDeclaration, profile: _Profile, environment: 
         "retention.ms": str(-1 if days < 0 else days * _DAY_MS),
         "min.insync.replicas": str(profile.min_insync_replicas),
     }
+    if _tells_of_people(name):
+        # A broker lets go of whole segments, by their last record; left to itself, one may span a week.
+        settings["segment.ms"] = str(_DAY_MS)
     return Topic(name, topic.partitions or profile.partitions, profile.replication, settings)
 
 

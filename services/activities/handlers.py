@@ -1,13 +1,24 @@
 """What activities does when others speak: keeps its copies of members, accounts, people and deals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from services.activities.copies import ACCOUNTS, CONTACTS, MEMBERS, OPPORTUNITIES
+from services.activities.removal import service as removal
+from services.kit.db import Session
 from services.kit.delivery import Batch, Handler
+from services.kit.events import ERASED, Event
+
+
+async def fold_contacts(session: Session, events: Sequence[Event]) -> None:
+    """Folds people; of those who were erased, what is kept beside the rows goes as well."""
+    if erased := sorted({event.subject_id for event in events if event.fact == ERASED}):
+        await removal.forget_people(session, erased)
+    await CONTACTS.fold(session, events)
+
 
 HANDLERS: Mapping[str, Handler | Batch] = {
     "member": Batch(MEMBERS.fold, MEMBERS),
     "account": Batch(ACCOUNTS.fold, ACCOUNTS),
-    "contact": Batch(CONTACTS.fold, CONTACTS),
+    "contact": Batch(fold_contacts, CONTACTS),
     "opportunity": Batch(OPPORTUNITIES.fold, OPPORTUNITIES),
 }

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, LiteralString
 from uuid import UUID
 
+import orjson
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -27,10 +28,14 @@ async def scrub(tx: Session, ids: Collection[UUID], blank: Blank) -> None:
         await tx.execute(_SCRUB, {"ids": list(ids), "blank": Jsonb(dict(blank)), "fields": list(blank)})
 
 
-async def forget_answers(tx: Session, ids: Collection[UUID]) -> None:
-    """Lets answers that are kept for callers who ask twice, and that speak of these ids, say so and no more."""
-    for id in ids:
-        await tx.execute(_FORGET_ANSWERS, {"id": str(id)})
+async def forget_answers(tx: Session, ids: Collection[UUID], names: Collection[str] = ()) -> None:
+    """Lets answers that are kept for callers who ask twice, and that speak of these ids or names, say so and no more.
+
+    A name is looked for as it is written. One that is part of other words takes answers along that are not of the
+    person: who asks twice is told less, and what was done stays done.
+    """
+    for word in {*map(str, ids), *(name for name in names if name.strip())}:
+        await tx.execute(_FORGET_ANSWERS, {"word": word, "quoted": orjson.dumps(word).decode()[1:-1]})
 
 
 async def forget_reports(tx: Session, words: Collection[str]) -> None:
@@ -57,7 +62,7 @@ UPDATE journal SET state = state || %(blank)s::jsonb, changed = changed - %(fiel
 WHERE aggregate_id = ANY (%(ids)s::uuid[])"""
 _FORGET_ANSWERS: LiteralString = """
 UPDATE idempotency_key SET answer = jsonb_build_object('id', answer::jsonb -> 'id', 'erased', true)::text
-WHERE position(%(id)s::text IN answer) > 0"""
+WHERE position(%(word)s::text IN answer) > 0 OR position(%(quoted)s::text IN answer) > 0"""
 _FORGET_REPORTS: LiteralString = """
 UPDATE import_report SET message = 'told of somebody who was erased', findings = '[]', external_id = NULL
 WHERE position(%(word)s::text IN concat(message, ' ', findings::text, ' ', external_id)) > 0"""

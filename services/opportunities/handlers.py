@@ -36,9 +36,9 @@ from services.opportunities.stakeholders.queries import (
 
 async def fold_contacts(session: Session, events: Sequence[Event]) -> None:
     """Folds people; of those who were erased, what maps say about them goes as well."""
-    await CONTACTS.fold(session, events)
     if erased := sorted({event.subject_id for event in events if event.fact == ERASED}):
         await removal.forget_people(session, erased)
+    await CONTACTS.fold(session, events)
 
 
 async def fold_links(session: Session, events: Sequence[Event]) -> None:

@@ -9,6 +9,7 @@ import yaml
 from deploy.local import topics
 from deploy.local.problems import StackProblem
 from deploy.local.topics import Topic
+from services.contacts.removal.service import TOPIC_DAYS
 from tests.conftest import KafkaTopic
 
 DAY = 24 * 60 * 60 * 1000
@@ -32,6 +33,15 @@ def test_setting_says_how_long_events_are_kept_but_not_those_of_people() -> None
     }
     assert found["opportunities.events"]["retention.ms"] == str(400 * DAY)
     assert found["contacts.events"]["retention.ms"] == str(14 * DAY)
+
+
+def test_what_tells_of_people_is_gone_by_the_day_that_an_erasure_names() -> None:
+    settings = [each.settings for each in topics.declared("production", environment={})]
+    let_go = [
+        int(each["retention.ms"]) + int(each["segment.ms"]) for each in settings if "segment.ms" in each
+    ]
+    assert len(let_go) == 4
+    assert max(let_go) == TOPIC_DAYS * DAY
 
 
 @pytest.mark.parametrize("given", ["0", "-2", "ten", "1.5"])

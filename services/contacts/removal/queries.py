@@ -198,27 +198,26 @@ TEXTS: Final = (
     ),
 )
 _HELD = sql.SQL("""
-SELECT r.account_id, r.erased_at, r.erasure_reason, r.name, r.phones, r.emails, r.external_ids, {mentions}::text
+SELECT r.account_id, r.erased_at, r.erasure_reason, r.external_ids, {mentions}::text,
+  ARRAY(SELECT DISTINCT j.state ->> 'name' FROM journal j WHERE j.aggregate_id = r.id),
+  ARRAY(SELECT DISTINCT said.word FROM journal j, LATERAL (
+    SELECT jsonb_array_elements_text((j.state -> 'phones') || (j.state -> 'emails'))
+    UNION ALL SELECT e.value FROM jsonb_each_text(j.state -> 'external_ids') e) said(word)
+    WHERE j.aggregate_id = r.id AND said.word IS NOT NULL)
 FROM contact r, LATERAL (SELECT r.id, r.name, r.account_id) c
 WHERE r.id = %(id)s::uuid FOR UPDATE OF r /* sight */""")
 
 
 class Person(NamedTuple):
-    """A person who is to be erased, or was, and what would know them again."""
+    """A person who is to be erased, or was, and what would know them again: what they are and were ever called."""
 
     account_id: UUID
     erased_at: datetime | None
     reason: str | None
-    name: str
-    phones: list[str]
-    emails: list[str]
     external_ids: dict[str, str]
     mentions: str
-
-    @property
-    def words(self) -> list[str]:
-        """What files call the person."""
-        return [self.name, *self.phones, *self.emails, *self.external_ids.values()]
+    names: list[str]
+    numbers: list[str]
 
 
 async def hold_person(session: Session, id: UUID) -> Person:

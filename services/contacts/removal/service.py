@@ -32,8 +32,11 @@ from services.kit.db import Session
 from services.kit.journal import Shown
 from services.kit.problems import Conflict
 
-TOPIC_DAYS: Final = 14
-"""How long topics that name people keep them, and dead letters: `deploy/kafka/topics.yaml`."""
+TOPIC_DAYS: Final = 15
+"""After so many days topics that name people, and dead letters, hold nothing from before.
+
+They keep 14 days (`deploy/kafka/topics.yaml`), and let go by segments, of which one spans a day.
+"""
 
 
 async def delete_member(tx: Session, call: Call, id: UUID, expected: Expected) -> Shown:
@@ -132,8 +135,8 @@ async def erase_contact(tx: Session, call: Call, id: UUID, body: ErasureCreate) 
         row = await journal.update(tx, CONTACTS.aggregate, id, values, cause, fact="erased", allowed=SHOWN)
         assert row is not None
         await erasure.scrub(tx, [id], CONTACTS.blank)
-        await erasure.forget_answers(tx, [id, *links])
-        await erasure.forget_reports(tx, person.words)
+        await erasure.forget_answers(tx, [id, *links], person.names)
+        await erasure.forget_reports(tx, [*person.names, *person.numbers])
     told = {
         "contact_id": id,
         "account_id": person.account_id,

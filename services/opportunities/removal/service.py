@@ -53,7 +53,12 @@ async def restore_product(tx: Session, call: Call, id: UUID) -> Shown:
 
 
 async def forget_people(tx: Session, contacts: Sequence[UUID]) -> None:
-    """Takes what was noted about these people off all maps, out of the history and out of kept answers."""
+    """Takes what was noted about these people off all maps and out of the history, and them out of what is kept beside.
+
+    It is for the time before their copies are blank: kept answers and imports are searched for the names.
+    """
+    names = await queries.names_of(tx, contacts)
     rows = await queries.silence(tx, contacts, ERASING)
     await erasure.scrub(tx, rows, NOTHING_SAID)
-    await erasure.forget_answers(tx, contacts)
+    await erasure.forget_answers(tx, contacts, names)
+    await erasure.forget_reports(tx, names)
