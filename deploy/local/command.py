@@ -12,7 +12,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from deploy.local import asking, importing, logs, status, topics, up
+from deploy.local import asking, importing
 from deploy.local import down as ending
 from deploy.local.console import address, out, plainly, this_stack
 from deploy.local.detached import start_detached
@@ -39,6 +39,8 @@ def up_(
     empty: Annotated[bool, typer.Option("--empty", help="Without the demo data.")] = False,
 ) -> None:
     """Bring everything up: databases, broker, migrations, services, gateway, issuer, demo data."""
+    from deploy.local import up
+
     with plainly():
         if detach:
             start_detached(this_stack(), out, demo=not empty)
@@ -56,6 +58,8 @@ def down() -> None:
 @app.command("status")
 def status_(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Each process with its health, the addresses, and how far behind the events are. Fails when nothing runs."""
+    from deploy.local import status
+
     with plainly():
         told = status.gather(this_stack())
         if as_json:
@@ -73,6 +77,8 @@ def logs_(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written.")] = False,
 ) -> None:
     """The end of what the processes wrote."""
+    from deploy.local import logs
+
     with plainly():
         logs.show(this_stack().home, process, lines=lines, follow=follow)
 
@@ -128,6 +134,8 @@ def import_(
 @app.command()
 def migrate() -> None:
     """Bring every database to its newest version, and the topics to their declaration."""
+    from deploy.local import topics
+
     with plainly():
         settings = [f"{service.upper()}_DATABASE_URL" for service in SERVICES]
         addresses = {setting: address(setting) for setting in settings}

@@ -1,10 +1,12 @@
-"""`foothold events`: to look at the events that services tell each other, and to mend what keeps them from arriving."""
+"""`foothold events`: to look at the events that services tell each other, and to mend what keeps them from arriving.
+
+A command imports what does it when it is called: all together take a second that every other command would wait for.
+"""
 
 from typing import Annotated
 
 import typer
 
-from deploy.local import growing, parked, republishing, tail, topics
 from deploy.local.console import address, databases, out, plainly
 from deploy.local.problems import StackProblem
 from deploy.local.stack import SERVICES
@@ -26,6 +28,8 @@ def tail_(
     ] = None,
 ) -> None:
     """Print records of a topic as they come, one JSON object a line."""
+    from deploy.local import tail
+
     with plainly():
         tail.follow(
             address("KAFKA_BOOTSTRAP_SERVERS"), topic, beginning=beginning, count=count, subject=subject
@@ -43,6 +47,8 @@ def parked_(
     why: Annotated[str, typer.Option("--why", help="The reason, kept beside what is given up.")] = "",
 ) -> None:
     """What handlers failed on, with all that follows of the key. Fails while something is left of what it drives."""
+    from deploy.local import parked
+
     with plainly():
         addresses = databases()
         if retry and discard:
@@ -65,6 +71,8 @@ def republish(
     ] = None,
 ) -> None:
     """Have a service tell all that it has once more, as snapshots between two marks, and wait for the end of it."""
+    from deploy.local import republishing
+
     with plainly():
         republishing.republish(databases(), service, aggregate, _say)
 
@@ -75,6 +83,8 @@ def rebuild(
     from_: Annotated[str, typer.Option("--from", metavar="PRODUCER", help="Of what that service owns.")],
 ) -> None:
     """Make a service's copies anew out of a republish of their owner's; they are read meanwhile."""
+    from deploy.local import republishing
+
     with plainly():
         republishing.rebuild(databases(), address("KAFKA_BOOTSTRAP_SERVERS"), service, from_, _say)
 
@@ -82,6 +92,8 @@ def rebuild(
 @events.command("new-epoch")
 def new_epoch(service: Annotated[str, typer.Argument(help=f"What was restored: {_SERVICES}.")]) -> None:
     """After a service's database was restored from a backup: go on above all positions ever told, and republish."""
+    from deploy.local import republishing
+
     with plainly():
         republishing.new_epoch(databases(), address("KAFKA_BOOTSTRAP_SERVERS"), service, _say)
 
@@ -89,6 +101,8 @@ def new_epoch(service: Annotated[str, typer.Argument(help=f"What was restored: {
 @events.command("new-generation")
 def new_generation(service: Annotated[str, typer.Argument(help=f"Whose topic: {_SERVICES}.")]) -> None:
     """Make a service's topic anew with as many partitions as are declared, once all that it holds was read."""
+    from deploy.local import growing, topics
+
     with plainly():
         declared = topics.declared(topics.profile())
         growing.new_generation(databases(), address("KAFKA_BOOTSTRAP_SERVERS"), service, declared, _say)
