@@ -11,6 +11,7 @@ import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl
 
@@ -25,6 +26,7 @@ from gateway.routes.forward import asking
 from gateway.upstreams import SERVICES
 from gateway.views.changes import closed, opened
 from gateway.watch import Watch
+from services.kit.membership import MEMBER_FOR
 from services.kit.problems import FieldError, Invalid, Unavailable
 from services.kit.telemetry import header_of
 
@@ -42,6 +44,9 @@ MOST: Final = 5_000
 
 RETRY: Final = 2_000
 """Milliseconds after which a listener that was let go of comes back."""
+
+SETTLED: Final = 2 * MEMBER_FOR
+"""Seconds after which no service remembers who a caller was before the stream began: then each is asked once more."""
 
 _TICK: Final = 1.0
 _TOGETHER: Final = 0.1  # News of so many seconds reach a listener by one question.
@@ -61,6 +66,7 @@ class _Listener:
     expires: float
     over: "asyncio.Future[None]"
     beat_at: float = field(default_factory=lambda: time.monotonic() + BEAT)
+    settled_at: float = field(default_factory=lambda: time.monotonic() + SETTLED)
     busy: bool = True
 
     async def put(self, *, event: str | None = None, data: bytes | None = None, **more: Any) -> None:
@@ -82,6 +88,12 @@ class _Listener:
     def leave(self) -> None:
         if not self.over.done():
             self.over.set_result(None)
+
+    def settle(self) -> None:
+        """Has every service asked once more, as soon as it judges by what is true by now."""
+        if time.monotonic() >= self.settled_at:
+            self.settled_at = inf
+            self.reading.seen.clear()
 
 
 class Stream:
@@ -153,6 +165,7 @@ class Stream:
             await self._watch.moved(_TICK)
 
     def _attend(self, listener: _Listener) -> None:
+        listener.settle()
         if self._watch.ended or time.time() >= listener.expires:
             listener.leave()
         elif not listener.busy and self._feeds.due(listener.reading):

@@ -10,6 +10,7 @@ import httpx
 import orjson
 import pytest
 
+from services.kit.membership import MEMBER_FOR
 from tests.conftest import DatabaseUrl
 from tests.gateway.platform import Platform, ids, platform
 
@@ -112,6 +113,18 @@ async def test_who_is_let_go_hears_no_more(small: Platform) -> None:
         name, problem = await ear.event()
         assert (name, problem["code"]) == ("gone", "sight_changed")
         assert await ear.ends()
+
+
+async def test_who_begins_to_listen_as_somebody_who_was_just_let_go_is_found_out(small: Platform) -> None:
+    await small.hire("seller")
+    # Services remember the member for as long as the clock stands still.
+    await small.ok("seller", "GET", "/v1/changes")
+    await small.ok("admin", "PATCH", f"/v1/members/{small.members['seller']}", {"active": False})
+    await small.carry()
+    async with listening(small, "seller") as ear:
+        small.issuer.clock.now += MEMBER_FOR
+        async with asyncio.timeout(20):
+            assert await ear.ends()
 
 
 async def test_who_is_somebody_else_by_now_hears_no_more(small: Platform) -> None:
