@@ -34,15 +34,17 @@ async def forget_answers(tx: Session, ids: Collection[UUID], names: Collection[s
     A name is looked for as it is written. One that is part of other words takes answers along that are not of the
     person: who asks twice is told less, and what was done stays done.
     """
-    for word in {*map(str, ids), *(name for name in names if name.strip())}:
-        await tx.execute(_FORGET_ANSWERS, {"word": word, "quoted": orjson.dumps(word).decode()[1:-1]})
+    words = {*map(str, ids), *(name for name in names if name.strip())}
+    quoted = {orjson.dumps(word).decode()[1:-1] for word in words}
+    if words:
+        await tx.execute(_FORGET_ANSWERS, {"words": sorted(words | quoted)})
 
 
 async def forget_reports(tx: Session, words: Collection[str]) -> None:
     """Takes these words out of what imports keep: their reports, and rows that are staged."""
-    for word in {each for each in words if each.strip()}:
-        await tx.execute(_FORGET_REPORTS, {"word": word})
-        await tx.execute(_FORGET_STAGED, {"word": word})
+    if told := sorted({each for each in words if each.strip()}):
+        await tx.execute(_FORGET_REPORTS, {"words": told})
+        await tx.execute(_FORGET_STAGED, {"words": told})
 
 
 async def erase(tx: Session, deletable: Deletable, ids: Collection[UUID], cause: Cause) -> None:
@@ -62,14 +64,15 @@ UPDATE journal SET state = state || %(blank)s::jsonb, changed = changed - %(fiel
 WHERE aggregate_id = ANY (%(ids)s::uuid[])"""
 _FORGET_ANSWERS: LiteralString = """
 UPDATE idempotency_key SET answer = jsonb_build_object('id', answer::jsonb -> 'id', 'erased', true)::text
-WHERE position(%(word)s::text IN answer) > 0 OR position(%(quoted)s::text IN answer) > 0"""
+WHERE EXISTS (SELECT FROM unnest(%(words)s::text[]) w(word) WHERE position(w.word IN answer) > 0)"""
 _FORGET_REPORTS: LiteralString = """
 UPDATE import_report SET message = 'told of somebody who was erased', findings = '[]', external_id = NULL
-WHERE position(%(word)s::text IN concat(message, ' ', findings::text, ' ', external_id)) > 0"""
+WHERE EXISTS (SELECT FROM unnest(%(words)s::text[]) w(word)
+  WHERE position(w.word IN concat(message, ' ', findings::text, ' ', external_id)) > 0)"""
 # A cell is the word or it is free text, which people read.
 _FORGET_STAGED: LiteralString = """
 DELETE FROM import_row r WHERE EXISTS (
-  SELECT FROM json_array_elements_text(r.cells) c(cell) WHERE c.cell = %(word)s::text)"""
+  SELECT FROM json_array_elements_text(r.cells) c(cell) WHERE c.cell = ANY (%(words)s::text[]))"""
 
 _ERASE = sql.SQL("""WITH gone AS (
   DELETE FROM {relation} AS r WHERE r.id = ANY (%(ids)s::uuid[]) RETURNING r.*
