@@ -25,6 +25,9 @@ STRANGER = "carl.lin@example.com"
 SETTINGS = {"RATE_FAILURES": "0"}
 """Forged tokens are judged each for itself, however many come from one address."""
 
+WIDE = 160
+"""Characters of a line, so that the table is whole where there is no terminal either."""
+
 EXAMPLES_PER = 1_000
 """For so many hostile requests each operation is given one example more."""
 
@@ -35,24 +38,27 @@ def main() -> int:
     parser.add_argument("--n", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     asked = parser.parse_args()
-    console = Console()
+    console = Console(width=max(Console().width, WIDE))
     console.print(f"{asked.n} hostile requests, seed {asked.seed}")
     with tempfile.TemporaryDirectory(prefix="foothold-fuzz-") as directory:
         stack = RunningStack(Path(directory), SETTINGS)
         try:
             stack.up()
-            outcome = _attacked(stack, asked.n, asked.seed)
-            _show(console, outcome)
+            outcome = _attacked(console, stack, asked.n, asked.seed)
             conforming = _examined(console, stack, asked.n, asked.seed)
         finally:
             stack.down()
     return 0 if conforming.holds and not outcome.offenders else 1
 
 
-def _attacked(stack: RunningStack, count: int, seed: int) -> Outcome:
+def _attacked(console: Console, stack: RunningStack, count: int, seed: int) -> Outcome:
     owner, stranger = (fetch_token(stack.url("issuer"), email) for email in (OWNER, STRANGER))
     tricks, verdict = prepared(stack.url(), owner, stranger, seed)
-    return asyncio.run(attack(stack.port, tricks, verdict, count))
+    begun = time.monotonic()
+    outcome = asyncio.run(attack(stack.port, tricks, verdict, count))
+    _show(console, outcome)
+    console.print(f"The attack took {time.monotonic() - begun:.0f} s.")
+    return outcome
 
 
 def _examined(console: Console, stack: RunningStack, count: int, seed: int) -> Conformance:
@@ -60,7 +66,7 @@ def _examined(console: Console, stack: RunningStack, count: int, seed: int) -> C
     token = fetch_token(stack.url("issuer"), ADMIN)
     found = conformance(stack.url(), token, seed=seed, examples=max(2, count // EXAMPLES_PER))
     console.print(found.told, markup=False, highlight=False)
-    console.print(f"schemathesis took {time.monotonic() - begun:.0f} s")
+    console.print(f"schemathesis took {time.monotonic() - begun:.0f} s.")
     return found
 
 
