@@ -7,7 +7,7 @@ null in SQL: nulls are mapped behind all values, in both directions, so that key
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -52,7 +52,15 @@ def _instant(text: str) -> datetime:
     moment = datetime.fromisoformat(text.upper())
     if moment.tzinfo is None or not re.match("[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]", text):
         raise ValueError
-    return moment
+    return _in_utc(moment)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """The same moment; PostgreSQL reads no offset of 16 hours or more, which RFC 3339 has."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError from None
 
 
 def _text(text: str) -> str:

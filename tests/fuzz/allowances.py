@@ -10,7 +10,12 @@ from uuid import uuid4
 import schemathesis
 from schemathesis import Case, HookContext, Response
 from schemathesis.core.failures import Failure
-from schemathesis.generation.meta import CoveragePhaseData, CoverageScenario
+from schemathesis.generation.meta import (
+    CoveragePhaseData,
+    CoverageScenario,
+    FuzzingPhaseData,
+    StatefulPhaseData,
+)
 from schemathesis.openapi.checks import RejectedPositiveData
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -60,9 +65,9 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     if len(filters) <= MOST_FILTERS:
         return
     tested = _tested(case)
-    for name in sorted(filters, key=lambda name: name != tested)[MOST_FILTERS:]:
+    for name in sorted(filters, key=lambda name: name not in tested)[MOST_FILTERS:]:
         del case.query[name]
-    if tested != "cursor":
+    if "cursor" not in tested:
         case.query.pop("cursor", None)
 
 
@@ -84,7 +89,9 @@ def _is_of(scenario: CoverageScenario, case: Case[Any]) -> bool:
     return isinstance(phase, CoveragePhaseData) and phase.scenario is scenario
 
 
-def _tested(case: Case[Any]) -> str | None:
-    """The parameter for whose sake the request is made, where there is one."""
+def _tested(case: Case[Any]) -> frozenset[str | None]:
+    """The parameters for whose sake the request is made, where there are such."""
     phase = case.meta.phase.data if case.meta else None
-    return phase.parameter if isinstance(phase, CoveragePhaseData) else None
+    if isinstance(phase, CoveragePhaseData | FuzzingPhaseData | StatefulPhaseData):
+        return frozenset((phase.parameter, *(mutation.parameter for mutation in phase.mutations)))
+    return frozenset()

@@ -11,7 +11,11 @@ from typing import Final
 from deploy.local.stack import ROOT
 
 CONFIGURATION: Final = Path(__file__).with_name("schemathesis.toml")
-WHOLE: Final = "examples,coverage,fuzzing,stateful"
+ALONE: Final = "examples,coverage,fuzzing"
+"""Phases in which each request stands for itself: what is described, what lies at bounds, what chance makes."""
+
+FOLLOWING: Final = "stateful"
+"""The phase in which requests follow from answers."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,11 @@ class Conformance:
     told: str
 
 
-def conformance(gateway: str, token: str, *, seed: int, examples: int, phases: str = WHOLE) -> Conformance:
-    """Runs schemathesis as who has the token, with so many examples of each operation; nothing stays behind."""
+def conformance(gateway: str, token: str, *, seed: int, examples: int, phases: str) -> Conformance:
+    """Runs schemathesis as who has the token. Nothing stays behind.
+
+    `examples` are so many of each operation, and of sequences where requests follow from answers.
+    """
     command = [
         sys.executable,
         "-m",

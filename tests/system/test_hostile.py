@@ -3,7 +3,7 @@
 import pytest
 
 from deploy.local.tokens import ADMIN, fetch_token
-from tests.fuzz.conforming import conformance
+from tests.fuzz.conforming import FOLLOWING, conformance
 from tests.fuzz.run import attack, prepared
 from tests.stack import RunningStack, on_the_stack
 
@@ -30,6 +30,9 @@ async def test_no_hostile_request_gets_through(stack: RunningStack, newcomer: st
     assert outcome.answers.total() == REQUESTS
 
 
-def test_gateway_does_what_its_document_says(stack: RunningStack, newcomer: str) -> None:
-    found = conformance(stack.url(), newcomer, seed=SEED, examples=2, phases="fuzzing,stateful")
+@pytest.mark.parametrize(("phases", "examples"), [("fuzzing", 2), (FOLLOWING, 40)])
+def test_gateway_does_what_its_document_says(
+    phases: str, examples: int, stack: RunningStack, newcomer: str
+) -> None:
+    found = conformance(stack.url(), newcomer, seed=SEED, examples=examples, phases=phases)
     assert found.holds, found.told

@@ -216,7 +216,15 @@ SUMMARY_PARAMETERS = [
         "name": "by",
         "in": "query",
         "required": False,
-        "schema": {"type": "string", "default": ",".join(GROUPS)},
+        "style": "form",
+        "explode": False,
+        "schema": {
+            "type": "array",
+            "items": {"type": "string", "enum": list(GROUPS)},
+            "minItems": 1,
+            "uniqueItems": True,
+            "default": list(GROUPS),
+        },
         "description": "What to sum by, separated by commas; always by currency.",
     },
 ]
