@@ -6,13 +6,13 @@ from services.activities.copies import ACCOUNTS, CONTACTS, MEMBERS, OPPORTUNITIE
 from services.activities.removal import service as removal
 from services.kit.db import Session
 from services.kit.delivery import Batch, Handler
-from services.kit.events import ERASED, Event
+from services.kit.events import Event
 
 
 async def fold_contacts(session: Session, events: Sequence[Event]) -> None:
     """Folds people; of those who were erased, what is kept beside the rows goes as well."""
-    if erased := sorted({event.subject_id for event in events if event.fact == ERASED}):
-        await removal.forget_people(session, erased)
+    if asked := sorted({event.subject_id for event in events if event.is_erasure}):
+        await removal.forget_people(session, asked)
     await CONTACTS.fold(session, events)
 
 

@@ -178,6 +178,7 @@ class Delivery:
             parking = _Parking(self._consumer, tx)
             await parking.look_up(received)
             await handle(tx, received, parking)
+            await parking.forget([one for one in received if one.event.fact == ERASED])
             await self._settle(tx, slices)
         return Outcome(len(received) - parking.parked, parking.parked)
 
@@ -219,7 +220,6 @@ class Delivery:
     async def _set_aside(self, tx: Session, one: Received, parking: "_Parking") -> None:
         """Keeps the record behind what is parked of its key. Who is erased does not wait for that, and is so again."""
         if one.event.fact == ERASED:
-            await parking.forget(one)
             await tried(tx, one.handler, one.event)
         await parking.follow(one)
 
@@ -305,15 +305,16 @@ class _Parking:
         )
         await self.follow(one)
 
-    async def forget(self, one: Received) -> None:
-        """Lets what is parked or given up of the event's subject say what the event says, which is nothing."""
-        subject = dict(one.record.headers).get("ce_subject") or b""
+    async def forget(self, erased: Sequence[Received]) -> None:
+        """Lets what is parked or given up of the events' subjects say what the events say, which is nothing."""
+        if not erased:
+            return
         meant = {
             "consumer": self._consumer,
-            "topic": one.record.topic,
-            "key": one.event.key,
-            "subject": subject.decode(),
-            "value": one.record.value,
+            "topics": [one.record.topic for one in erased],
+            "keys": [one.event.key for one in erased],
+            "subjects": [(dict(one.record.headers).get("ce_subject") or b"").decode() for one in erased],
+            "values": [one.record.value for one in erased],
         }
         for statement in (_FORGET_PARKED, _FORGET_DISCARDED, _FORGET_REASON):
             await self._tx.execute(statement, meant)
@@ -415,21 +416,22 @@ _PARK: LiteralString = """
 INSERT INTO parked_key (consumer, topic, key, partition, reason)
 VALUES (%(consumer)s, %(topic)s, %(key)s, %(partition)s, %(reason)s)
 """
-_FORGET_PARKED: LiteralString = """
-UPDATE parked_record SET value = %(value)s
-WHERE consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s
-  AND headers @> jsonb_build_array(jsonb_build_array('ce_subject', %(subject)s::text))
-"""
-_FORGET_DISCARDED: LiteralString = """
-UPDATE parked_discarded SET value = %(value)s, reason = 'told of somebody who was erased'
-WHERE consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s
-  AND headers @> jsonb_build_array(jsonb_build_array('ce_subject', %(subject)s::text))
-"""
+_ERASED: LiteralString = """
+FROM unnest(%(topics)s::text[], %(keys)s::text[], %(subjects)s::text[], %(values)s::bytea[])
+  AS e(topic, key, subject, value)
+WHERE p.consumer = %(consumer)s AND p.topic = e.topic AND p.key = e.key"""
+_OF_SUBJECT: LiteralString = """
+  AND p.headers @> jsonb_build_array(jsonb_build_array('ce_subject', e.subject))"""
+_FORGET_PARKED: LiteralString = "UPDATE parked_record p SET value = e.value" + _ERASED + _OF_SUBJECT
+_FORGET_DISCARDED: LiteralString = (
+    "UPDATE parked_discarded p SET value = e.value, reason = 'told of somebody who was erased'"
+    + _ERASED
+    + _OF_SUBJECT
+)
 # A handler's error may say what it failed on.
-_FORGET_REASON: LiteralString = """
-UPDATE parked_key SET reason = 'a handler failed; somebody of this key was erased since'
-WHERE consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s
-"""
+_FORGET_REASON: LiteralString = (
+    "UPDATE parked_key p SET reason = 'a handler failed; somebody of this key was erased since'" + _ERASED
+)
 _FOLLOW: LiteralString = """
 INSERT INTO parked_record (consumer, topic, partition, record_offset, key, headers, value)
 VALUES (%(consumer)s, %(topic)s, %(partition)s, %(offset)s, %(key)s, %(headers)s, %(value)s)

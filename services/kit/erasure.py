@@ -48,15 +48,16 @@ async def forget_reports(tx: Session, words: Collection[str]) -> None:
 
 
 async def erase(tx: Session, deletable: Deletable, ids: Collection[UUID], cause: Cause) -> None:
-    """Removes the rows for good, each with its journal entry `erased`, and frees what they were called elsewhere."""
+    """Removes the rows for good, each with its journal entry `erased`, and frees what they were called elsewhere.
+
+    Answers that are kept are left to whoever erases rows that were there just now.
+    """
     if not ids:
         return
     aggregate = deletable.aggregate
     given = {"ids": list(ids), "blank": Jsonb(dict(deletable.blank))}
     await execute(tx, _erase(aggregate), journal.told(cause) | given)
     await scrub(tx, ids, deletable.blank)
-    if deletable.blank:
-        await forget_answers(tx, ids)
 
 
 _SCRUB: LiteralString = """

@@ -25,6 +25,8 @@ STANDARD = ("created", "updated", "deleted", "restored", "erased")
 SNAPSHOT = "snapshot"
 ERASED = "erased"
 """What is final: purged, or erased on behalf of the person that it told of."""
+PURGE = "purge"
+"""The actor of what goes because it was deleted long ago: no caller is called so."""
 SWEPT = "swept"
 """What a consumer tells itself of a copy that a republish did not tell of: it is gone."""
 
@@ -136,6 +138,11 @@ class Event:
     def is_news(self) -> bool:
         """False for what a reaction ignores: snapshots and imported rows tell what has long been so."""
         return not self.imported and self.fact not in (SNAPSHOT, SWEPT)
+
+    @property
+    def is_erasure(self) -> bool:
+        """Whether somebody had it erased. What is purged was deleted so long ago that no kept answer tells of it."""
+        return self.fact == ERASED and self.actor != PURGE
 
     @property
     def fact(self) -> str:

@@ -15,12 +15,13 @@ from psycopg import sql
 from services.kit import erasure
 from services.kit.db import Database, Session, literal
 from services.kit.dependants import Deletable
+from services.kit.events import PURGE
 from services.kit.journal import Cause
 
 BATCH: Final = 200
 """Rows that one transaction purges at the most."""
 
-CAUSE: Final = Cause(actor="purge")
+CAUSE: Final = Cause(actor=PURGE)
 
 log = structlog.get_logger()
 

@@ -37,7 +37,9 @@ from services.opportunities.stakeholders.queries import (
 async def fold_contacts(session: Session, events: Sequence[Event]) -> None:
     """Folds people; of those who were erased, what maps say about them goes as well."""
     if erased := sorted({event.subject_id for event in events if event.fact == ERASED}):
-        await removal.forget_people(session, erased)
+        await removal.silence_people(session, erased)
+    if asked := sorted({event.subject_id for event in events if event.is_erasure}):
+        await removal.forget_people(session, asked)
     await CONTACTS.fold(session, events)
 
 

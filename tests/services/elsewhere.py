@@ -47,7 +47,9 @@ class Owners:
         await send({"type": "http.response.body", "body": orjson.dumps({"items": items})})
 
 
-def event_of(aggregate: str, fact: str, version: int, data: Mapping[str, Any]) -> Event:
+def event_of(
+    aggregate: str, fact: str, version: int, data: Mapping[str, Any], actor: str = "sub:test"
+) -> Event:
     """An event as the consumer would hand it over; `data` holds its subject's id."""
     return Event(
         id=str(new_id()),
@@ -59,7 +61,7 @@ def event_of(aggregate: str, fact: str, version: int, data: Mapping[str, Any]) -
         version=version,
         position=version,
         time=datetime.now(UTC),
-        actor="sub:test",
+        actor=actor,
         imported=False,
         data=dict(data),
         changed=None,

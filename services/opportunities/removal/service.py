@@ -52,13 +52,17 @@ async def restore_product(tx: Session, call: Call, id: UUID) -> Shown:
     return await deletion.restore(tx, call, PRODUCTS, id, sight=EVERYBODY, may="true")
 
 
-async def forget_people(tx: Session, contacts: Sequence[UUID]) -> None:
-    """Takes what was noted about these people off all maps and out of the history, and them out of what is kept beside.
-
-    It is for the time before their copies are blank: kept answers and imports are searched for the names.
-    """
-    names = await queries.names_of(tx, contacts)
+async def silence_people(tx: Session, contacts: Sequence[UUID]) -> None:
+    """Takes what was noted about these people off all maps and out of the history."""
     rows = await queries.silence(tx, contacts, ERASING)
     await erasure.scrub(tx, rows, NOTHING_SAID)
+
+
+async def forget_people(tx: Session, contacts: Sequence[UUID]) -> None:
+    """Takes these people out of kept answers and of what imports keep.
+
+    It is for the time before their copies are blank: both are searched for the names.
+    """
+    names = await queries.names_of(tx, contacts)
     await erasure.forget_answers(tx, contacts, names)
     await erasure.forget_reports(tx, names)

@@ -2,9 +2,13 @@
 
 from typing import Any
 
-from services.kit.events import ERASED
+import psycopg
+
+from services.activities.handlers import fold_contacts
+from services.kit.events import ERASED, PURGE
 from tests.places import places
 from tests.services.activities.conftest import House
+from tests.services.elsewhere import event_of
 
 MARK = "qzxmarker"
 
@@ -49,6 +53,15 @@ async def test_only_texts_for_people_to_look_at_are_left_of_a_person_who_was_era
     assert await places(house.url, MARK) == texts | {"journal.state"}
     told = await house.rows("SELECT DISTINCT aggregate_id::text FROM journal WHERE state::text ~ 'qzxmarker'")
     assert {row[0] for row in told} == {each["id"] for each in held["mentions_in_activities"]}
+
+
+async def test_who_was_deleted_long_ago_goes_without_a_search(house: House) -> None:
+    id = await planted(house)
+    before = await places(house.url, MARK)
+    told = {"id": id, "account_id": house.account, "name": "", "title": None}
+    async with await psycopg.AsyncConnection.connect(house.url) as session:
+        await fold_contacts(session, [event_of("contact", ERASED, 2, told, PURGE)])
+    assert before - await places(house.url, MARK) == {"contact.name"}
 
 
 async def test_who_asks_twice_is_told_less_after_an_erasure_and_nothing_is_done_twice(house: House) -> None:

@@ -7,6 +7,7 @@ import pytest
 from psycopg import sql
 
 from services.contacts.main import SERVICE
+from services.kit import idempotency
 from services.kit.db import Database
 from services.kit.erasure import forget_reports
 from services.kit.purging import purge
@@ -129,10 +130,15 @@ async def test_what_was_deleted_long_ago_goes_for_good(house: House, days: int) 
     async with await psycopg.AsyncConnection.connect(house.url) as session:
         for deletable in SERVICE.deletables:
             await session.execute(aged.format(deletable.aggregate.relation), [young[-36:]])
-    db = Database(house.url, name="tests")
+        await session.execute("UPDATE idempotency_key SET created_at = created_at - interval '31 days'")
+    statements: list[str] = []
+    db = Database(house.url, name="tests", on_statement=statements.append)
     await db.open()
     try:
+        assert await idempotency.sweep(db) > 0
+        statements.clear()
         assert await purge(db, SERVICE.deletables, days) == (6 if days == 0 else 5)
+        assert [text for text in statements if "idempotency_key" in text] == []
         assert await purge(db, SERVICE.deletables, days) == 0
         async with db.transaction() as tx:
             await forget_reports(tx, [f"Jane {MARK}", f"{MARK}-1", f"{MARK}@example.com"])

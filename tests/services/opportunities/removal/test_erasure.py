@@ -3,14 +3,17 @@
 from typing import Any
 
 import psycopg
+import pytest
 from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from psycopg import sql
 
+from services.kit import parked
 from services.kit.db import Database
 from services.kit.delivery import Delivery, Place, Received, Slice
 from services.kit.events import ERASED
-from services.opportunities.handlers import HANDLERS
+from services.kit.parked import Driven
+from services.opportunities.handlers import HANDLERS, fold_contacts
 from tests.services.contacts.removal.test_erasure import MARK, places
 from tests.services.elsewhere import event_of
 from tests.services.opportunities.conftest import House, person
@@ -58,6 +61,31 @@ async def test_nothing_is_left_on_maps_of_a_person_who_was_erased(house: House) 
     assert await places(house.url) == set()
 
 
+@pytest.mark.parametrize(("actor", "asked"), [("sub:admin", 3), ("purge", 0)])
+async def test_a_batch_of_people_who_are_gone_costs_as_much_as_one_and_a_purge_searches_nothing(
+    house: House, actor: str, asked: int
+) -> None:
+    _, id = await planted(house)
+    others = [await house.meet(f"{number} {MARK}") for number in range(20)]
+    told: dict[str, Any] = {"account_id": house.account, **BLANK}
+    gone = [event_of("contact", ERASED, 2, {"id": each, **told}, actor) for each in (id, *others)]
+    statements: list[str] = []
+    db = Database(house.url, name="tests", on_statement=statements.append)
+    await db.open()
+    try:
+        async with db.transaction() as tx:
+            await fold_contacts(tx, gone)
+    finally:
+        await db.close()
+    searching = [text for text in statements if "idempotency_key" in text or "import_" in text]
+    assert len(searching) == asked
+    assert len(statements) - len(searching) == (
+        5 if asked else 4
+    )  # their names; maps, notes, history, copies
+    kept = {"idempotency_key.answer"}
+    assert await places(house.url) == (set() if asked else kept)
+
+
 def received(house: House, fact: str, version: int, offset: int, id: str, **data: Any) -> Received:
     """An event about the person as a record of contacts' topic."""
     event = event_of("contact", fact, version, {"id": id, "account_id": house.account} | data)
@@ -67,6 +95,29 @@ def received(house: House, fact: str, version: int, offset: int, id: str, **data
         "contacts.events", 0, 0, offset, 0, 0, b"key", value, headers, None, 3, len(value), 0
     )
     return Received(event, record, HANDLERS["contact"])
+
+
+async def test_what_was_given_up_of_a_person_is_forgotten_though_nothing_is_parked_any_more(
+    house: House,
+) -> None:
+    _, id = await planted(house)
+    db = Database(house.url, name="tests")
+    await db.open()
+    place = TopicPartition("contacts.events", 0)
+    broken = received(house, "updated", 2, 0, id, name=f"Jane {MARK} again", title={"not": MARK})
+    gone = received(house, ERASED, 3, 1, id, **BLANK)
+    try:
+        delivery = Delivery("opportunities", db)
+        await delivery.begin({place: 0})
+        assert (await delivery.deliver([Slice(place, Place(0, 0), Place(1, 1), (broken,))])).parked == 1
+        [found] = await parked.parked(db)
+        driven = await parked.discard(db, HANDLERS, found.id, why="a test", by="somebody")
+        assert driven == Driven(0, 0, None)
+        assert {"parked_discarded.value", "parked_discarded.reason"} <= await places(house.url)
+        assert (await delivery.deliver([Slice(place, Place(1, 1), Place(2, 2), (gone,))])).parked == 0
+    finally:
+        await db.close()
+    assert await places(house.url) == set()
 
 
 async def test_who_is_erased_does_not_wait_behind_a_parked_key(house: House) -> None:
