@@ -50,11 +50,13 @@ _CORS_REQUEST = (
     "Idempotency-Key",
     "If-Match",
     "If-None-Match",
+    "Last-Event-ID",
     "traceparent",
     "tracestate",
     "X-Request-Id",
 )
 _CORS_ANSWER = (
+    "Allow",
     "Content-Language",
     "ETag",
     "Idempotency-Replayed",
@@ -62,6 +64,7 @@ _CORS_ANSWER = (
     "RateLimit",
     "RateLimit-Policy",
     "Retry-After",
+    "WWW-Authenticate",
     "X-Request-Id",
 )
 

@@ -93,6 +93,29 @@ async def test_a_frontend_that_settings_name_may_ask() -> None:
     assert "access-control-allow-credentials" not in answer.headers
 
 
+async def test_a_frontend_goes_on_where_its_stream_broke_off() -> None:
+    async with standing(cors_origins=(ORIGIN,)) as stand:
+        asked = {
+            "Origin": ORIGIN,
+            "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Headers": "authorization,last-event-id",
+        }
+        assert (await stand.client.options("/v1/stream", headers=asked)).status_code == 200
+
+
+async def test_a_frontend_reads_why_it_was_refused() -> None:
+    async with standing(cors_origins=(ORIGIN,)) as stand:
+        refused = await stand.client.get(
+            "/v1/accounts", headers={"Origin": ORIGIN, "Authorization": "Bearer x"}
+        )
+        unfit = await stand.client.post("/v1/changes", headers={"Origin": ORIGIN})
+    assert "www-authenticate" in refused.headers
+    assert "allow" in unfit.headers
+    for answer in (refused, unfit):
+        exposed = answer.headers["access-control-expose-headers"].split(", ")
+        assert {"WWW-Authenticate", "Allow"} <= set(exposed)
+
+
 async def test_another_frontend_may_not() -> None:
     async with standing(cors_origins=(ORIGIN,)) as stand:
         asked = {"Origin": "https://evil.example.org", "Access-Control-Request-Method": "GET"}
