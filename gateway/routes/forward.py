@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.routes.door import Passed
 from gateway.upstreams import Upstreams
+from services.kit.bodies import takes_uploads
 from services.kit.clients import TROUBLES, ClientResponse, Trouble, Waits, trouble_of
 from services.kit.problems import BadRequest, Problem, Unavailable, UpstreamTimeout
 from services.kit.telemetry import header_of, request_id_of
@@ -51,7 +52,7 @@ class Forward:
             passed.target,
             headers=onward(scope, body=body is not None),
             body=body,
-            waits=self._import_waits if _is_upload(scope) else self._waits,
+            waits=self._import_waits if takes_uploads(scope["method"], scope["path"]) else self._waits,
         )
         relay = _Relay(send)
         try:
@@ -148,10 +149,6 @@ def refused(trouble: Trouble, service: str, method: str) -> Problem:
 
 
 _DOUBT = " Whether the change took effect is not known: repeat it under the same Idempotency-Key."
-
-
-def _is_upload(scope: Scope) -> bool:
-    return (header_of(scope, b"content-type") or b"").startswith(b"multipart/")
 
 
 async def _body(receive: Receive) -> bytes | AsyncIterator[bytes] | None:

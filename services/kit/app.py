@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect
 
 from services.kit import idempotency, openapi, versions
 from services.kit.access import require_scope, scope_of
-from services.kit.bodies import BodyLimit
+from services.kit.bodies import BodyLimit, takes_uploads
 from services.kit.clients import AsyncClient, open_client
 from services.kit.collisions import anew
 from services.kit.conditional import etag, etag_of, unless_had
@@ -136,12 +136,14 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         session_for = _session_of(self.dependant)
+        uploads = any(takes_uploads(method, self.path_format) for method in self.methods or ())
+        waits = any(parameter.alias == "wait" for parameter in self.dependant.query_params)
 
         async def strictly(request: Request) -> Response:
             request = StrictRequest(request.scope, request.receive)
             pressure: Pressure = request.app.state.pressure
-            async with pressure.deadline(request) as deadline:
-                call = request.state.call = await _called_by(request, self.path_format)
+            async with pressure.deadline(request, uploads=uploads, waits=waits) as deadline:
+                call = request.state.call = await _called_by(request, self.path_format, uploads=uploads)
                 deadline.arriving = False
                 self.check_query(request)
                 async with pressure.turn() if is_dear(self.endpoint, request) else _AT_ONCE:
@@ -189,13 +191,13 @@ def router(tag: str) -> APIRouter:
     )
 
 
-async def _called_by(request: Request, path: str) -> Call:
+async def _called_by(request: Request, path: str, *, uploads: bool) -> Call:
     state = request.app.state
     authorization = request.headers.get("authorization")
     viewer = await state.verifier.viewer(authorization)
     _require_standing(viewer, state.settings.access_contact)
     require_scope(viewer, scope_of(state.service.name, request.method, path))
-    uploads = request.headers.get("content-type", "").startswith("multipart/")
+    # A body is there, and of a media type that is read here, before a connection is taken; a file is read by its route.
     key = await idempotency.key_of(request, viewer, body=b"" if uploads else await request.body())
     request.state.idempotency = key
     cause = Cause(

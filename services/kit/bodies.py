@@ -1,5 +1,7 @@
 """Bodies held to their size: a plain ASGI middleware that refuses what is too large, before or while it comes."""
 
+import re
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.kit.problems import TooLarge
@@ -10,9 +12,16 @@ MAX_UPLOAD = 512_000_000
 # A refused body is read to its end up to this size, so that its sender lives to read the refusal.
 MAX_DRAINED = 32_000_000
 
+_UPLOADED = re.compile(r"/v1/[^/]+/imports")
+
+
+def takes_uploads(method: str, path: str) -> bool:
+    """Whether a file is sent there. The path decides, not what the sender calls the body."""
+    return method == "POST" and _UPLOADED.fullmatch(path) is not None
+
 
 class BodyLimit:
-    """Refuses bodies beyond 1 MB (multipart ones sent to `.../imports` beyond 512 MB) with a 413 problem."""
+    """Refuses bodies beyond 1 MB (forms posted to `/v1/<noun>/imports` beyond 512 MB) with a 413 problem."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -67,8 +76,8 @@ class _LimitedBody:
 
 def _limit_of(scope: Scope) -> int:
     kind = header_of(scope, b"content-type") or b""
-    uploads = kind.startswith(b"multipart/form-data") and scope["path"].endswith("/imports")
-    return MAX_UPLOAD if uploads else MAX_BODY
+    form = kind.lower().startswith(b"multipart/form-data")
+    return MAX_UPLOAD if form and takes_uploads(scope["method"], scope["path"]) else MAX_BODY
 
 
 def _told_length(scope: Scope) -> int | None:

@@ -6,7 +6,6 @@ is cheap, and `/readyz`, goes on however many sums are asked for.
 """
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -37,11 +36,11 @@ def dear(endpoint: _Endpoint) -> _Endpoint:
 
 def is_dear(endpoint: Callable[..., object], request: Request) -> bool:
     """Whether the request is for a dear endpoint, or for a list's total or a part of a text."""
-    query: bytes = request.scope["query_string"]
-    return "dear" in vars(endpoint) or (bool(query) and _DEAR.search(query) is not None)
-
-
-_DEAR = re.compile(rb"(?:^|&)(?:count=true|q=|[^&=]*contains)")
+    if "dear" in vars(endpoint) or not request.scope["query_string"]:
+        return "dear" in vars(endpoint)
+    # As the list reads them: a name may be written in many ways.
+    given = request.query_params.multi_items()
+    return any(name == "q" or "contains" in name or (name, text) == ("count", "true") for name, text in given)
 
 
 class Pressure:
@@ -79,12 +78,12 @@ class Pressure:
         finally:
             self._turns.release()
 
-    def deadline(self, request: Request) -> "Deadline":
-        """The deadline of the request."""
-        if request.headers.get("content-type", "").startswith("multipart/"):
+    def deadline(self, request: Request, *, uploads: bool = False, waits: bool = False) -> "Deadline":
+        """The deadline of the request, by what its route takes: an upload, or `wait`."""
+        if uploads:
             seconds = UPLOAD_SECONDS
         else:
-            waits = b"wait=" in request.scope["query_string"]
+            waits = waits and "wait" in request.query_params
             seconds = self.seconds + (WAIT_SECONDS if waits else 0)
         return Deadline(self, seconds, writes=request.method not in ("GET", "HEAD"))
 

@@ -203,9 +203,10 @@ async def test_an_upload_is_passed_on_while_it_comes(stand: Standing) -> None:
     assert 3_000_000 <= int(answer.text) < 3_100_000
 
 
-async def test_an_upload_of_told_length_keeps_it(stand: Standing) -> None:
+@pytest.mark.parametrize("kind", ["multipart/form-data", "Multipart/Form-Data"])
+async def test_an_upload_of_told_length_keeps_it(stand: Standing, kind: str) -> None:
     body = b"x" * 3_000_000
-    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    headers = {"Content-Type": f"{kind}; boundary=b"}
     async with stand.client_over_sockets() as client:
         await client.post("/v1/accounts/imports", content=body, headers=headers)
     [seen] = stand.contacts.seen
@@ -270,6 +271,13 @@ async def test_a_body_too_large_reaches_nobody(size: int, stand: Standing) -> No
     assert stand.contacts.seen == []
 
 
+@pytest.mark.parametrize("path", ["/v1/accounts", "/v1/accounts/by-external-id/crm/imports"])
+async def test_what_calls_itself_an_upload_elsewhere_may_not_be_as_large(path: str, stand: Standing) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = await stand.client.put(path, content=b"x" * (MAX_BODY + 1), headers=headers)
+    assert_problem(answer, 413, "body_too_large")
+
+
 async def test_a_body_that_grows_too_large_is_cut_off_on_its_way(stand: Standing) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(30):
@@ -310,6 +318,14 @@ async def test_a_service_that_does_not_answer_is_504(method: str) -> None:
         answer = await stand.client.request(method, "/v1/accounts")
         problem = assert_problem(answer, 504, "upstream_timeout")
     assert ("Idempotency-Key" in problem["detail"]) == (method == "POST")
+
+
+async def test_what_calls_itself_an_upload_elsewhere_is_given_no_more_time() -> None:
+    async with standing(seconds=0.2) as stand:
+        stand.contacts.behave = sleeping
+        headers = {"Content-Type": "multipart/form-data; boundary=b"}
+        answer = await stand.client.post("/v1/accounts", content=b"x", headers=headers)
+        assert_problem(answer, 504, "upstream_timeout")
 
 
 @pytest.mark.parametrize("method", WRITES)

@@ -45,6 +45,12 @@ async def news(wait: Seconds, tx: Reading) -> Response:
     return json_text("{}")
 
 
+@slow.get("/dawdle", openapi_extra={"parameters": []})
+async def dawdle(tx: Reading) -> Response:
+    await tx.execute("SELECT pg_sleep(3)")
+    return json_text("{}")
+
+
 @slow.get("/quick")
 async def quick(call: CallDep, tx: Reading) -> Response:
     await tx.execute("SELECT 1")
@@ -100,6 +106,15 @@ async def test_a_request_that_waits_for_news_has_its_wait_on_top(library: Librar
     assert (await library.call("rep", "GET", "/v1/news?wait=1.5")).status_code == 200
 
 
+@pytest.mark.parametrize("query", ["wait=20", "q=wait=", "%77ait=20"])
+async def test_a_wait_buys_no_time_where_nobody_waits(library: Library, query: str) -> None:
+    assert_problem(await library.call("rep", "GET", f"/v1/dawdle?{query}"), 503, "timeout")
+
+
+async def test_a_wait_may_be_written_in_any_way(library: Library) -> None:
+    assert (await library.call("rep", "GET", "/v1/news?%77ait=1.5")).status_code == 200
+
+
 async def test_dear_requests_beyond_their_number_are_told_to_come_back(library: Library) -> None:
     answers = await asyncio.gather(*(library.call("rep", "GET", "/v1/sum?seconds=30") for _ in range(5)))
     codes = sorted(answer.json()["code"] for answer in answers)
@@ -121,7 +136,19 @@ async def test_while_dear_ones_run_all_others_go_on(library: Library) -> None:
     assert {answer.status_code for answer in await asyncio.gather(*dear_ones)} == {503}
 
 
-@pytest.mark.parametrize("query", ["count=true", "q=em", "title[contains]=mm", "title%5Bcontains%5D=mm"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "count=true",
+        "q=em",
+        "title[contains]=mm",
+        "title%5Bcontains%5D=mm",
+        "c%6Funt=true",
+        "count=tru%65",
+        "%71=em",
+        "title[cont%61ins]=mm",
+    ],
+)
 async def test_totals_and_searches_are_dear(library: Library, query: str) -> None:
     dear_ones = [asyncio.create_task(library.call("rep", "GET", "/v1/sum?seconds=30")) for _ in range(2)]
     await executing(library, 2)
@@ -130,7 +157,10 @@ async def test_totals_and_searches_are_dear(library: Library, query: str) -> Non
     assert (await library.call("rep", "GET", f"/v1/books?{query}")).status_code == 200
 
 
-async def test_a_body_that_does_not_come_holds_no_connection_and_is_refused(library: Library) -> None:
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=b", "text/csv"])
+async def test_a_body_that_does_not_come_holds_no_connection_and_is_refused(
+    library: Library, kind: str
+) -> None:
     begun = asyncio.Event()
 
     async def body() -> AsyncGenerator[bytes]:
@@ -138,7 +168,7 @@ async def test_a_body_that_does_not_come_holds_no_connection_and_is_refused(libr
         yield b"{"
         await asyncio.sleep(30)
 
-    headers = {**told("rep"), "Content-Type": "application/json"}
+    headers = {**told("rep"), "Content-Type": kind}
     await until(lambda: usage(library)["idle"] == 1)
     asked = asyncio.create_task(library.client.post("/v1/books", content=body(), headers=headers))
     await begun.wait()
