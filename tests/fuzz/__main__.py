@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.tokens import ADMIN, fetch_token
-from tests.fuzz.conforming import ALONE, FOLLOWING, Conformance, conformance
+from tests.fuzz.conforming import ALONE, FOLLOWING, SEQUENCES, conformance
 from tests.fuzz.run import Outcome, attack, prepared
 from tests.stack import RunningStack
 
@@ -28,8 +28,8 @@ SETTINGS = {"RATE_FAILURES": "0"}
 WIDE = 160
 """Characters of a line, so that the table is whole where there is no terminal either."""
 
-REQUESTS_PER_EXAMPLE = {ALONE: 1_000, FOLLOWING: 40}
-"""For so many hostile requests schemathesis makes one example more, by its phases."""
+REQUESTS_PER_EXAMPLE = 1_000
+"""For so many hostile requests each operation is asked once more, and sequences of requests begin once more."""
 
 
 def main() -> int:
@@ -45,13 +45,10 @@ def main() -> int:
         try:
             stack.up()
             outcome = _attacked(console, stack, asked.n, asked.seed)
-            examined = [
-                _examined(console, stack, phases, max(2, asked.n // requests), asked.seed)
-                for phases, requests in REQUESTS_PER_EXAMPLE.items()
-            ]
+            conforms = _examined(console, stack, max(2, asked.n // REQUESTS_PER_EXAMPLE), asked.seed)
         finally:
             stack.down()
-    return 1 if outcome.offenders or not all(each.holds for each in examined) else 0
+    return 0 if conforms and not outcome.offenders else 1
 
 
 def _attacked(console: Console, stack: RunningStack, count: int, seed: int) -> Outcome:
@@ -64,13 +61,19 @@ def _attacked(console: Console, stack: RunningStack, count: int, seed: int) -> O
     return outcome
 
 
-def _examined(console: Console, stack: RunningStack, phases: str, examples: int, seed: int) -> Conformance:
+def _examined(console: Console, stack: RunningStack, examples: int, seed: int) -> bool:
+    """Whether schemathesis finds nothing: once over every operation, then in sequences from as many seeds."""
     begun = time.monotonic()
     token = fetch_token(stack.url("issuer"), ADMIN)
-    found = conformance(stack.url(), token, seed=seed, examples=examples, phases=phases)
-    console.print(found.told, markup=False, highlight=False)
-    console.print(f"schemathesis ({phases}) took {time.monotonic() - begun:.0f} s.")
-    return found
+    runs = [(ALONE, examples, seed), *((FOLLOWING, SEQUENCES, seed + n) for n in range(examples))]
+    found = [
+        conformance(stack.url(), token, seed=chosen, examples=most, phases=phases)
+        for phases, most, chosen in runs
+    ]
+    for each in found:
+        console.print(each.counted if each.holds else each.told, markup=False, highlight=False)
+    console.print(f"schemathesis took {time.monotonic() - begun:.0f} s.")
+    return all(each.holds for each in found)
 
 
 def _show(console: Console, outcome: Outcome) -> None:

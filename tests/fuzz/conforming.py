@@ -17,6 +17,9 @@ ALONE: Final = "examples,coverage,fuzzing"
 FOLLOWING: Final = "stateful"
 """The phase in which requests follow from answers."""
 
+SEQUENCES: Final = 50
+"""Sequences from one seed at the most; it ends before, where rows come and go under what is drawn from them."""
+
 
 @dataclass(frozen=True)
 class Conformance:
@@ -24,6 +27,13 @@ class Conformance:
 
     holds: bool
     told: str
+
+    @property
+    def counted(self) -> str:
+        """The line that says how many requests were made."""
+        return next(
+            (line.strip() for line in self.told.splitlines() if " generated" in line), "nothing was asked"
+        )
 
 
 def conformance(gateway: str, token: str, *, seed: int, examples: int, phases: str) -> Conformance:
