@@ -69,13 +69,15 @@ class Change(Read):
 
 @dataclass(frozen=True, eq=False)
 class Followed:
-    """An aggregate that is told of. `visible` gives the predicate by which a viewer sees its row `row` of `source`.
+    """An aggregate that is told of. `visible` gives the predicate by which a viewer sees its row `row` of `source`,
+    `knows` the one by which the viewer knows what is confided of it.
 
     `moves` are the columns, as in `r.owner_id`, whose change decides anew who sees the row.
     """
 
     aggregate: Aggregate
     visible: Callable[[Viewer], LiteralString] = everybody
+    knows: Callable[[Viewer], LiteralString] = everybody
     moves: tuple[LiteralString, ...] = ()
     source: LiteralString = ""
     row: LiteralString = "r"
@@ -194,7 +196,8 @@ def _not_a_token() -> Invalid:
 async def _walk(session: Session, call: Call, feed: Feed, token: Token | None, limit: int) -> _Walked:
     viewer = call.viewer
     visible = tuple(each.visible(viewer) for each in feed.followed)
-    statement = _statement(feed, visible, Sight(account="r.id").visible(viewer))
+    knows = tuple(each.knows(viewer) for each in feed.followed)
+    statement = _statement(feed, visible, knows, Sight(account="r.id").visible(viewer))
     given = {
         "since": token.position if token else None,
         "epoch": token.epoch if token else 0,
@@ -251,7 +254,7 @@ LEFT JOIN LATERAL (
     'recorded_at', instant(p.recorded_at),
     'actor', CASE WHEN p.aggregate <> {sight} THEN p.actor END,
     'data', CASE WHEN p.verdict = 'seen' AND p.fact NOT IN ({gone}) THEN (
-      SELECT json_object_agg(f.name, p.state -> f.name ORDER BY f.n)
+      SELECT json_object_agg(f.name, CASE WHEN {confided} THEN NULL ELSE p.state -> f.name END ORDER BY f.n)
       FROM unnest((CASE p.aggregate {fields} END)::text[]) WITH ORDINALITY f(name, n)) END
   )::text AS json
   FROM page p WHERE p.n <= %(limit)s::integer
@@ -274,11 +277,18 @@ _MOVED = sql.SQL(
 )
 _BEFORE = sql.SQL("""(CASE WHEN j.changed ? {name} THEN j.changed -> {name} ->> 'from'
         ELSE j.state ->> {name} END)::uuid AS {column}""")
+_CONFIDED = sql.SQL("""p.aggregate = {name} AND f.name = ANY ({fields})
+        AND NOT coalesce((SELECT {knows} FROM {source} WHERE {row}.id = p.aggregate_id), false)""")
 _GONE = sql.SQL("'deleted', 'erased'")
 
 
 @lru_cache(maxsize=256)
-def _statement(feed: Feed, visible: tuple[LiteralString, ...], account: LiteralString) -> LiteralString:
+def _statement(
+    feed: Feed,
+    visible: tuple[LiteralString, ...],
+    knows: tuple[LiteralString, ...],
+    account: LiteralString,
+) -> LiteralString:
     sight = sql.Literal(SIGHT)
     own = _SIGHT_VERDICT.format(
         sight=sight, overturned=sql.Literal(SIGHT_OVERTURNED), visible=sql.SQL(account)
@@ -296,17 +306,39 @@ def _statement(feed: Feed, visible: tuple[LiteralString, ...], account: LiteralS
             when.format(sql.Literal(name), noun) for name, noun in [(SIGHT, sql.Literal("accounts")), *nouns]
         ),
         fields=sql.SQL(" ").join(when.format(sql.Literal(name), names) for name, names in fields),
+        confided=_confided(feed, knows),
     )
     return literal(text)
 
 
+def _source(followed: Followed) -> sql.Composable:
+    return (
+        sql.SQL(followed.source) if followed.source else sql.SQL("{} r").format(followed.aggregate.relation)
+    )
+
+
+def _confided(feed: Feed, knows: tuple[LiteralString, ...]) -> sql.Composable:
+    """Whether the field `f` of the entry `p` is confided to others than the viewer."""
+    told = [
+        _CONFIDED.format(
+            name=sql.Literal(each.aggregate.name),
+            fields=sql.Literal(list(each.aggregate.confided)),
+            source=_source(each),
+            row=sql.SQL(each.row),
+            knows=sql.SQL(known),
+        )
+        for each, known in zip(feed.followed, knows, strict=True)
+        if each.aggregate.confided
+    ]
+    return sql.SQL(" OR ").join(told) if told else sql.SQL("false")
+
+
 def _verdict(followed: Followed, visible: LiteralString) -> sql.Composed:
     aggregate = followed.aggregate
-    source = sql.SQL(followed.source) if followed.source else sql.SQL("{} r").format(aggregate.relation)
     return _SEEN.format(
         name=sql.Literal(aggregate.name),
         snapshot=sql.Literal(f"{aggregate.name}.{SNAPSHOT}"),
-        source=source,
+        source=_source(followed),
         row=sql.SQL(followed.row),
         gone=_GONE,
         visible=sql.SQL(visible),

@@ -96,19 +96,21 @@ async def restore(
     *,
     sight: LiteralString,
     may: LiteralString,
+    knows: LiteralString = "true",
     given: Mapping[str, Any] | None = None,
 ) -> Shown:
     """Restores the row with what followed it, in a transaction, and gives it; a row that is not deleted as it stands.
 
-    `sight` and `may` are as in `delete`, as if the row were there, and over `given` as well. Raises NotFound,
+    `sight` and `may` are as in `delete`, as if the row were there, and over `given` as well; `knows` says whether the
+    caller knows what is confided of the row. Raises NotFound,
     Forbidden, Conflict (what it needs to come back is not there).
     """
     aggregate, cause = deletable.aggregate, replace(call.cause, key=None)
     asked = {"id": id, "viewer": call.member_id, **(given or {})}
-    found = await one(tx, _gone(deletable, sight, may), asked)
+    found = await one(tx, _gone(deletable, sight, may, knows), asked)
     if found is None:
         raise NotFound(aggregate.name.replace("_", " "))
-    version, at, answer, allowed, *needs = found
+    version, at, answer, allowed, known, *needs = found
     if not allowed:
         raise Forbidden("not_yours_to_edit", "You may see this, but only its owner may change it.")
     row: Shown | None = Shown(id, version, answer)
@@ -122,6 +124,8 @@ async def restore(
         assert row is not None
         for each in deletable.of(Meaning.FOLLOW):
             await _follow(tx, each, id, cause, at, back=True)
+        if not known:
+            row = await journal.read(tx, aggregate, id, viewer=call.member_id, sight=SHOWN, knows="false")
     await keep(tx, call.cause.key, status=200, answer=row.json, version=row.version)
     return row
 
@@ -136,16 +140,19 @@ def _told(each: Dependant, count: int | None) -> Mapping[str, Any]:
     }
 
 
-_GONE = sql.SQL("""SELECT r.version, r.deleted_at, {json}::text, {may}{needs} FROM {relation} r
+_GONE = sql.SQL("""SELECT r.version, r.deleted_at, {json}::text, {may}, {knows}{needs} FROM {relation} r
 WHERE r.id = %(id)s::uuid AND ({sight}) FOR UPDATE OF r""")
 
 
 @lru_cache(maxsize=64)
-def _gone(deletable: Deletable, sight: LiteralString, may: LiteralString) -> LiteralString:
+def _gone(
+    deletable: Deletable, sight: LiteralString, may: LiteralString, knows: LiteralString
+) -> LiteralString:
     aggregate = deletable.aggregate
     text = _GONE.format(
-        json=aggregate.json(),
+        json=aggregate.json(knows),
         may=sql.SQL(may),
+        knows=sql.SQL(knows),
         needs=sql.SQL("").join(sql.SQL(", (" + need.where + ")") for need in deletable.needs),
         relation=aggregate.relation,
         sight=sql.SQL(sight),

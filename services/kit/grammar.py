@@ -4,13 +4,14 @@ A resource describes its list by a `Listing`. The same description says in OpenA
 (`kit/asking.py`) and makes the statement of a page (`kit/listing.py`); a test holds every pair in it to its index.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, LiteralString
 
-from services.kit.access import Sight
+from services.kit.access import Sight, everybody
 from services.kit.filters import OPS, Filter, Key, Sort, schema_of
+from services.kit.identity import Viewer
 from services.kit.journal import Aggregate
 
 MAX_LIMIT, DEFAULT_LIMIT = 200, 50
@@ -55,6 +56,7 @@ class Order:
 class Listing:
     """What a list may filter, sort and search by. `relation` is the table; `where` holds for every row of the list.
 
+    `knows` gives SQL that says whether the viewer knows what is confided of a row.
     A list `within` a row that the viewer does not see is not there. `together` are sorts by two keys, as requests write
     them. `pairs` are the indexed pairs of filter and sort, by filter: what is filtered goes through one of them, or
     through the sort's own column, or through the search; a `small` list is read in whole where need be.
@@ -69,6 +71,7 @@ class Listing:
     search: LiteralString | None = None
     where: LiteralString = "r.deleted_at IS NULL"
     within: Within | None = None
+    knows: Callable[[Viewer], LiteralString] = everybody
     together: Mapping[str, tuple[Key, Key]] = field(default_factory=dict[str, tuple[Key, Key]])
     pairs: Mapping[str, Pair] = field(default_factory=dict[str, Pair])
     small: bool = False

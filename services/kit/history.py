@@ -98,7 +98,7 @@ async def page(session: Session, past: Past, asked: Asked, viewer: Viewer, given
     before = _LATEST if asked.cursor is None else _opened(asked.cursor, past, given)
     values = {**given, "viewer": viewer.member_id, "limit": asked.limit, "before": before}
     names = tuple(each.among(viewer) for each in past.names)
-    row = await one(session, _statement(past, past.seen(viewer), names), values)
+    row = await one(session, _statement(past, past.seen(viewer), past.knows(viewer), names), values)
     assert row is not None
     seen, entries, named = row
     if not seen:
@@ -159,7 +159,7 @@ _PAGE = sql.SQL("""WITH {found}, page AS MATERIALIZED (
   SELECT j.version, instant(j.recorded_at) AS at, split_part(j.type, '.', 2) AS event, j.actor, j.request_id,
          j.imported, j.changed IS NULL AS born, (
            SELECT jsonb_object_agg(f.key, f.value) FROM jsonb_each(coalesce(j.changed, j.state)) f
-           WHERE f.key = ANY ({fields})
+           WHERE f.key = ANY ({fields}::text[])
          ) AS told
   FROM journal j
   WHERE {entries} AND j.version < %(before)s::integer AND j.type <> {snapshot}
@@ -182,15 +182,27 @@ _NOBODY: LiteralString = "SELECT NULL::uuid AS id, NULL::text AS name WHERE fals
 
 
 @lru_cache(maxsize=256)
-def _statement(past: Past, seen: LiteralString, named: tuple[LiteralString, ...]) -> LiteralString:
+def _statement(
+    past: Past, seen: LiteralString, knows: LiteralString, named: tuple[LiteralString, ...]
+) -> LiteralString:
     return literal(
         _PAGE.format(
-            found=past.found(seen),
+            found=past.found(seen, knows),
             entries=past.entries(),
-            fields=sql.Literal(list(past.fields)),
+            fields=_told(past),
             snapshot=past.snapshot,
             uuid=sql.Literal(_UUID),
             uuids=sql.Literal(_UUIDS),
             named=sql.SQL(" UNION ALL ").join(sql.SQL(text) for text in named or (_NOBODY,)),
         )
+    )
+
+
+def _told(past: Past) -> sql.Composable:
+    """The fields of which the viewer is told."""
+    confided = past.aggregate.confided
+    if not confided:
+        return sql.Literal(list(past.fields))
+    return sql.SQL("CASE WHEN (SELECT knows FROM seen) THEN {} ELSE {} END").format(
+        sql.Literal(list(past.fields)), sql.Literal([name for name in past.fields if name not in confided])
     )

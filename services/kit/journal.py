@@ -37,7 +37,8 @@ class Aggregate:
     """What is journaled as one thing, and how its row is shown.
 
     `fields` are the columns of the projection, in order: it serves GET, lists, panels and the journal's state alike.
-    `kept` are columns that only the journal keeps.
+    `kept` are columns that only the journal keeps. `confided` are fields that not everybody may know who sees the row:
+    what shows them takes SQL over the row `r` that says whether the viewer `knows`, and they are null where not.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Aggregate:
     table: type[SQLModel]
     fields: tuple[str, ...]
     kept: tuple[str, ...] = ()
+    confided: tuple[str, ...] = ()
     state_version: int = 1
 
     @property
@@ -71,23 +73,32 @@ class Aggregate:
         """The names of the columns that hold JSON."""
         return frozenset(name for name, column in self.columns.items() if isinstance(column.type, JSONB))
 
-    def projection(self, *, kept: bool = False) -> sql.Composed:
+    def projection(self, *, kept: bool = False, knows: LiteralString = "true") -> sql.Composed:
         """The select list that shows row `r`."""
-        shown = [_shown(name, self.columns[name]) for name in self.fields + (self.kept if kept else ())]
+        names = self.fields + (self.kept if kept else ())
+        shown = [sql.SQL("{} AS {}").format(self._known(name, knows), sql.Identifier(name)) for name in names]
         return sql.SQL(", ").join(shown)
 
-    def json(self) -> sql.Composed:
+    def json(self, knows: LiteralString = "true") -> sql.Composed:
         """Row `r` as JSON, in the order of the fields."""
-        return sql.SQL("(SELECT row_to_json(s) FROM (SELECT {}) s)").format(self.projection())
+        return sql.SQL("(SELECT row_to_json(s) FROM (SELECT {}) s)").format(self.projection(knows=knows))
 
-    def text(self, names: Sequence[str]) -> sql.Composed:
+    def text(self, names: Sequence[str], knows: LiteralString = "true") -> sql.Composed:
         """These fields of row `r` as the text of such JSON: two thirds of the time for many rows, longer for one."""
         members = [
-            _member(name, self.columns[name], "," if number else "{") for number, name in enumerate(names)
+            _member(name, self.columns[name], self._known(name, knows), "," if number else "{")
+            for number, name in enumerate(names)
         ]
         parts = [members[start : start + _ARGUMENTS] for start in range(0, len(members), _ARGUMENTS)]
         joined = [sql.SQL("concat({})").format(sql.SQL(", ").join(part)) for part in parts]
         return sql.SQL("concat({}, '}}')").format(sql.SQL(", ").join(joined))
+
+    def _known(self, name: str, knows: LiteralString) -> sql.Composed:
+        """The field of row `r` as JSON shall show it, to who knows what is confided."""
+        value = _told_of(name, self.columns[name])
+        if name not in self.confided:
+            return value
+        return sql.SQL("CASE WHEN {} THEN {} END").format(sql.SQL(knows), value)
 
     def beside(self) -> sql.Composed:
         """What the journal keeps of row `r` beside what is shown, as JSON."""
@@ -151,10 +162,6 @@ class Shown:
     json: str
 
 
-def _shown(name: str, column: Column[Any]) -> sql.Composed:
-    return sql.SQL("{} AS {}").format(_told_of(name, column), sql.Identifier(name))
-
-
 def _told_of(name: str, column: Column[Any]) -> sql.Composed:
     """The column of row `r` as JSON shall show it."""
     form: LiteralString = "instant(r.{})" if isinstance(column.type, DateTime) else "r.{}"
@@ -173,15 +180,15 @@ def _change(name: str, column: Column[Any]) -> sql.Composed:
     )
 
 
-def _member(name: str, column: Column[Any], before: str) -> sql.Composed:
-    """The column of row `r` as the text of a member of a JSON object."""
+def _member(name: str, column: Column[Any], value: sql.Composed, before: str) -> sql.Composed:
+    """The value of a column as the text of a member of a JSON object."""
     form: LiteralString = "JSON_SCALAR({})::text"
     if isinstance(column.type, JSONB):
         form = "{}::text"
     elif isinstance(column.type, postgresql.ARRAY):
         form = "to_json({})::text"
     named = f'{before}"{name}":'
-    text = sql.SQL(form).format(_told_of(name, column))
+    text = sql.SQL(form).format(value)
     return sql.SQL("coalesce({} || {}, {})").format(sql.Literal(named), text, sql.Literal(named + "null"))
 
 
@@ -464,13 +471,17 @@ async def change(
 
 @lru_cache(maxsize=256)
 def _read_statement(
-    aggregate: Aggregate, sight: LiteralString, may: LiteralString, lock: LiteralString = ""
+    aggregate: Aggregate,
+    sight: LiteralString,
+    may: LiteralString,
+    knows: LiteralString = "true",
+    lock: LiteralString = "",
 ) -> LiteralString:
     text = sql.SQL(
         "SELECT r.id, r.version, {json}::text, {may} FROM {relation} r"
         " WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND ({sight}){lock}"
     ).format(
-        json=aggregate.json(),
+        json=aggregate.json(knows),
         may=sql.SQL(may),
         relation=aggregate.relation,
         sight=sql.SQL(sight),
@@ -486,14 +497,15 @@ async def read(
     *,
     viewer: UUID | None,
     sight: LiteralString,
+    knows: LiteralString = "true",
     given: Mapping[str, Any] | None = None,
 ) -> Shown:
     """The row as it stands. Raises NotFound when there is none or the viewer may not see it.
 
-    `sight` is SQL over the row `r` and `given`.
+    `sight` and `knows` are SQL over the row `r` and `given`.
     """
     parameters_ = {"id": id, "viewer": viewer, **(given or {})}
-    row = await one(session, _read_statement(aggregate, sight, "true"), parameters_)
+    row = await one(session, _read_statement(aggregate, sight, "true", knows), parameters_)
     if row is None:
         raise NotFound(aggregate.name.replace("_", " "))
     return Shown(row[0], row[1], row[2])
@@ -507,16 +519,17 @@ async def miss(
     viewer: UUID | None,
     sight: LiteralString,
     may: LiteralString = "true",
+    knows: LiteralString = "true",
     expected: Expected = None,
     given: Mapping[str, Any] | None = None,
 ) -> Shown:
     """Why a change wrote nothing: the row as it stands when the change said nothing new.
 
-    `sight` and `may` are SQL over the row `r` and `given`. Raises NotFound, Forbidden (seen, but not the viewer's to
-    edit), PreconditionFailed (another version).
+    `sight`, `may` and `knows` are SQL over the row `r` and `given`. Raises NotFound, Forbidden (seen, but not the
+    viewer's to edit), PreconditionFailed (another version).
     """
     parameters_ = {"id": id, "viewer": viewer, **(given or {})}
-    statement = _read_statement(aggregate, sight, may)
+    statement = _read_statement(aggregate, sight, may, knows)
     return _judged(aggregate, await one(session, statement, parameters_), expected)
 
 
@@ -534,7 +547,7 @@ async def hold(
 
     Raises what `miss` does.
     """
-    statement = _read_statement(aggregate, sight, may, " FOR UPDATE OF r")
+    statement = _read_statement(aggregate, sight, may, lock=" FOR UPDATE OF r")
     return _judged(aggregate, await one(session, statement, {"id": id, "viewer": viewer}), expected)
 
 

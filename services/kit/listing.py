@@ -153,6 +153,7 @@ class _Shape:
     continued: bool
     matching: LiteralString
     visible: LiteralString
+    knows: LiteralString
     within: LiteralString
     ways: tuple[Way, ...]
 
@@ -171,6 +172,7 @@ def _shape(listing: Listing, asked: Asked, viewer: Viewer) -> _Shape:
         asked.cursor is not None,
         matching(listing, asked, viewer),
         sight.at(_pinned(asked)).visible(viewer) if sight else "true",
+        listing.knows(viewer),
         _within(listing.within, viewer),
         () if direct or sight is None else tuple(sight.ways()),
     )
@@ -282,7 +284,7 @@ def _said(listing: Listing, shape: _Shape, order: Order) -> dict[str, sql.Compos
         "order": _ordered([*(key.sql for key in order.keys), "r.id"], down=order.down),
         "w_order": _ordered([*found, "w.id"], down=order.down),
         "relation": sql.SQL(listing.relation),
-        "json": listing.aggregate.text(shape.fields),
+        "json": listing.aggregate.text(shape.fields, shape.knows),
     }
 
 

@@ -59,7 +59,7 @@ async def find(session: Session, listing: Listing, body: LookupRequest, viewer: 
     """The rows that the viewer sees of those that are wanted, as JSON text `{"items": [...]}`. One statement."""
     by_source = _EXTERNAL.format(noun=sql.Literal(listing.relation)) if body.external_ids else sql.SQL("")
     statement = _FOUND.format(
-        json=listing.aggregate.json(),
+        json=listing.aggregate.json(listing.knows(viewer)),
         relation=sql.Identifier(listing.relation),
         sight=sql.SQL(listing.sight.visible(viewer) if listing.sight else "true"),
         external=by_source,

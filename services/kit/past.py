@@ -17,7 +17,7 @@ from psycopg import sql
 from pydantic import BeforeValidator, WithJsonSchema
 
 from services.kit import journal
-from services.kit.access import Sight
+from services.kit.access import Sight, everybody
 from services.kit.clock import instant
 from services.kit.db import Session, literal, one
 from services.kit.events import SNAPSHOT
@@ -51,15 +51,16 @@ class Names:
 class Past:
     """The past of an aggregate's rows.
 
-    `row` is SQL that finds the row `r` by the path's parameters, `seen` gives SQL that says whether the viewer sees it.
-    `names` are of rows to which it refers. `same` says of lists of objects by which member an object is
-    the same before and after.
+    `row` is SQL that finds the row `r` by the path's parameters, `seen` gives SQL that says whether the viewer sees it,
+    `knows` whether the viewer knows what is confided of it. `names` are of rows to which it refers. `same` says of
+    lists of objects by which member an object is the same before and after.
     """
 
     aggregate: Aggregate
     seen: Callable[[Viewer], LiteralString]
     row: LiteralString = "r.id = %(id)s::uuid"
     names: tuple[Names, ...] = ()
+    knows: Callable[[Viewer], LiteralString] = everybody
     same: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
@@ -79,9 +80,11 @@ class Past:
         """The type of the entries that only repeat what a version was."""
         return sql.Literal(f"{self.aggregate.name}.{SNAPSHOT}")
 
-    def found(self, seen: LiteralString) -> sql.Composed:
+    def found(self, seen: LiteralString, knows: LiteralString) -> sql.Composed:
         """The step `seen` of a statement: the row today, if the viewer sees it."""
-        return _FOUND.format(relation=self.aggregate.relation, row=sql.SQL(self.row), seen=sql.SQL(seen))
+        return _FOUND.format(
+            relation=self.aggregate.relation, row=sql.SQL(self.row), seen=sql.SQL(seen), knows=sql.SQL(knows)
+        )
 
     def entries(self) -> sql.Composed:
         """Whether the entry `j` of the journal is one of the row in `seen`."""
@@ -89,7 +92,8 @@ class Past:
 
 
 _FOUND = sql.SQL("""seen AS MATERIALIZED (
-  SELECT r.id, r.version, r.created_at FROM {relation} r WHERE {row} AND r.deleted_at IS NULL AND {seen}
+  SELECT r.id, r.version, r.created_at, {knows} AS knows
+  FROM {relation} r WHERE {row} AND r.deleted_at IS NULL AND {seen}
 )""")
 # Another aggregate may share the id, and have many more versions: the row's own version keeps away from those.
 _ENTRIES = sql.SQL("""j.aggregate_id = (SELECT id FROM seen) AND j.version <= (SELECT version FROM seen)
@@ -129,7 +133,7 @@ async def at(
     `given` are the path's parameters. Raises NotFound (not seen today), Invalid (an instant to come), NotThen (the row
     was not born yet, or was deleted), Gone (the journal does not go so far back).
     """
-    statement = _statement(past, past.seen(viewer))
+    statement = _statement(past, past.seen(viewer), past.knows(viewer))
     row = await one(session, statement, {**given, "viewer": viewer.member_id, "as_of": as_of})
     if row is None:
         raise NotFound(past.what)
@@ -152,8 +156,8 @@ async def show(session: Session, past: Past, id: UUID, as_of: datetime | None, v
     """
     if as_of is not None:
         return await at(session, past, as_of, viewer, {"id": id})
-    sight = past.seen(viewer)
-    return await journal.read(session, past.aggregate, id, viewer=viewer.member_id, sight=sight)
+    sight, knows = past.seen(viewer), past.knows(viewer)
+    return await journal.read(session, past.aggregate, id, viewer=viewer.member_id, sight=sight, knows=knows)
 
 
 _ENDS = frozenset({"deleted", "erased"})
@@ -179,17 +183,19 @@ FROM seen s LEFT JOIN stood t ON true""")
 
 
 @lru_cache(maxsize=256)
-def _statement(past: Past, seen: LiteralString) -> LiteralString:
+def _statement(past: Past, seen: LiteralString, knows: LiteralString) -> LiteralString:
     return literal(
         _AT.format(
-            found=past.found(seen),
+            found=past.found(seen, knows),
             entries=past.entries(),
-            fields=sql.SQL(", ").join(_stood(name) for name in past.aggregate.fields),
+            fields=sql.SQL(", ").join(_stood(past, name) for name in past.aggregate.fields),
             snapshot=past.snapshot,
         )
     )
 
 
-def _stood(name: str) -> sql.Composed:
+def _stood(past: Past, name: str) -> sql.Composed:
     value = sql.SQL("t.version" if name == "version" else "t.state -> {}").format(sql.Literal(name))
+    if name in past.aggregate.confided:
+        value = sql.SQL("CASE WHEN (SELECT knows FROM seen) THEN {} END").format(value)
     return sql.SQL("{} AS {}").format(value, sql.Identifier(name))

@@ -155,7 +155,7 @@ async def _open_account(cast: Cast) -> None:
     for name in ("person", "other"):
         body = {"name": f"李{name}", "account_id": account, "phones": ["+86 10 5555 0000"]}
         await cast.make("contacts", "/v1/contacts", body, name=name)
-    body = {"to_contact_id": cast.ids["other"], "kind": "INFLUENCES"}
+    body = {"to_contact_id": cast.ids["other"], "kind": "INFLUENCES", "note": "周日高尔夫"}
     await cast.make("contacts", f"/v1/contacts/{cast.ids['person']}/links", body, name="link")
     await cast.tell()
 

@@ -64,6 +64,8 @@ TABLE = {
         sx.ssx ... xxxs xx x?  DELETE /v1/accounts/{fresh account}
         s..ss. ... ...s .x x?  POST /v1/accounts/{gone account}/restoration
         ssssss --- ssss sx x?  GET /v1/changes?since={since} -> {account}
+        ssssss --- ssss sx x?  GET /v1/changes?since={since} #link -> CONFLICT
+        ssssss --- ---s -x x?  GET /v1/changes?since={since} #link -> 高尔夫
         xxxxxx xxx xxxs sx x?  POST /v1/accounts/imports
         xxxxxx xxx xxxs sx x?  GET /v1/accounts/imports/{import of accounts}
         xxxxxx xxx xxxs sx x?  GET /v1/accounts/imports/{import of accounts}/report
@@ -85,10 +87,17 @@ TABLE = {
         ssssss ... ...s .x x?  GET /v1/contacts/{person}/personal-data -> 5555
         ssssss ... ssss sx x?  GET /v1/contacts/{person}/links -> {link}
         ssssss ... ssss sx x?  GET /v1/contacts/{person}/links/{link} -> {link}
-        ssssss ... ssss sx x?  GET /v1/contacts/{person}/links/{link}/history
+        ssssss ... ---s -x x?  GET /v1/contacts/{person}/links -> 高尔夫
+        ssssss ... ---s -x x?  GET /v1/contacts/{person}/links?fields=note -> 高尔夫
+        ssssss ... ---s -x x?  GET /v1/contacts/{person}/links/{link} -> 高尔夫
+        ssssss ... ---s -x x?  GET /v1/contacts/{person}/links/{link}?as_of={now} -> 高尔夫
+        ssssss ... ---s -x x?  GET /v1/contacts/{person}/links/{link}/history -> 高尔夫
+        ssssss ... ssss sx x?  GET /v1/contacts/{person}/links/{link}/history -> INFLUENCES
         ssssss ... xxxs sx x?  POST /v1/contacts/{person}/links
         ssssss ... xxxs sx x?  DELETE /v1/contacts/{person}/links/{fresh link}
         ssssss ... xxxs sx x?  POST /v1/contacts/{person}/links/{gone link}/restoration
+        ssssss ... xxxs -x x?  POST /v1/contacts/{person}/links/{gone link}/restoration -> 高尔夫
+        ssssss ... xxxs -x x?  POST /v1/contacts/{person}/links/{link}/restoration -> 高尔夫
     """,
     "opportunities": """
         ssssss sss ssss ss x?  GET /v1/catalog

@@ -22,6 +22,7 @@ VISIT = {
     "planned_start_at": "2029-01-01T08:00:00Z",
     "account_id": "{account}",
 }
+LINK = {"to_contact_id": "{fresh person}", "kind": "CONFLICT", "note": "周日高尔夫"}
 LOG = {"spent_on": "2026-01-01", "category": "TRAVEL", "minutes": 5}
 
 # What an operation is sent: `{name}` is an id of the cast's, `{n}` another number each time.
@@ -97,7 +98,7 @@ FRESH: Mapping[str, tuple[str, str, Any]] = {
         {"name": "Fresh", "owner_id": "{owner}", "team": [{"member_id": "{mate}", "function": "RND"}]},
     ),
     "person": ("contacts", "/v1/contacts", {"name": "Fresh", "account_id": "{account}"}),
-    "link": ("contacts", "/v1/contacts/{person}/links", {"to_contact_id": "{fresh person}", "kind": "CONFLICT"}),
+    "link": ("contacts", "/v1/contacts/{person}/links", LINK),
     "deal": (
         "opportunities", "/v1/opportunities", {"name": "Fresh", "account_id": "{account}", "owner_id": "{owner}"},
     ),
@@ -107,11 +108,12 @@ FRESH: Mapping[str, tuple[str, str, Any]] = {
 }  # fmt: skip
 
 # What happens between a caller's token and the changes asked for since.
-NEWS: Mapping[str, tuple[str, str, Any]] = {
-    "contacts": ("admin", "/v1/accounts/{account}", {"region": "news {n}"}),
-    "opportunities": ("admin", "/v1/opportunities/{deal}", {"need_summary": "news {n}"}),
-    "activities": ("admin", "/v1/activities/{visit}", {"outcome": "news {n}"}),
-    "activities log": ("owner", "/v1/time-logs/{log}", {"note": "news {n}"}),
+NEWS: Mapping[str, tuple[str, str, str, Any]] = {
+    "contacts": ("admin", "PATCH", "/v1/accounts/{account}", {"region": "news {n}"}),
+    "contacts link": ("admin", "POST", "/v1/contacts/{person}/links", LINK),
+    "opportunities": ("admin", "PATCH", "/v1/opportunities/{deal}", {"need_summary": "news {n}"}),
+    "activities": ("admin", "PATCH", "/v1/activities/{visit}", {"outcome": "news {n}"}),
+    "activities log": ("owner", "PATCH", "/v1/time-logs/{log}", {"note": "news {n}"}),
 }
 
 LETTERS = {401: "?", 403: "x", 404: ".", 422: "v"}
@@ -143,9 +145,7 @@ async def difference(cast: Cast, service: str, line: Line) -> str:
 
 async def letter(cast: Cast, service: str, who: str, line: Line) -> str:
     """What the caller meets."""
-    wanted = line.path + str(BODIES.get(line.asked))
-    for state, name in re.findall(r"\{(fresh|gone) (\w+)\}", wanted):
-        await refresh(cast, name, gone=state == "gone")
+    await refresh_all(cast, line.path + str(BODIES.get(line.asked)))
     if "{since}" in line.path:
         cast.ids["since"] = await before_news(cast, service, who, line.variant)
     ids = cast.ids | {"n": str(next(NUMBERS)), "now": instant(now()), "source": "crm"}
@@ -161,6 +161,12 @@ async def letter(cast: Cast, service: str, who: str, line: Line) -> str:
         restored = await cast.ask(service, "admin", method, filled(path, ids), filled(body, ids))
         assert restored.is_success, restored.text
     return "s" if filled(line.shows, ids) in answer.text else "-"
+
+
+async def refresh_all(cast: Cast, wanted: str) -> None:
+    """Makes anew all that the text wants fresh or gone."""
+    for state, name in re.findall(r"\{(fresh|gone) (\w+)\}", wanted):
+        await refresh(cast, name, gone=state == "gone")
 
 
 async def refresh(cast: Cast, name: str, *, gone: bool) -> None:
@@ -183,11 +189,12 @@ async def refresh(cast: Cast, name: str, *, gone: bool) -> None:
 
 async def before_news(cast: Cast, service: str, who: str, variant: str) -> str:
     """The caller's token of changes, after which something happens; "" where there is none for the caller."""
+    teller, method, path, body = NEWS[f"{service} {variant}".strip()]
+    await refresh_all(cast, path + str(body))
     await cast.number(service)
     answer = await cast.ask(service, who, "GET", "/v1/changes")
-    teller, path, body = NEWS[f"{service} {variant}".strip()]
     ids = cast.ids | {"n": str(next(NUMBERS))}
-    told = await cast.ask(service, teller, "PATCH", filled(path, ids), filled(body, ids))
+    told = await cast.ask(service, teller, method, filled(path, ids), filled(body, ids))
     assert told.is_success, told.text
     await cast.number(service)
     return answer.json()["next"] if answer.is_success else "none"

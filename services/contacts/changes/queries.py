@@ -3,7 +3,7 @@
 from services.contacts.accounts.queries import ACCOUNT
 from services.contacts.accounts.queries import SIGHT as ACCOUNTS
 from services.contacts.members.queries import MEMBER
-from services.contacts.people.queries import CONTACT, LINK
+from services.contacts.people.queries import CONTACT, LINK, notes
 from services.contacts.people.queries import SIGHT as PEOPLE
 from services.kit.changes import Feed, Followed
 
@@ -12,7 +12,7 @@ FEED = Feed(
     (
         Followed(MEMBER),
         Followed(ACCOUNT, ACCOUNTS.visible),
-        Followed(CONTACT, PEOPLE.visible, moves=("account_id",)),
-        Followed(LINK, PEOPLE.visible, moves=("account_id",)),
+        Followed(CONTACT, PEOPLE.visible),
+        Followed(LINK, PEOPLE.visible, knows=notes),
     ),
 )

@@ -7,7 +7,7 @@ from services.contacts.accounts.queries import NAMES as ACCOUNTS
 from services.contacts.members.queries import NAMES as MEMBERS
 from services.contacts.people.domain import Department, Level, LinkKind, RealInfluence
 from services.contacts.people.tables import Contact, ContactLink
-from services.kit.access import Sight
+from services.kit.access import Sight, as_teammate
 from services.kit.app import Call
 from services.kit.db import Session, one
 from services.kit.filters import BOOLEAN, DAY, IDENTIFIER, INSTANT, TEXT, Filter, code, day, plain
@@ -33,6 +33,7 @@ LINK = Aggregate(
     ContactLink,
     ("id", "from_contact_id", "to_contact_id", "kind", "note", "version", *STAMPS),
     kept=("account_id",),
+    confided=("note",),
 )
 
 SIGHT = Sight(account="r.account_id")
@@ -40,6 +41,15 @@ NAMES = (MEMBERS, ACCOUNTS, Names("contact", SIGHT))
 OWNER: LiteralString = "(SELECT a.owner_id FROM account a WHERE a.id = r.account_id)"
 
 FROM_CONTACT: LiteralString = " AND r.from_contact_id = %(contact)s::uuid"
+
+
+def notes(viewer: Viewer) -> LiteralString:
+    """Whether the viewer may know what is noted about the people of row `r`: SQL.
+
+    The account team, the managers above it, and administrators; not those who see every account for their role's sake.
+    """
+    return SIGHT.visible(as_teammate(viewer))
+
 
 CONTACTS = Listing(
     aggregate=CONTACT,
@@ -82,6 +92,7 @@ LINKS = Listing(
     default_sort="created_at",
     where="r.deleted_at IS NULL" + FROM_CONTACT,
     small=True,
+    knows=notes,
     within=Within("contact", "contact", "contact", SIGHT),
 )
 
@@ -99,7 +110,7 @@ def link_seen(viewer: Viewer) -> LiteralString:
 
 
 PAST = Past(CONTACT, SIGHT.visible, names=NAMES)
-LINK_PAST = Past(LINK, link_seen, names=NAMES)
+LINK_PAST = Past(LINK, link_seen, names=NAMES, knows=notes)
 
 
 async def account_of(

@@ -102,7 +102,7 @@ class LinkRead(Stamped):
     from_contact_id: UUID
     to_contact_id: UUID
     kind: LinkKind
-    note: str | None
+    note: str | None = Field(description="Null for who is not of the account team, its managers or admin.")
 
 
 class LinkList(Paged):

@@ -6,7 +6,7 @@ from uuid import UUID
 from services.contacts.accounts.queries import account_held
 from services.contacts.people import queries
 from services.contacts.people.domain import LinkKind
-from services.contacts.people.queries import CONTACT, LINK, LINK_PAST, PAST, SIGHT, link_seen
+from services.contacts.people.queries import CONTACT, LINK, LINK_PAST, PAST, SIGHT, link_seen, notes
 from services.contacts.people.schemas import ContactCreate, ContactUpdate, LinkCreate
 from services.kit import journal, past, upserts
 from services.kit.access import as_seller, may_edit, require_writer
@@ -89,8 +89,8 @@ async def show_link(tx: Session, call: Call, contact: UUID, id: UUID, as_of: dat
     given = {"contact": contact}
     if as_of is not None:
         return await past.at(tx, LINK_PAST, as_of, call.viewer, {"id": id, **given})
-    sight = link_seen(call.viewer)
-    return await journal.read(tx, LINK, id, viewer=call.member_id, sight=sight, given=given)
+    sight, knows = link_seen(call.viewer), notes(call.viewer)
+    return await journal.read(tx, LINK, id, viewer=call.member_id, sight=sight, knows=knows, given=given)
 
 
 async def unlink_contacts(tx: Session, call: Call, contact: UUID, id: UUID, expected: Expected) -> None:
@@ -102,7 +102,10 @@ async def unlink_contacts(tx: Session, call: Call, contact: UUID, id: UUID, expe
         tx, LINK, id, call.cause, at=now(), expected=expected, allowed=sight, given=given
     )
     if row is None:
-        await journal.miss(tx, LINK, id, viewer=call.member_id, sight=sight, expected=expected, given=given)
+        await journal.miss(
+            tx, LINK, id,
+            viewer=call.member_id, sight=sight, knows=notes(call.viewer), expected=expected, given=given,
+        )  # fmt: skip
         raise NotFound("contact link")
 
 

@@ -9,7 +9,7 @@ import orjson
 
 from services.contacts.accounts.queries import SIGHT as ACCOUNT_SIGHT
 from services.contacts.members.queries import EVERYBODY
-from services.contacts.people.queries import OWNER, SIGHT, lock_lines
+from services.contacts.people.queries import OWNER, SIGHT, lock_lines, notes
 from services.contacts.removal import queries
 from services.contacts.removal.queries import ACCOUNTS, CONTACTS, LINKS, MEMBERS
 from services.contacts.removal.schemas import ErasureCreate
@@ -105,7 +105,9 @@ async def restore_link(tx: Session, call: Call, contact: UUID, id: UUID) -> Show
     require_writer(call.viewer)
     sight = SIGHT.visible(as_seller(call.viewer)) + " AND r.from_contact_id = %(contact)s::uuid"
     await lock_lines(tx)
-    row = await deletion.restore(tx, call, LINKS, id, sight=sight, may="true", given={"contact": contact})
+    row = await deletion.restore(
+        tx, call, LINKS, id, sight=sight, may="true", knows=notes(call.viewer), given={"contact": contact}
+    )
     await _check_lines(tx, id)
     return row
 

@@ -202,6 +202,32 @@ async def test_a_link_is_taken_back_where_it_is_and_as_it_is(house: House, peopl
     assert_problem(await house.call("seller", "DELETE", made, if_match="*"), 404, "not_found")
 
 
+async def test_a_note_is_for_the_team_whatever_shows_it(house: House, people: list[str]) -> None:
+    made = (await linked(house, people[0], people[1], note="Golf.")).headers["location"]
+    house.callers.add("machine", "service", scopes=("contacts:write",))
+    for who, note in {
+        "seller": "Golf.",
+        "boss": "Golf.",
+        "admin": "Golf.",
+        "executive": None,
+        "machine": None,
+    }.items():
+        shown = await house.ok(who, "GET", made)
+        [listed] = (await house.ok(who, "GET", f"{people[0]}/links"))["items"]
+        assert (shown, shown["note"]) == (listed, note), who
+        [born] = (await house.ok(who, "GET", f"{made}/history"))["items"]
+        assert ("note" in {change["field"] for change in born["changes"]}) == (note is not None), who
+        then = await house.ok(who, "GET", f"{made}?as_of={born['recorded_at']}")
+        assert then == shown, who
+    late = await house.call("machine", "DELETE", made, if_match='"7"')
+    assert assert_problem(late, 412, "version_conflict")["current"]["note"] is None
+    await house.ok("machine", "DELETE", made, if_match="*")
+    for _ in ("restored", "as it stands"):
+        back = await house.ok("machine", "POST", f"{made}/restoration", key="once more")
+        assert (back["id"], back["note"]) == (last(made), None)
+    assert (await house.ok("seller", "GET", made))["note"] == "Golf."
+
+
 async def test_bad_links_are_refused_by_name(house: House, people: list[str]) -> None:
     for body, field in (
         ({}, "to_contact_id"), ({"to_contact_id": "x", "kind": "ALLY"}, "to_contact_id"),
