@@ -12,7 +12,7 @@ from services.activities.timelogs.queries import TIME_LOG
 from services.kit.access import Sight, as_teammate
 from services.kit.app import Call
 from services.kit.db import Session, literal, one
-from services.kit.dependants import Deletable, Dependant, Meaning
+from services.kit.dependants import Deletable, Dependant, Meaning, Need
 from services.kit.mentions import FreeText, mentions
 from services.kit.problems import NotFound
 
@@ -21,6 +21,14 @@ ACTIVITIES: Final = Deletable(
     (
         Dependant(
             "time-logs", Meaning.STAY, "remain their members' hours", "time_log", "r.activity_id = {root}"
+        ),
+    ),
+    (
+        Need(
+            "owner_deleted",
+            "r.status <> 'PLANNED' OR r.owner_id IS NULL OR EXISTS ("
+            "SELECT FROM member m WHERE m.id = r.owner_id AND m.deleted_at IS NULL)",
+            "The activity is still to come and its owner is deleted; restore the member first.",
         ),
     ),
 )

@@ -35,7 +35,7 @@ async def delete_activity(tx: Session, call: Call, id: UUID, expected: Expected)
 
 
 async def restore_activity(tx: Session, call: Call, id: UUID) -> Shown:
-    """Restores an activity. Raises NotFound, Forbidden."""
+    """Restores an activity. Raises NotFound, Forbidden, Conflict (it is to come and its owner is deleted)."""
     sight, may = ACTIVITY_SIGHT.visible(call.viewer), may_hand_over(call.viewer, "r.owner_id")
     return await deletion.restore(tx, call, ACTIVITIES, id, sight=sight, may=may)
 

@@ -83,7 +83,10 @@ WITH RECURSIVE up(id) AS (
 ) SELECT EXISTS (SELECT FROM up WHERE id = %(account)s::uuid) /* sight */"""
 _UNKNOWN_MEMBERS: LiteralString = """
 SELECT asked.id FROM unnest(%(ids)s::uuid[]) AS asked(id)
-WHERE NOT EXISTS (SELECT FROM member m WHERE m.id = asked.id AND m.active AND m.deleted_at IS NULL)"""
+WHERE NOT EXISTS (
+  SELECT FROM member m WHERE m.id = asked.id AND m.active AND m.deleted_at IS NULL FOR KEY SHARE)"""
+OWNER_HELD: LiteralString = """(%(owner_id)s::uuid IS NULL OR EXISTS (
+    SELECT FROM member m WHERE m.id = %(owner_id)s::uuid AND m.active AND m.deleted_at IS NULL FOR KEY SHARE))"""
 
 
 async def lock_hierarchy(session: Session) -> None:
@@ -98,11 +101,12 @@ async def is_above(session: Session, account: UUID, start: UUID) -> bool:
 
 
 async def sees_account(session: Session, call: Call, account: UUID) -> bool:
-    """Whether there is such an account and the caller sees it."""
+    """Whether there is such an account and the caller sees it; it is not deleted before the transaction ends."""
     row = await one(
         session,
         "SELECT true FROM account r WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND "
-        + SIGHT.visible(call.viewer),
+        + SIGHT.visible(call.viewer)
+        + " FOR KEY SHARE OF r",
         {"id": account, "viewer": call.member_id},
     )
     return row is not None
@@ -118,8 +122,8 @@ def account_held(viewer: Viewer) -> LiteralString:
 
 
 async def unknown_members(session: Session, ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the ids that are no active member."""
-    cursor = await session.execute(_UNKNOWN_MEMBERS, {"ids": list(ids)})
+    """Those of the ids that are no active member; the others are not deleted before the transaction ends."""
+    cursor = await session.execute(_UNKNOWN_MEMBERS, {"ids": sorted(ids)})
     return {row[0] for row in await cursor.fetchall()}
 
 

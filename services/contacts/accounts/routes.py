@@ -44,7 +44,7 @@ async def list_accounts(request: Request, call: CallDep, tx: Reading) -> Respons
 
 
 @routes.post("/accounts", status_code=201, response_model=AccountRead)
-async def create_account(body: AccountCreate, call: CallDep, tx: Statement) -> Response:
+async def create_account(body: AccountCreate, call: CallDep, tx: Transaction) -> Response:
     """Opens an account; without an owner it is the caller's."""
     row = await service.open_account(tx, call, body)
     return shown(row, status=201, location=f"/v1/accounts/{row.id}")

@@ -26,7 +26,7 @@ UNCHANGED: Mapping[str, LiteralString] = {
 
 
 async def open_account(tx: Session, call: Call, body: AccountCreate) -> Shown:
-    """A new account, the creator's own unless the body names an owner below the creator.
+    """A new account, the creator's own unless the body names an owner below the creator. `tx` is a transaction.
 
     Raises Forbidden (read-only role), Invalid (unknown member or parent, an owner who is not below the creator).
     """
@@ -37,8 +37,9 @@ async def open_account(tx: Session, call: Call, body: AccountCreate) -> Shown:
         values["currency"] = call.settings.organisation_currency
     await _check_owner(tx, call, values["owner_id"])
     await _check_references(tx, call, body)
-    row = await journal.create(tx, ACCOUNT, values, call.cause)
-    assert row is not None
+    row = await journal.create(tx, ACCOUNT, values, call.cause, guard=queries.OWNER_HELD)
+    if row is None:
+        raise invalid("owner_id", "unknown", "names no active member")
     return row
 
 
@@ -50,7 +51,8 @@ async def show_account(tx: Session, call: Call, id: UUID, as_of: datetime | None
 async def change_account(tx: Session, call: Call, id: UUID, body: AccountUpdate, expected: Expected) -> Shown:
     """Changes the fields that the patch names; owner and team only for the owner, the managers above, and admin.
 
-    Raises NotFound, Forbidden, PreconditionFailed, Invalid (unknown reference, a circle of parents).
+    `tx` is a transaction. Raises NotFound, Forbidden, PreconditionFailed, Invalid (unknown reference, a circle of
+    parents).
     """
     values = _patched(body)
     await _check_references(tx, call, body)
@@ -72,13 +74,17 @@ async def put_account(tx: Session, call: Call, slot: Slot, body: AccountCreate) 
     named = slot.named(body)
     patch = AccountUpdate.model_validate(named.model_dump(exclude_unset=True))
 
+    async def create() -> Shown:
+        async with tx.transaction():
+            return await open_account(tx, call, named)
+
     async def change(id: UUID, expected: Expected) -> Shown:
         async with tx.transaction():
             return await change_account(tx, call, id, patch, expected)
 
     return await upserts.put(
         tx, ACCOUNT, slot, viewer=call.member_id, sight=SIGHT.visible(call.viewer),
-        create=lambda: open_account(tx, call, named), change=change,
+        create=create, change=change,
     )  # fmt: skip
 
 
@@ -113,7 +119,7 @@ async def _check_owner(tx: Session, call: Call, owner: UUID | None) -> None:
 
 async def _check_references(tx: Session, call: Call, body: AccountFields) -> None:
     named = {f"team.{n}.member_id": seat.member_id for n, seat in enumerate(body.team)}
-    if body.owner_id is not None and body.owner_id != call.member_id:
+    if body.owner_id is not None:
         named["owner_id"] = body.owner_id
     errors: list[FieldError] = []
     if named:

@@ -11,7 +11,7 @@ from services.kit import journal
 from services.kit.access import as_teammate
 from services.kit.app import Call
 from services.kit.db import Session, execute, literal, one
-from services.kit.dependants import Deletable, Dependant, Meaning
+from services.kit.dependants import Deletable, Dependant, Meaning, Need
 from services.kit.journal import Cause, entry
 from services.kit.mentions import FreeText, mentions
 from services.kit.problems import NotFound
@@ -42,6 +42,14 @@ DEALS: Final = Deletable(
             STANDING,
         ),
         Dependant("activities", Meaning.STAY, _HISTORY),
+    ),
+    (
+        Need(
+            "owner_deleted",
+            "r.status <> 'OPEN' OR r.owner_id IS NULL OR EXISTS ("
+            "SELECT FROM member m WHERE m.id = r.owner_id AND m.deleted_at IS NULL)",
+            "The deal is open and its owner is deleted; restore the member first.",
+        ),
     ),
 )
 PRODUCTS: Final = Deletable(

@@ -31,7 +31,10 @@ async def delete_deal(tx: Session, call: Call, id: UUID, expected: Expected) -> 
 
 
 async def restore_deal(tx: Session, call: Call, id: UUID) -> Shown:
-    """Restores a deal with its map; its standing is what the map says by now. Raises NotFound, Forbidden."""
+    """Restores a deal with its map; its standing is what the map says by now.
+
+    Raises NotFound, Forbidden, Conflict (it is open and its owner is deleted).
+    """
     sight, may = SIGHT.visible(call.viewer), may_hand_over(call.viewer, "r.owner_id")
     await hold_map(tx, id)
     row = await deletion.restore(tx, call, DEALS, id, sight=sight, may=may)

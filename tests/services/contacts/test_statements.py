@@ -38,7 +38,7 @@ COSTS: list[tuple[str, str, str, Any, int]] = [
     ("seller", "POST", "/v1/accounts", {"name": "A", "parent_account_id": "{account}"}, 2),
     ("seller", "PATCH", "/v1/accounts/{account}", {"name": "B"}, 1),
     ("seller", "PATCH", "/v1/accounts/{account}", {"name": "B"}, 2),  # nothing new, so it is read
-    ("seller", "PATCH", "/v1/accounts/{account}", {"owner_id": "{seller}"}, 2),
+    ("seller", "PATCH", "/v1/accounts/{account}", {"owner_id": "{seller}"}, 3),  # active, nothing new, read
     ("seller", "PATCH", "/v1/accounts/{account}", {"parent_account_id": "{other}"}, 5),
     ("seller", "PUT", "/v1/accounts/by-external-id/crm/{boss}", {"name": "C"}, 2),
     ("seller", "PUT", "/v1/accounts/by-external-id/crm/{boss}", {"name": "D"}, 2),

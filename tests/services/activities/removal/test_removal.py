@@ -35,6 +35,22 @@ async def test_minutes_stay_when_their_activity_is_deleted(house: House) -> None
     await ok(house, "seller", "GET", path)
 
 
+async def test_what_is_still_to_come_is_not_restored_to_a_deleted_owner(house: House) -> None:
+    done = f"/v1/activities/{(await house.make('seller', status='DONE'))['id']}"
+    planned = f"/v1/activities/{(await house.make('seller'))['id']}"
+    for path in (done, planned):
+        await ok(house, "seller", "DELETE", path, if_match="*")
+    gone: dict[str, Any] = {
+        "id": house.members["seller"], "name": "Seller", "email": "seller@example.com", "function": "SALES",
+        "active": True, "manager_id": house.members["boss"], "external_ids": {},
+    }  # fmt: skip
+    await house.hear("member", "deleted", 2, **gone)
+    assert_problem(await house.call("admin", "POST", f"{planned}/restoration"), 409, "owner_deleted")
+    await ok(house, "admin", "POST", f"{done}/restoration")
+    await house.hear("member", "restored", 3, **gone)
+    await ok(house, "admin", "POST", f"{planned}/restoration")
+
+
 async def test_a_time_log_is_deleted_by_its_member_and_the_managers_above(house: House) -> None:
     log = await logged(house)
     for who in ("admin", "stranger", "teammate"):

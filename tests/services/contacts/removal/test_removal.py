@@ -1,8 +1,9 @@
 """Deletes and restorations of members, accounts, people and links over HTTP, on a real database."""
 
 import asyncio
+from collections.abc import Coroutine, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 from uuid import uuid4
 
 import psycopg
@@ -12,6 +13,7 @@ from services.contacts.handlers import HANDLERS
 from services.kit.delivery import Batch
 from tests.problems import assert_problem
 from tests.services.contacts.conftest import House
+from tests.services.contacts.test_statements import filled
 from tests.services.elsewhere import event_of
 
 
@@ -325,6 +327,58 @@ async def test_nobody_is_added_to_an_account_while_it_is_deleted(house: House) -
         " WHERE c.deleted_at IS NULL"
     )
     assert left == [{"count": 0}]
+
+
+DELETED_MEANWHILE: list[tuple[LiteralString, str, str, Mapping[str, Any], str]] = [
+    ("member", "PATCH", "{account}", {"owner_id": "{member}"}, "owner_id"),
+    ("member", "PATCH", "{account}", {"team": [{"member_id": "{member}", "function": "RND"}]}, "team.0.member_id"),
+    ("account", "PATCH", "{account}", {"parent_account_id": "{parent}"}, "parent_account_id"),
+    ("member", "POST", "/v1/accounts", {"name": "Acme", "owner_id": "{member}"}, "owner_id"),
+    ("account", "POST", "/v1/accounts", {"name": "Acme", "parent_account_id": "{parent}"}, "parent_account_id"),
+    ("member", "PUT", "/v1/accounts/by-external-id/crm/1", {"name": "Acme", "owner_id": "{member}"}, "owner_id"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "method", "path", "body", "field"), DELETED_MEANWHILE)
+async def test_an_account_is_given_to_nobody_who_is_being_deleted(
+    house: House, table: LiteralString, method: str, path: str, body: Mapping[str, Any], field: str
+) -> None:
+    ids = {"account": await house.open("seller"), "member": house.id_of("stranger")}
+    ids["parent"] = last(await house.open("seller"))
+    asked = ids["member" if table == "member" else "parent"]
+    on = {"if_match": "*"} if method == "PATCH" else {}
+    asking = house.call("admin", method, filled(path, ids), filled(body, ids), **on)
+    answer = await beside_its_delete(house, table, asked, asking)
+    assert assert_problem(answer, 422, "invalid")["errors"][0]["field"] == field
+
+
+async def test_nobody_opens_an_account_while_being_deleted(house: House) -> None:
+    asking = house.call("stranger", "POST", "/v1/accounts", {"name": "Acme"})
+    answer = await beside_its_delete(house, "member", house.id_of("stranger"), asking)
+    assert assert_problem(answer, 422, "invalid")["errors"][0]["field"] == "owner_id"
+
+
+async def beside_its_delete(
+    house: House, table: LiteralString, id: str, asking: Coroutine[Any, Any, Any]
+) -> Any:
+    """The answer to a request that comes when the row is locked for its delete, which ends once the request waits."""
+    async with await psycopg.AsyncConnection.connect(house.url) as other:
+        await other.execute("SELECT FROM " + table + " WHERE id = %s FOR UPDATE", [id])
+        asked = asyncio.create_task(asking)
+        while not await is_waited_for(other):
+            if (await asyncio.wait([asked], timeout=0.01))[0]:
+                break
+        await other.execute("UPDATE " + table + " SET deleted_at = now() WHERE id = %s", [id])
+    return await asked
+
+
+async def is_waited_for(session: psycopg.AsyncConnection) -> bool:
+    """Whether another session waits for a lock of this one's."""
+    cursor = await session.execute(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+    )
+    row = await cursor.fetchone()
+    return bool(row and row[0])
 
 
 async def test_a_hundred_deletes_at_once_are_one(house: House) -> None:

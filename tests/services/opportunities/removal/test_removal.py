@@ -5,7 +5,7 @@ from typing import Any
 
 from services.kit.ids import new_id
 from tests.problems import assert_problem
-from tests.services.opportunities.conftest import House, person
+from tests.services.opportunities.conftest import House, member, person
 
 
 async def drawn(house: House) -> str:
@@ -69,6 +69,20 @@ async def test_deals_are_deleted_by_their_owner_the_managers_above_and_admin(hou
         assert_problem(await house.call("stranger", "POST", f"{path}/restoration"), 404, "not_found")
         assert_problem(await house.call("teammate", "POST", f"{path}/restoration"), 403, "not_yours_to_edit")
         await ok(house, who, "POST", f"{path}/restoration")
+
+
+async def test_an_open_deal_is_not_restored_to_a_deleted_owner(house: House) -> None:
+    lost = f"/v1/opportunities/{(await house.deal())['id']}"
+    assert (await house.move("seller", lost[-36:], "LOST", reason_code="PRICE")).status_code == 200
+    still = f"/v1/opportunities/{(await house.deal())['id']}"
+    for path in (lost, still):
+        await ok(house, "seller", "DELETE", path, if_match="*")
+    gone = member("seller", house.members["seller"], house.members["boss"])
+    await house.hear("member", "deleted", 2, **gone)
+    assert_problem(await house.call("admin", "POST", f"{still}/restoration"), 409, "owner_deleted")
+    await ok(house, "admin", "POST", f"{lost}/restoration")
+    await house.hear("member", "restored", 3, **gone)
+    await ok(house, "admin", "POST", f"{still}/restoration")
 
 
 async def test_deals_go_on_naming_a_deleted_product(house: House) -> None:
