@@ -93,7 +93,7 @@ INSERT INTO journal_queue (id, recorded_at) SELECT id, recorded_at FROM entry /*
 def _erase(aggregate: Aggregate) -> LiteralString:
     text = _ERASE.format(
         relation=aggregate.relation,
-        noun=sql.Literal(aggregate.name),
+        noun=sql.Literal(aggregate.table_name),
         json=aggregate.json(),
         beside=aggregate.beside(),
         entry=entry(aggregate, "shown ORDER BY id", fact="'erased'", state="state", changed="'{}'::jsonb"),
