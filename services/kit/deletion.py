@@ -102,11 +102,11 @@ async def restore(
     """Restores the row with what followed it, in a transaction, and gives it; a row that is not deleted as it stands.
 
     `sight` and `may` are as in `delete`, as if the row were there, and over `given` as well; `knows` says whether the
-    caller knows what is confided of the row. Raises NotFound,
-    Forbidden, Conflict (what it needs to come back is not there).
+    caller knows what is confided of the row. What is to be purged is no longer found. Raises NotFound, Forbidden,
+    Conflict (what it needs to come back is not there).
     """
     aggregate, cause = deletable.aggregate, replace(call.cause, key=None)
-    asked = {"id": id, "viewer": call.member_id, **(given or {})}
+    asked = {"id": id, "viewer": call.member_id, "days": call.settings.deleted_days, **(given or {})}
     found = await one(tx, _gone(deletable, sight, may, knows), asked)
     if found is None:
         raise NotFound(aggregate.name.replace("_", " "))
@@ -141,7 +141,10 @@ def _told(each: Dependant, count: int | None) -> Mapping[str, Any]:
 
 
 _GONE = sql.SQL("""SELECT r.version, r.deleted_at, {json}::text, {may}, {knows}{needs} FROM {relation} r
-WHERE r.id = %(id)s::uuid AND ({sight}) FOR UPDATE OF r""")
+WHERE r.id = %(id)s::uuid AND ({sight})
+  AND (r.deleted_at IS NULL OR %(days)s::integer = 0
+       OR r.deleted_at >= now() - make_interval(days => %(days)s::integer))
+FOR UPDATE OF r""")
 
 
 @lru_cache(maxsize=64)

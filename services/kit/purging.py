@@ -1,6 +1,7 @@
 """Purging: what has been deleted for long enough goes for good, a few rows at a time.
 
-A row to which others of the service still refer waits for them; so what followed a row goes before it.
+A row to which others of the service still refer waits for them; so what followed a row goes before it. What stays when
+a row is deleted does not keep it: it names a row that is not there, as it did before.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,8 @@ from psycopg import sql
 
 from services.kit import erasure
 from services.kit.db import Database, Session, literal
-from services.kit.dependants import Deletable
+from services.kit.delivery import blame_at_once
+from services.kit.dependants import Deletable, Meaning
 from services.kit.events import PURGE
 from services.kit.journal import Cause
 
@@ -33,33 +35,54 @@ async def purge(db: Database, deletables: Sequence[Deletable], days: int) -> int
     """
     purged = 0
     for deletable in deletables:
+        refused: list[UUID] = []
         # Until nothing is left that nothing refers to: what lies above waits for what lies below.
-        while gone := await _purge_some(db, deletable, days):
+        while True:
+            gone, kept = await _purge_some(db, deletable, days, refused)
+            if not gone and not kept:
+                break
             purged += gone
+            refused += kept
     return purged
 
 
-async def _purge_some(db: Database, deletable: Deletable, days: int) -> int:
+async def _purge_some(
+    db: Database, deletable: Deletable, days: int, refused: Sequence[UUID]
+) -> tuple[int, list[UUID]]:
+    """How many rows are gone, and which of those that were to go something else refers to that nobody declared.
+
+    Those were tried each alone, so that nothing else waits for them.
+    """
+    async with db.transaction() as tx:
+        await blame_at_once(tx)
+        ids = await _due(tx, deletable, days, refused)
+        constraint = await _refusal(tx, deletable, ids)
+        if constraint is None:
+            return len(ids), []
+        kept = [id for id in ids if await _refusal(tx, deletable, [id])]
+    log.warning("purge_refused", aggregate=deletable.aggregate.name, constraint=constraint, rows=len(kept))
+    return len(ids) - len(kept), kept
+
+
+async def _refusal(tx: Session, deletable: Deletable, ids: Sequence[UUID]) -> str | None:
+    """Erases the rows, all of them or none; gives what keeps them."""
     try:
-        async with db.transaction() as tx:
-            ids = await _due(tx, deletable, days, BATCH)
+        async with tx.transaction():
             await erasure.erase(tx, deletable, ids, CAUSE)
-            return len(ids)
     except psycopg.errors.ForeignKeyViolation as error:
-        # Something refers to one of them that nobody declared: they stay, and nothing else waits for it.
-        log.warning(
-            "purge_refused", aggregate=deletable.aggregate.name, constraint=error.diag.constraint_name
-        )
-        return 0
+        return str(error.diag.constraint_name)
+    return None
 
 
-async def _due(tx: Session, deletable: Deletable, days: int, limit: int) -> list[UUID]:
-    found = await tx.execute(_statement(deletable), {"days": days, "limit": limit})
+async def _due(tx: Session, deletable: Deletable, days: int, refused: Sequence[UUID]) -> list[UUID]:
+    given = {"days": days, "limit": BATCH, "refused": refused}
+    found = await tx.execute(_statement(deletable), given)
     return [row[0] async for row in found]
 
 
 _DUE = sql.SQL("""SELECT p.id FROM {relation} p
-WHERE p.deleted_at < now() - make_interval(days => %(days)s::integer){free}
+WHERE p.deleted_at < now() - make_interval(days => %(days)s::integer)
+  AND p.id <> ALL (%(refused)s::uuid[]){free}
 ORDER BY p.deleted_at LIMIT %(limit)s::integer FOR UPDATE SKIP LOCKED /* sight */""")
 
 
@@ -74,6 +97,6 @@ def _statement(deletable: Deletable) -> LiteralString:
             + ")"
         )
         for each in deletable.dependants
-        if each.relation
+        if each.relation and each.meaning is not Meaning.STAY
     ]
     return literal(_DUE.format(relation=deletable.aggregate.relation, free=sql.SQL("").join(free)))

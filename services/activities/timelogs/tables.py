@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, ForeignKeyConstraint, Integer, Text
+from sqlalchemy import CheckConstraint, Date, Integer, Text
 from sqlmodel import Field
 
 from services.activities.tables import Base
@@ -11,12 +11,11 @@ from services.kit.rows import Row, deleted, live
 
 
 class TimeLog(Base, Row, table=True):
-    """Minutes that a member spent on one thing on one day."""
+    """Minutes that a member spent on one thing on one day; of an activity that was purged they keep the id."""
 
     __tablename__ = "time_log"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (
         deleted("time_log"),
-        ForeignKeyConstraint(["activity_id"], ["activity.id"], name="time_log__activity_id__unknown"),
         CheckConstraint("minutes BETWEEN 1 AND 1440", name="time_log__minutes__range"),
         live("time_log_day", "spent_on", "id"),
         live("time_log_member", "member_id", "spent_on", "id"),

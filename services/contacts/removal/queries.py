@@ -23,7 +23,8 @@ from services.kit.problems import NotFound
 _DEALS = Sight(account="r.account_id", owner="r.owner_id")
 _ENDS_LIVE: LiteralString = """NOT EXISTS (
     SELECT FROM contact c WHERE c.id IN (r.from_contact_id, r.to_contact_id) AND c.deleted_at IS NOT NULL)"""
-_AT_ACCOUNT: LiteralString = "SELECT c.id FROM contact c WHERE c.account_id = {root}"
+# An array, so that the indexes of both ends are asked, for one account and for each that is purged.
+_AT_ACCOUNT: LiteralString = "ANY (ARRAY(SELECT c.id FROM contact c WHERE c.account_id = {root}))"
 _HISTORY: LiteralString = "keep the id; what was done stays what it was"
 _HAND_OVER: LiteralString = "Or set the member inactive (`active: false`), which keeps everything."
 
@@ -94,7 +95,7 @@ ACCOUNTS: Final = Deletable(
             Meaning.FOLLOW,
             "go along; a link comes back when both its ends are there",
             "contact_link",
-            f"r.from_contact_id IN ({_AT_ACCOUNT}) OR r.to_contact_id IN ({_AT_ACCOUNT})",
+            f"r.from_contact_id = {_AT_ACCOUNT} OR r.to_contact_id = {_AT_ACCOUNT}",
             LINK,
             whole=_ENDS_LIVE,
         ),

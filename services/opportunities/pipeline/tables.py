@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Date, ForeignKeyConstraint, Index, Integer, Text, text
+from sqlalchemy import BigInteger, Boolean, Date, Index, Integer, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -19,11 +19,13 @@ NO_MOVES = {"server_default": text("'[]'")}
 
 
 class Opportunity(Base, External, Row, table=True):
-    """One deal. Stage, status, the times and the reason of their change, and `moves` are written by moves alone."""
+    """One deal. Stage, status, the times and the reason of their change, and `moves` are written by moves alone.
+
+    Of a product that was purged it keeps the id.
+    """
 
     __table_args__ = (
         deleted("opportunity"),
-        ForeignKeyConstraint(["product_id"], ["product.id"], name="opportunity__product_id__unknown"),
         Index("opportunity_born", "created_at", "id"),
         Index("opportunity_name", "name", "id"),
         Index("opportunity_status", "status", "created_at", "id"),

@@ -64,7 +64,8 @@ STAKEHOLDERS = Listing(
 
 @dataclass(frozen=True)
 class Mapped:
-    """A deal with its map as it stands. `people` are rows of the map by contact, those taken off it among them.
+    """A deal with its map as it stands. `people` are rows of the map by contact, those taken off it among them;
+    `purged` is the sum of the versions of those that are no longer there.
 
     `knows` says whether the caller may know who stands where, `may` whether the caller may change the deal, `known`
     which of the people asked for are known here and seen.
@@ -84,13 +85,14 @@ class Mapped:
     may: bool
     known: frozenset[UUID]
     people: Mapping[UUID, Mapping[str, Any]]
+    purged: int
     links: Sequence[tuple[str, str, datetime | None]]
     standing: Mapping[str, Any] | None
 
     @property
     def version(self) -> int:
-        """The version of the map as a set: each change of a person on it adds one."""
-        return sum(row["version"] for row in self.people.values())
+        """The version of the map as a set: each change of a person on it adds one, and nothing takes any away."""
+        return self.purged + sum(row["version"] for row in self.people.values())
 
     @property
     def living(self) -> Mapping[UUID, Mapping[str, Any]]:
@@ -260,6 +262,7 @@ async def map_version(session: Session, call: Call, id: UUID) -> int:
 
 _VERSION: LiteralString = """
 SELECT (SELECT coalesce(sum(s.version), 0) FROM stakeholder s WHERE s.opportunity_id = r.id)
+     + coalesce((SELECT p.version FROM map_purged p WHERE p.opportunity_id = r.id), 0)
 FROM opportunity r WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND {knows}"""
 
 
@@ -345,6 +348,7 @@ def _mapped(row: TupleRow) -> Mapped:
         may=may,
         known=frozenset(known),
         people={UUID(person["contact_id"]): person for person in found["people"]},
+        purged=found["purged"],
         links=[(one, other, at and datetime.fromisoformat(at)) for one, other, at in found["links"]],
         standing=found["standing"],
     )

@@ -36,6 +36,18 @@ class Stakeholder(Base, Row, table=True):
     stance_confirmed_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
+class MapPurged(Base, table=True):
+    """What the versions of those add up to who were on a deal's map and were purged: the map's version counts them on.
+
+    Triggers keep it. It refers to no deal, so that a purge waits for nobody who holds one.
+    """
+
+    __tablename__ = "map_purged"  # pyright: ignore[reportAssignmentType]
+
+    opportunity_id: UUID = Field(primary_key=True)
+    version: int = Field(sa_type=Integer)
+
+
 class OpportunityStanding(Base, Row, table=True):
     """What is computed of a deal's map; its id is the deal's, and it is there from the deal's birth on."""
 

@@ -71,6 +71,7 @@ def _computed(id: UUID, stage: str, people: Mapping[UUID, Any], links: list[Date
         may=True,
         known=frozenset(),
         people=people,
+        purged=0,
         links=_among(people, links),
         standing=None,
     )

@@ -11,10 +11,11 @@ from services.contacts.accounts.queries import ACCOUNTS
 from services.contacts.main import SERVICE
 from services.contacts.members.queries import MEMBERS
 from services.contacts.people.queries import CONTACTS, LINKS
+from services.contacts.removal.queries import ACCOUNTS as REMOVED
 from services.kit.identity import Viewer
 from services.kit.listing import Listing
 from services.kit.testing import prepared
-from tests.plans import plan_of
+from tests.plans import Plan, plan_of
 from tests.servers import Databases
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("indexes")]
@@ -85,6 +86,22 @@ async def test_a_page_is_found_by_its_index(
     plan = await plan_of(url, described, ADMIN, query.items())
     assert plan.indexes(described.relation) == {index}, plan.tree
     assert plan.rows(described.relation) <= 60, plan.tree
+
+
+async def test_whom_an_account_takes_along_is_found_by_indexes_also_when_it_is_purged(url: str) -> None:
+    [links] = [each for each in REMOVED.dependants if each.noun == "contact-links"]
+    of_one = links.where.replace("{root}", f"'{ACCOUNT}'::uuid")
+    of_each = links.where.replace("{root}", "p.id")
+    for statement in (
+        f"SELECT r.id FROM contact_link r WHERE {of_one}",
+        f"SELECT p.id FROM account p WHERE p.name < '01' AND NOT EXISTS (SELECT FROM contact_link r WHERE {of_each})",
+    ):
+        async with await psycopg.AsyncConnection.connect(url) as connection:
+            asked = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"
+            [[told]] = await (await connection.execute(asked.encode())).fetchall()
+        plan = Plan(told[0]["Plan"])
+        assert not plan.sequential("contact_link"), plan.tree
+        assert not plan.sequential("contact"), plan.tree
 
 
 async def test_a_persons_links_are_found_by_their_index(url: str) -> None:

@@ -102,3 +102,20 @@ async def test_what_is_held_about_a_person_is_for_the_account_team(house: House)
         ]
     for who in ("stranger", "executive", "reporting"):
         assert_problem(await house.call(who, "GET", path), 404, "not_found")
+
+
+async def test_however_many_see_an_account_its_deletion_is_told_in_parts(house: House) -> None:
+    await house.session.execute(
+        "INSERT INTO account_view (account_id, viewer_id) SELECT %s, uuidv7() FROM generate_series(1, 7000)",
+        [house.account],
+    )
+    [[before]] = await house.rows("SELECT max(id) FROM journal")
+    told: dict[str, Any] = {"name": "云山电网", "owner_id": None, "team": [], "external_ids": {}}
+    await house.hear("account", "deleted", 2, id=house.account, **told)
+    parts = await house.rows(
+        "SELECT jsonb_array_length(state -> 'viewers'), state ? 'by_role' FROM journal"
+        f" WHERE id > {before} AND type = 'sight.changed'"
+    )
+    assert max(count for count, _ in parts) == 5000
+    assert sum(by_role for _, by_role in parts) == 1
+    assert sum(count for count, _ in parts) >= 7000
