@@ -43,18 +43,22 @@ class Changes:
     async def _answer(self, asked: "_Asked", headers: Headers) -> bytes:
         until = time.monotonic() + asked.wait
         reading = Reading(headers, opened(asked.since) if asked.since is not None else {})
-        pages, missing = await self._feeds.read(reading, SERVICES, asked.limit)
+        pages, absent = await self._feeds.read(reading, SERVICES, asked.limit)
         if len(reading.tokens) < len(SERVICES) or not pages:
-            raise away([each.part for each in missing])
+            raise away([each.part for each in absent])
+        missing = {each.part: each for each in absent}
         while not any(page.items or page.more for page in pages.values()):
             left = until - time.monotonic()
             if left <= 0 or self._watch.ended or asked.since is None:
                 break
             if due := self._feeds.due(reading):
-                pages, missing = await self._feeds.read(reading, due, asked.limit)
+                pages, absent = await self._feeds.read(reading, due, asked.limit)
+                # Who was missing is so until it has been read.
+                missing = {part: each for part, each in missing.items() if part not in pages}
+                missing |= {each.part: each for each in absent}
             else:
                 await self._watch.moved(left)
-        return joined(pages, reading.tokens, missing)
+        return joined(pages, reading.tokens, list(missing.values()))
 
 
 @dataclass(frozen=True, slots=True)

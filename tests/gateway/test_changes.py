@@ -74,6 +74,34 @@ async def test_who_waits_hears_of_the_first_service_that_has_something(small: Pl
     assert [ids((await task)["items"]) for task in waiting] == [[account]] * 5
 
 
+async def test_who_is_missing_is_named_at_the_end_of_a_wait_too(small: Platform) -> None:
+    await small.hire("seller")
+    token = (await small.ok("seller", "GET", "/v1/changes"))["next"]
+    await small.running["activities"].go()
+    waiting = asyncio.create_task(small.ok("seller", "GET", "/v1/changes", since=token, wait=30))
+    await asyncio.sleep(0.5)
+    account = (await small.ok("seller", "POST", "/v1/accounts", {"name": "Acme"}))["id"]
+    await small.number()
+    page = await waiting
+    assert ids(page["items"]) == [account]
+    assert page["missing"] == [{"part": "activities", "reason": "unreachable"}]
+    await small.running["activities"].come_back()
+
+
+async def test_who_comes_back_during_a_wait_is_missing_no_more(small: Platform) -> None:
+    await small.hire("seller")
+    token = (await small.ok("seller", "GET", "/v1/changes"))["next"]
+    await small.running["activities"].go()
+    waiting = asyncio.create_task(small.ok("seller", "GET", "/v1/changes", since=token, wait=30))
+    await asyncio.sleep(0.5)
+    await small.running["activities"].come_back()
+    log = {"spent_on": "2026-01-01", "category": "TRAVEL", "minutes": 30}
+    entry = (await small.ok("seller", "POST", "/v1/time-logs", log))["id"]
+    await small.number()
+    page = await waiting
+    assert (ids(page["items"]), page["missing"]) == ([entry], [])
+
+
 async def test_an_end_lets_go_of_all_who_wait(small: Platform) -> None:
     await small.hire("seller")
     token = (await small.ok("seller", "GET", "/v1/changes"))["next"]
@@ -135,10 +163,18 @@ async def test_what_is_wrong_is_named(stand: Standing, query: str, field: str) -
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
 
 
+async def test_a_head_of_a_feed_is_what_the_get_would_be_without_its_body(small: Platform) -> None:
+    await small.hire("seller")
+    for path, kind in (("/v1/changes", "application/json"), ("/v1/stream", "text/event-stream")):
+        head = await small.call("seller", "HEAD", path)
+        assert (head.status_code, head.headers["content-type"], head.content) == (200, kind, b"")
+
+
 async def test_without_a_token_of_the_issuer_there_is_nothing(stand: Standing) -> None:
     for path in ("/v1/changes", "/v1/stream"):
         assert (await stand.client.get(path, headers={"Authorization": "Bearer x"})).status_code == 401
-        assert (await stand.client.post(path)).status_code == 405
+        refused = await stand.client.post(path)
+        assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
         assert (await stand.client.get(path + "/x")).status_code == 404
 
 
