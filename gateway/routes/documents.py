@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, cast
@@ -48,6 +48,7 @@ class Documents:
     ) -> None:
         self._upstreams, self._own, self._issuer, self._clock = upstreams, own, issuer, clock
         self._fetched: dict[str, _Fetched] = {}
+        self._whole: tuple[list[Mapping[str, Any] | None], bytes] | None = None
 
     async def document(self, headers: Headers) -> bytes:
         """The merged document as JSON bytes; services that did not answer are listed under `x-missing`.
@@ -55,10 +56,18 @@ class Documents:
         `headers` go with what has to be fetched for it.
         """
         await asyncio.gather(*(self._refresh(service, headers) for service in SERVICES))
-        found = {service: self._fetched[service].document for service in SERVICES}
-        there = {service: document for service, document in found.items() if document is not None}
+        found = [self._fetched[service].document for service in SERVICES]
+        if self._whole is None or any(
+            one is not other for one, other in zip(self._whole[0], found, strict=True)
+        ):
+            self._whole = found, self._made_of(found)
+        return self._whole[1]
+
+    def _made_of(self, found: Sequence[Mapping[str, Any] | None]) -> bytes:
+        named = dict(zip(SERVICES, found, strict=True))
+        there = {service: document for service, document in named.items() if document is not None}
         whole = merged(self._own, there, issuer=self._issuer)
-        missing = [service for service, document in found.items() if document is None]
+        missing = [service for service, document in named.items() if document is None]
         return orjson.dumps({**whole, "x-missing": missing} if missing else whole)
 
     async def _refresh(self, service: str, headers: Headers) -> None:

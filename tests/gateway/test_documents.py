@@ -300,6 +300,18 @@ async def test_a_document_outlives_its_service(described: Standing) -> None:
         assert "/v1/accounts" in (await whole())["paths"]
 
 
+async def test_the_document_is_made_anew_only_of_other_parts(described: Standing) -> None:
+    async with Upstreams(described.settings, Calls(CollectorRegistry())) as upstreams:
+        clock = Clock()
+        documents = Documents(upstreams, OWN, clock=clock)
+        first = await documents.document([])
+        assert await documents.document([]) is first
+        body = json.dumps(document({"/v1/accounts/more": "Row"}, {"Row": text("string")})).encode()
+        described.contacts.answers(200, body)
+        clock.now += FRESH_FOR
+        assert "/v1/accounts/more" in json.loads(await documents.document([]))["paths"]
+
+
 @asynccontextmanager
 async def kept(stand: Standing) -> AsyncGenerator[tuple[Callable[[], Awaitable[dict[str, Any]]], Clock]]:
     """The merged document as it is now, and the clock that says when it is too old."""
