@@ -12,6 +12,8 @@ from services.kit.problems import NotFound
 from services.opportunities.policy import Status
 from services.opportunities.sight import ACCOUNTS, stances
 
+MOST_DEALS: LiteralString = "200"
+
 # Who sees the account sees its deals; who stands where is for the account team. The weighted amount is rounded deal by
 # deal, halves up.
 _PART = sql.SQL("""
@@ -26,8 +28,10 @@ CROSS JOIN LATERAL (
       'next_move', CASE WHEN {knows} THEN s.next_move ELSE jsonb_set(s.next_move, '{{contact_ids}}', '[]') END
     )
   ) ORDER BY r.amount DESC NULLS LAST, r.id), '[]') AS list
-  FROM opportunity r JOIN opportunity_standing s ON s.id = r.id
-  WHERE r.account_id = a.id AND r.status = {open} AND r.deleted_at IS NULL
+  FROM (SELECT r.* FROM opportunity r
+        WHERE r.account_id = a.id AND r.status = {open} AND r.deleted_at IS NULL
+        ORDER BY r.amount DESC NULLS LAST, r.id LIMIT {most}) r
+  JOIN opportunity_standing s ON s.id = r.id
 ) deals
 CROSS JOIN LATERAL (
   SELECT coalesce(json_agg(row_to_json(t) ORDER BY t.stage, t.currency), '[]') AS list FROM (
@@ -45,12 +49,17 @@ WHERE a.id = %(id)s::uuid AND EXISTS (
 
 @lru_cache
 def _statement(sight: LiteralString, knows: LiteralString) -> LiteralString:
-    text = _PART.format(sight=sql.SQL(sight), knows=sql.SQL(knows), open=sql.Literal(Status.OPEN))
+    text = _PART.format(
+        sight=sql.SQL(sight),
+        knows=sql.SQL(knows),
+        open=sql.Literal(Status.OPEN),
+        most=sql.SQL(MOST_DEALS),
+    )
     return literal(text)
 
 
 async def account_part(session: Session, call: Call, id: UUID) -> str:
-    """The account's open deals and what they come to as JSON text, in one statement. Raises NotFound."""
+    """The account's largest open deals and what all of them come to as JSON text, in one statement. Raises NotFound."""
     statement = _statement(ACCOUNTS.visible(call.viewer), stances(call.viewer))
     row = await one(session, statement, {"id": id, "viewer": call.member_id})
     if row is None:

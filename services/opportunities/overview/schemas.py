@@ -43,7 +43,7 @@ class Total(Read):
 
 
 class AccountView(Read):
-    """The account's open deals, the largest first, and what they come to."""
+    """Up to 200 of the account's open deals, the largest first, and what all of them come to; totals count them."""
 
     deals: list[DealShown]
     totals: list[Total]

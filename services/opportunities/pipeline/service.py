@@ -77,15 +77,15 @@ async def change_deal(
     row = await _change(tx, call, id, values, expected)
     if row is not None:
         return row
-    row = await _miss(tx, call, id, values, expected)
-    _require_account(call, row, values)
-    await _require_known(tx, call, values)
-    # What was not known at first may be known by now.
-    named = queries.references(call, values)
-    changed = await _change(tx, call, id, values, expected) if named else None
-    if changed is None:
-        await keep(tx, call.cause.key, status=200, answer=row.json, version=row.version)
-    return changed or row
+    row = await _unchanged(tx, call, id, values, expected)
+    if queries.references(call, values):
+        # What was not known at first may be known by now, and the deal another than it was.
+        changed = await _change(tx, call, id, values, expected)
+        if changed is not None:
+            return changed
+        row = await _unchanged(tx, call, id, values, expected)
+    await keep(tx, call.cause.key, status=200, answer=row.json, version=row.version)
+    return row
 
 
 async def put_deal(tx: Session, call: Call, slot: Slot, body: OpportunityCreate) -> tuple[Shown, bool]:
@@ -201,6 +201,16 @@ async def _change(
     return await journal.update(
         tx, OPPORTUNITY, id, values, call.cause, expected=expected, allowed=allowed, given=given
     )
+
+
+async def _unchanged(
+    tx: Session, call: Call, id: UUID, values: Mapping[str, Any], expected: Expected
+) -> Shown:
+    """The deal as it stands, where a change wrote nothing for saying nothing new. Raises what `change_deal` does."""
+    row = await _miss(tx, call, id, values, expected)
+    _require_account(call, row, values)
+    await _require_known(tx, call, values)
+    return row
 
 
 # A deal that has gone on without an account, as imports may, goes on.

@@ -70,3 +70,12 @@ async def test_an_account_without_deals_is_shown_empty_and_an_unknown_one_not_at
     assert (await house.call("seller", "GET", path)).json() == {"deals": [], "totals": []}
     assert (await house.call("stranger", "GET", path)).status_code == 404
     assert (await house.call("admin", "GET", f"/v1/accounts/{NOWHERE}/view")).status_code == 404
+
+
+async def test_of_very_many_deals_the_largest_are_shown_and_all_are_counted(house: House) -> None:
+    for amount in (None, *range(1, 202)):
+        await house.deal(amount=amount)
+    view = (await house.call("seller", "GET", f"/v1/accounts/{house.account}/view")).json()
+    assert [deal["amount"] for deal in view["deals"]] == [*range(201, 1, -1)]
+    [total] = view["totals"]
+    assert (total["count"], total["amount"]) == (202, sum(range(1, 202)))

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import psycopg
 import pytest
 
+from services.kit.testing import api_of, as_
+from services.opportunities.main import SERVICE
 from tests.services.elsewhere import NOWHERE
 from tests.services.opportunities.conftest import House, contact, member
 
@@ -102,3 +105,28 @@ async def test_an_inactive_member_owns_nothing_new(house: House) -> None:
     await house.hear("member", **told)
     answer = await house.call("boss", "POST", "/v1/opportunities", {"name": "x", "owner_id": NOWHERE})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "owner_id")
+
+
+async def test_a_change_that_meets_another_one_at_its_second_attempt_is_no_success(house: House) -> None:
+    deal = await house.deal()
+    attempts: list[str] = []
+
+    def meanwhile(statement: str) -> None:
+        """Somebody else changes the deal between the first attempt and the second."""
+        if 'UPDATE "opportunity" AS r' in statement:
+            attempts.append(statement)
+        if len(attempts) == 2:
+            with psycopg.connect(house.url, autocommit=True) as other:
+                other.execute(
+                    "UPDATE opportunity SET version = 2 WHERE id = %s AND version = 1", (deal["id"],)
+                )
+
+    async with api_of(SERVICE, house.url, house.callers, on_statement=meanwhile) as client:
+        answer = await client.request(
+            "PATCH",
+            f"/v1/opportunities/{deal['id']}",
+            json={"account_id": house.account},
+            headers=as_("seller", if_match='"1"'),
+        )
+    assert (answer.status_code, answer.json()["code"]) == (412, "version_conflict")
+    assert len(attempts) == 2
