@@ -164,7 +164,7 @@ class Writer:
         try:
             async with tx.transaction():
                 return await self._at_once(tx, changes)
-        except (psycopg.IntegrityError, psycopg.DataError) as error:
+        except _OF_A_ROW as error:
             if len(changes) == 1:
                 return Effect(0, 0, [(changes[0].record, self._finding(error))])
         half = len(changes) // 2
@@ -220,6 +220,10 @@ class Writer:
             return self._walk.fields[field].columns[0]
         reference = self._walk.references.get(field)
         return reference.column if reference else ""
+
+
+# Too large for an index is to psycopg an operational error, and yet the row's own.
+_OF_A_ROW = (psycopg.IntegrityError, psycopg.DataError, psycopg.errors.ProgramLimitExceeded)
 
 
 def _json(value: Any) -> str:

@@ -29,6 +29,16 @@ from services.kit.strict import field_errors
 from services.kit.telemetry import refusal
 from services.kit.words import KIT_WORDS, Words
 
+# What a connection says to a server that has become a standby, or that has given the transaction up; to psycopg they
+# are no operational errors.
+_FAILING_OVER = (
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
+)
+# The class of the program's limits, such as the size of an index's row: the same again will not fit either.
+_BEYOND_LIMITS = "54"
+
 
 def install_problems(app: FastAPI, routers: Sequence[APIRouter] = (), *, words: Words = KIT_WORDS) -> None:
     """Turns every way in which a request can fail into a problem document; crashes are `Telemetry`'s."""
@@ -51,6 +61,7 @@ def install_problems(app: FastAPI, routers: Sequence[APIRouter] = (), *, words: 
         psycopg.IntegrityError,
         psycopg.DataError,
         psycopg.OperationalError,
+        *_FAILING_OVER,
         psycopg_pool.PoolTimeout,
     ):
         app.add_exception_handler(kind, refused)
@@ -59,7 +70,8 @@ def install_problems(app: FastAPI, routers: Sequence[APIRouter] = (), *, words: 
 
 def _methods(route: BaseRoute, request: Request) -> set[str]:
     if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
-        return route.methods or set()
+        methods = route.methods or set[str]()
+        return methods | {"HEAD"} if "GET" in methods else methods
     return set()
 
 
@@ -93,6 +105,16 @@ def _problem_of(error: Exception) -> Problem:
             )
         case psycopg.IntegrityError():
             return _integrity(error)
+        case psycopg.Error(sqlstate=str(state)) if state.startswith(_BEYOND_LIMITS):
+            return Invalid(
+                [
+                    FieldError(
+                        "body",
+                        "too_large",
+                        "holds a text that takes too many bytes to be sorted by; shorten it",
+                    )
+                ]
+            )
         case psycopg.DataError():
             return Invalid([FieldError("body", "value", "holds a value that cannot be stored")])
         case _:

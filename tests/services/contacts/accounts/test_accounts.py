@@ -1,6 +1,7 @@
 """Accounts over HTTP, on a real database."""
 
 import asyncio
+from random import Random
 from typing import Any
 from uuid import uuid4
 
@@ -302,3 +303,12 @@ async def test_a_lookup_finds_what_the_caller_sees(house: House) -> None:
     assert await house.ok("seller", "POST", "/v1/accounts/lookup", {}) == {"items": []}
     many = {"ids": [str(uuid4()) for _ in range(501)]}
     assert_problem(await house.call("seller", "POST", "/v1/accounts/lookup", many), 422, "invalid")
+
+
+async def test_a_text_too_large_to_be_sorted_by_is_refused_and_not_for_now(house: House) -> None:
+    """Characters of four bytes in an order that no compression shortens."""
+    text = Random(7)  # noqa: S311 - a text, no secret
+    name, industry = ("".join(chr(text.randrange(0x20000, 0x2A6D0)) for _ in range(n)) for n in (200, 500))
+    answer = await house.call("seller", "POST", "/v1/accounts", {"name": name, "industry": industry})
+    assert assert_problem(answer, 422, "invalid")["errors"][0]["code"] == "too_large"
+    assert (await house.call("seller", "POST", "/v1/accounts", {"name": name})).status_code == 201
