@@ -18,7 +18,7 @@ from gateway.routes import catalog, health, pages
 from gateway.routes.account_view import AccountView
 from gateway.routes.changes import Changes
 from gateway.routes.documents import install_documents
-from gateway.routes.door import METHODS, Door
+from gateway.routes.door import METHODS, Door, not_allowed
 from gateway.routes.forward import ANSWER_SECONDS, Forward
 from gateway.routes.held import PersonalData
 from gateway.routes.parts import PART_SECONDS
@@ -27,11 +27,12 @@ from gateway.upstreams import Calls, Upstreams
 from gateway.views.openapi import CHANGES_PATH, PERSONAL_DATA_PATH, STREAM_PATH, VIEW_PATH
 from gateway.watch import Watch
 from services.kit.bodies import BodyLimit
+from services.kit.bodiless import Bodiless
 from services.kit.heads import HeadLimit
 from services.kit.identity import Verifier
 from services.kit.logs import configure_logging
 from services.kit.metrics import Metrics, install_metrics
-from services.kit.problems import BadRequest, MethodNotAllowed, NotFound, Problem
+from services.kit.problems import BadRequest, NotFound, Problem
 from services.kit.rates import Rates
 from services.kit.serving import serve
 from services.kit.settings import Settings
@@ -99,7 +100,7 @@ def create_gateway(
             STREAM_PATH: stream,
         },
         forward=Forward(upstreams, answer_seconds=answer_seconds),
-        pages=_pages(upstreams, judge, watch, stream, metrics, settings.oidc_issuer),
+        pages=Bodiless(_pages(upstreams, judge, watch, stream, metrics, settings.oidc_issuer)),
     )
     inner = _shared_with(settings.cors_origins, HeadLimit(BodyLimit(door)))
     return Telemetry(inner, service="gateway", traffic=traffic)
@@ -166,9 +167,7 @@ def _problem_of(error: Exception) -> Problem:
         case HTTPException(status_code=404):
             return NotFound("path")
         case HTTPException(status_code=405):
-            return MethodNotAllowed(
-                "method_not_allowed", "This path does not take this method.", headers=error.headers
-            )
+            return not_allowed(("GET", "HEAD"))
         case _:
             return BadRequest("bad_request", "The request cannot be read.")
 

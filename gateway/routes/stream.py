@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.feeds import Feeds, Reading, Refused
 from gateway.routes.changes import away, send_refusal
 from gateway.routes.door import Passed, not_allowed
-from gateway.routes.forward import asking
+from gateway.routes.forward import asking, send_whole
 from gateway.upstreams import SERVICES
 from gateway.views.changes import closed, opened
 from gateway.watch import Watch
@@ -117,8 +117,8 @@ class Stream:
 
     async def __call__(self, _passed: Passed, scope: Scope, receive: Receive, send: Send) -> None:
         """One request that the door let in. Raises Invalid and Unavailable as long as nothing is sent."""
-        if scope["method"] != "GET":
-            raise not_allowed(("GET",))
+        if scope["method"] not in ("GET", "HEAD"):
+            raise not_allowed(("GET", "HEAD"))
         since = _since(scope)
         if len(self._listeners) >= MOST or self._watch.ended:
             raise Unavailable(
@@ -133,6 +133,9 @@ class Stream:
                 return
             if missing:
                 raise away([each.part for each in missing])
+        if scope["method"] == "HEAD":
+            await send_whole(send, 200, _HEADERS, b"")
+            return
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         over = asyncio.get_running_loop().create_future()
         await self._serve(_Listener(send, reading, _expiry(scope), over), receive)

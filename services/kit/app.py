@@ -23,6 +23,7 @@ from starlette.requests import ClientDisconnect
 from services.kit import idempotency, openapi, versions
 from services.kit.access import require_scope, scope_of
 from services.kit.bodies import BodyLimit, takes_uploads
+from services.kit.bodiless import Bodiless
 from services.kit.clients import AsyncClient, open_client
 from services.kit.collisions import anew
 from services.kit.conditional import etag, etag_of, unless_had
@@ -364,6 +365,7 @@ def create_api(
     install_metrics(app, metrics)
     _describe_in_full(app, service)
     install_problems(app, service.routers, words=service.words)
+    app.add_middleware(Bodiless)
     app.add_middleware(BodyLimit)
     app.add_middleware(HeadLimit)
     app.add_middleware(Telemetry, service=service.name, traffic=traffic)

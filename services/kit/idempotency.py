@@ -38,7 +38,7 @@ class Key:
 async def key_of(request: Request, viewer: Viewer, *, body: bytes) -> Key | None:
     """The request's key, or None. Raises Invalid unless it is 1 to 255 visible ASCII characters."""
     text = request.headers.get("idempotency-key")
-    if text is None or request.method in ("GET", "HEAD"):
+    if text is None or request.method == "GET":
         return None
     if not 0 < len(text) <= 255 or not text.isascii() or not text.isprintable():
         raise invalid("Idempotency-Key", "key", "must be 1 to 255 visible ASCII characters")

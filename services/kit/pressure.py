@@ -85,7 +85,7 @@ class Pressure:
         else:
             waits = waits and "wait" in request.query_params
             seconds = self.seconds + (WAIT_SECONDS if waits else 0)
-        return Deadline(self, seconds, writes=request.method not in ("GET", "HEAD"))
+        return Deadline(self, seconds, writes=request.method != "GET")
 
 
 class Deadline:

@@ -60,7 +60,9 @@ async def test_what_is_not_there_is_a_problem(path: str, stand: Standing) -> Non
 async def test_pages_are_read_only(path: str, stand: Standing) -> None:
     answer = await stand.client.post(path)
     assert_problem(answer, 405, "method_not_allowed")
-    assert "GET" in answer.headers["allow"]
+    assert answer.headers["allow"] == "GET, HEAD"
+    head = await stand.client.head(path)
+    assert (head.status_code, head.content) == ((await stand.client.get(path)).status_code, b"")
 
 
 async def test_pages_name_their_route_in_the_log(stand: Standing) -> None:

@@ -81,6 +81,24 @@ async def cross(first: UUID, second: UUID, call: CallDep, tx: Transaction) -> Re
     return Response()
 
 
+failing = router("failing")
+
+
+@failing.post("/failing/standby")
+async def fail_over(tx: Transaction) -> Response:
+    await tx.execute("SET TRANSACTION READ ONLY")
+    await tx.execute("INSERT INTO journal_queue VALUES (1, now())")
+    return Response()
+
+
+@failing.post("/failing/idle")
+async def fall_asleep(tx: Transaction) -> Response:
+    await tx.execute("SET LOCAL idle_in_transaction_session_timeout = 50")
+    await asyncio.sleep(0.5)
+    await tx.execute("SELECT 1")
+    return Response()
+
+
 async def rows_when_answered(app: FastAPI, url: str, path: str) -> int:
     """How many books another connection finds at the moment at which the answer begins."""
     found: list[int] = []
@@ -127,11 +145,11 @@ async def test_unknown_paths_are_problems(library: Library) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/v1/books", "GET, POST"),
-        ("DELETE", "/v1/books", "GET, POST"),
-        ("POST", f"/v1/books/{NOBODY}", "DELETE, GET, PATCH"),
+        ("PUT", "/v1/books", "GET, HEAD, POST"),
+        ("DELETE", "/v1/books", "GET, HEAD, POST"),
+        ("POST", f"/v1/books/{NOBODY}", "DELETE, GET, HEAD, PATCH"),
         ("GET", f"/v1/books/{NOBODY}/sale", "POST"),
-        ("POST", "/healthz", "GET"),
+        ("POST", "/healthz", "GET, HEAD"),
     ],
 )
 async def test_a_method_that_is_not_taken_is_told_those_that_are(
@@ -140,6 +158,31 @@ async def test_a_method_that_is_not_taken_is_told_those_that_are(
     answer = await library.call("rep", method, path)
     assert_problem(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["/v1/books", "/v1/changes", "/healthz", "/metrics", f"/v1/books/{NOBODY}"])
+async def test_a_head_is_what_the_get_would_be_without_its_body(library: Library, path: str) -> None:
+    told = await library.call("admin", "GET", path)
+    with capture_logs() as logs:
+        head = await library.call("admin", "HEAD", path)
+    assert (head.status_code, head.content) == (told.status_code, b"")
+    assert head.headers["content-type"] == told.headers["content-type"]
+    if path != "/metrics":
+        assert head.headers["content-length"] == str(len(told.content))
+    [line] = [each for each in logs if each["event"] == "answered"]
+    assert (line["method"], line["route"]) == ("HEAD", path.replace(str(NOBODY), "{id}"))
+
+
+async def test_where_no_get_is_there_is_no_head(library: Library) -> None:
+    head = await library.call("rep", "HEAD", f"/v1/books/{NOBODY}/sale")
+    assert (head.status_code, head.headers["allow"], head.content) == (405, "POST", b"")
+
+
+async def test_a_head_says_which_version_there_is(library: Library) -> None:
+    path = (await library.call("admin", "POST", "/v1/books", {"title": "Emma"})).headers["location"]
+    head = await library.call("admin", "HEAD", path)
+    assert (head.status_code, head.headers["etag"], head.content) == (200, '"1"', b"")
+    assert (await library.call("admin", "HEAD", path, if_none_match='"1"')).status_code == 304
 
 
 async def test_a_crash_says_nothing_but_its_request(library: Library) -> None:
@@ -265,6 +308,14 @@ async def test_a_database_that_ends_its_sessions_is_a_passing_trouble(library: L
     answers = [await library.call("admin", "GET", "/v1/books") for _ in range(12)]
     assert {answer.status_code for answer in answers} <= {200, 503}
     assert answers[-1].status_code == 200
+
+
+@pytest.mark.parametrize("path", ["standby", "idle"])
+async def test_a_database_that_fails_over_is_a_passing_trouble(library: Library, path: str) -> None:
+    library.app.include_router(failing)
+    answer = await library.call("admin", "POST", f"/v1/failing/{path}")
+    assert_problem(answer, 503, "database")
+    assert answer.headers["retry-after"] == "1"
 
 
 async def test_health_tells_alive_from_ready(library: Library) -> None:
