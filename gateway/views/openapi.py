@@ -373,6 +373,9 @@ _CHANGES_OPERATION: Mapping[str, Any] = {
     "summary": "What has changed for the caller, in all services",
     "description": (
         "Order is kept within a service. A service that is away is named in `missing`, and its part of the token stays."
+        " Links are parts of the person they come from, stakeholders of their deal. Parts go with their whole: drop "
+        "them with it, news of each need not come. Leave out parts of a whole that you do not hold. Read the "
+        "parts again when their whole is new to you, or its `owner_id` or `account_id` has changed."
     ),
     "operationId": "list_changes",
     "parameters": [

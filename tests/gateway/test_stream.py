@@ -93,6 +93,57 @@ async def test_listeners_hear_what_concerns_them_and_go_on_where_they_were(small
         assert ids(await again.items()) == [missed]
 
 
+@pytest.mark.parametrize(
+    ("who", "sees", "knows"),
+    [
+        ("seller", True, True),
+        ("boss", True, True),
+        ("mate", True, True),
+        ("chief", True, False),
+        ("other", False, False),
+    ],
+)
+async def test_everybody_is_told_through_the_door_what_their_relation_allows(
+    small: Platform, who: str, sees: bool, knows: bool
+) -> None:
+    for name, manager in (
+        ("boss", None),
+        ("seller", "boss"),
+        ("mate", None),
+        ("chief", None),
+        ("other", None),
+    ):
+        await small.hire(name, manager)
+    small.admit("chief", "executive")
+    token = (await small.ok(who, "GET", "/v1/changes"))["next"]
+    account, note = await befriended(small, small.members["mate"])
+    await small.hire("last")
+    page = await small.ok(who, "GET", "/v1/changes", since=token)
+    async with listening(small, who, f"?since={token}") as ear:
+        heard: list[Any] = []
+        while small.members["last"] not in ids(heard):
+            heard += await ear.items()
+    for items in (page["items"], heard):
+        assert (account in ids(items), note in str(items)) == (sees, knows)
+        assert ("contact-links" in {item["noun"] for item in items}) == sees
+    view = await small.call(who, "GET", f"/v1/accounts/{account}/view")
+    assert view.status_code == (200 if sees else 404)
+
+
+async def befriended(small: Platform, mate: str) -> tuple[str, str]:
+    """Two people at an account of the seller's and the team member's, linked; gives the account's id and the note."""
+    body: dict[str, Any] = {"name": "Acme", "team": [{"member_id": mate, "function": "RND"}]}
+    account = (await small.ok("seller", "POST", "/v1/accounts", body))["id"]
+    people = [
+        (await small.ok("seller", "POST", "/v1/contacts", {"name": name, "account_id": account}))["id"]
+        for name in ("Jane", "John")
+    ]
+    link = {"to_contact_id": people[1], "kind": "ALLY", "note": "Golf on Sundays."}
+    await small.ok("seller", "POST", f"/v1/contacts/{people[0]}/links", link)
+    await small.carry()
+    return account, link["note"]
+
+
 async def test_a_change_of_sight_that_is_too_large_ends_the_stream_with_gone(small: Platform) -> None:
     await small.hire("boss")
     await small.hire("seller")

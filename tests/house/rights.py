@@ -33,7 +33,7 @@ TABLE = {
         ssssss sss ssss ss x?  GET /v1/catalog
         ssssss sss ssss sx x?  GET /v1/members -> {owner}
         ssssss sss ssss sx x?  GET /v1/members/{owner}
-        ssssss sss ssss sx x?  GET /v1/members/{owner}/history
+        ssssss sss ssss sx x?  GET /v1/members/{owner}/history -> owner@example.com
         ssssss sss ssss sx x?  POST /v1/members/lookup #owner -> {owner}
         xxxxxx xxx xxxs xx x?  POST /v1/members
         xxxxxx xxx xxxs xx x?  PUT /v1/members/by-external-id/{source}/{n}
@@ -52,7 +52,7 @@ TABLE = {
         ssssss --- ssss sx x?  POST /v1/accounts/lookup #account -> {account}
         ssssss ... ssss sx x?  GET /v1/accounts/{account} -> {account}
         ssssss ... ssss sx x?  GET /v1/accounts/{account}?as_of={now} -> {account}
-        ssssss ... ssss sx x?  GET /v1/accounts/{account}/history
+        ssssss ... ssss sx x?  GET /v1/accounts/{account}/history -> 云山电网
         ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> {person}
         ssssss sss xxxs vx x?  POST /v1/accounts
         ssssss sss xxxs vx x?  PUT /v1/accounts/by-external-id/{source}/{n}
@@ -77,7 +77,7 @@ TABLE = {
         ssssss --- ssss sx x?  POST /v1/contacts/lookup #person -> {person}
         ssssss ... ssss sx x?  GET /v1/contacts/{person} -> 5555
         ssssss ... ssss sx x?  GET /v1/contacts/{person}?as_of={now} -> 5555
-        ssssss ... ssss sx x?  GET /v1/contacts/{person}/history
+        ssssss ... ssss sx x?  GET /v1/contacts/{person}/history -> 5555
         ssssss vvv xxxs sx x?  POST /v1/contacts
         ssssss vvv xxxs sx x?  PUT /v1/contacts/by-external-id/{source}/{n}
         ssssss ... xxxs sx x?  PATCH /v1/contacts/{person}
@@ -109,7 +109,7 @@ TABLE = {
         ssssss --- ssss sx x?  POST /v1/opportunities/lookup #deal -> {deal}
         ssssss ... ssss sx x?  GET /v1/opportunities/{deal} -> {deal}
         ssssss ... ssss sx x?  GET /v1/opportunities/{deal}?as_of={now} -> {deal}
-        ssssss ... ssss sx x?  GET /v1/opportunities/{deal}/history
+        ssssss ... ssss sx x?  GET /v1/opportunities/{deal}/history -> 变电站
         ssssss ... ssss sx x?  GET /v1/opportunities/{deal}/moves -> "items"
         ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> {deal}
         ssssss vvv xxxv vx x?  POST /v1/opportunities
@@ -128,7 +128,7 @@ TABLE = {
         ssssss ... ...s .x x?  GET /v1/opportunities/{deal}/stakeholders -> {person}
         ssssss ... ...s .x x?  GET /v1/opportunities/{deal}/stakeholders/{person} -> OPPONENT
         ssssss ... ...s .x x?  GET /v1/opportunities/{deal}/stakeholders/{person}?as_of={now} -> OPPONENT
-        ssssss ... ...s .x x?  GET /v1/opportunities/{deal}/stakeholders/{person}/history
+        ssssss ... ...s .x x?  GET /v1/opportunities/{deal}/stakeholders/{person}/history -> OPPONENT
         ssssss ... ---s -x x?  GET /v1/accounts/{account}/view -> {other}
         ssssss ... ...s .x x?  GET /v1/contacts/{person}/personal-data -> OPPONENT
         ssssss ... ...s .x x?  PUT /v1/opportunities/{deal}/stakeholders
@@ -141,7 +141,7 @@ TABLE = {
 
         ssssss sss ssss sx x?  GET /v1/products -> {product}
         ssssss sss ssss sx x?  GET /v1/products/{product}
-        ssssss sss ssss sx x?  GET /v1/products/{product}/history
+        ssssss sss ssss sx x?  GET /v1/products/{product}/history -> GTX
         ssssss sss ssss sx x?  POST /v1/products/lookup #product -> {product}
         xxxxxx xxx xxxs xx x?  POST /v1/products
         xxxxxx xxx xxxs xx x?  PUT /v1/products/by-external-id/{source}/{n}
@@ -160,7 +160,7 @@ TABLE = {
         ssssss --- ssss sx x?  POST /v1/activities/lookup #visit -> {visit}
         ssssss ... ssss sx x?  GET /v1/activities/{visit} -> {visit}
         ssssss ... ssss sx x?  GET /v1/activities/{visit}?as_of={now} -> {visit}
-        ssssss ... ssss sx x?  GET /v1/activities/{visit}/history
+        ssssss ... ssss sx x?  GET /v1/activities/{visit}/history -> 拜访
         ssssss vvv xxxv vx x?  POST /v1/activities
         ssssss vvv xxxv vx x?  PUT /v1/activities/by-external-id/{source}/{n}
         sxxssx xxx xxxs sx x?  POST /v1/activities #for owner
@@ -182,7 +182,7 @@ TABLE = {
         s--ss- --- ---- -x x?  GET /v1/time-logs?activity_id={visit}&count=true -> "total":1
         s..ss. ... .... .x x?  GET /v1/time-logs/{log} -> {log}
         s..ss. ... .... .x x?  GET /v1/time-logs/{log}?as_of={now} -> {log}
-        s..ss. ... .... .x x?  GET /v1/time-logs/{log}/history
+        s..ss. ... .... .x x?  GET /v1/time-logs/{log}/history -> TRAVEL
         ssssss sss xxxv vx x?  POST /v1/time-logs
         sxxssx xxx xxxs sx x?  POST /v1/time-logs #for owner
         s..ss. ... .... .x x?  PATCH /v1/time-logs/{log}
