@@ -55,12 +55,16 @@ def _instant(text: str) -> datetime:
     return _in_utc(moment)
 
 
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+
+
 def _in_utc(moment: datetime) -> datetime:
-    """The same moment; PostgreSQL reads no offset of 16 hours or more, which RFC 3339 has."""
+    """The same moment, or the first or last that there is; PostgreSQL reads no offset of 16 hours or more."""
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise ValueError from None
+        return _FIRST if moment.year == 1 else _LAST
 
 
 def _text(text: str) -> str:
