@@ -4,7 +4,7 @@ The journal is never updated but here: of an erased row its entries keep ids, ty
 they said. Each function is for the transaction of whoever erases.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, LiteralString
 from uuid import UUID
@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from services.kit import journal
+from services.kit.copies import Copy
 from services.kit.db import Session, execute, literal
 from services.kit.dependants import Deletable
 from services.kit.journal import Aggregate, Cause, entry
@@ -45,6 +46,16 @@ async def forget_reports(tx: Session, words: Collection[str]) -> None:
     if told := sorted({each for each in words if each.strip()}):
         await tx.execute(_FORGET_REPORTS, {"words": told})
         await tx.execute(_FORGET_STAGED, {"words": told})
+
+
+async def forget_people(tx: Session, people: Copy, ids: Sequence[UUID]) -> None:
+    """Takes these people out of kept answers and of what imports keep; who took part in what stays, by id.
+
+    It is for the time before their copies are blank: both are searched for the names.
+    """
+    names = await people.names(tx, ids)
+    await forget_answers(tx, ids, names)
+    await forget_reports(tx, names)
 
 
 async def erase(tx: Session, deletable: Deletable, ids: Collection[UUID], cause: Cause) -> None:

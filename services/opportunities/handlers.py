@@ -9,6 +9,7 @@ from functools import lru_cache
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from services.kit import erasure
 from services.kit.copies import GONE
 from services.kit.db import Session
 from services.kit.delivery import Batch, Handler
@@ -39,7 +40,7 @@ async def fold_contacts(session: Session, events: Sequence[Event]) -> None:
     if erased := sorted({event.subject_id for event in events if event.fact == ERASED}):
         await removal.silence_people(session, erased)
     if asked := sorted({event.subject_id for event in events if event.is_erasure}):
-        await removal.forget_people(session, asked)
+        await erasure.forget_people(session, CONTACTS, asked)
     await CONTACTS.fold(session, events)
 
 

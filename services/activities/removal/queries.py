@@ -1,6 +1,5 @@
 """What a delete means here: the table of what hangs on activities and time logs."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, LiteralString
 from uuid import UUID
@@ -42,15 +41,6 @@ _TEXTS: Final = (
     FreeText("activities", "activity", "r.account_id = c.account_id", ("subject", "outcome", "next_step")),
     FreeText("time-logs", "time_log", "r.account_id = c.account_id", ("note",)),
 )
-
-
-async def names_of(session: Session, contacts: Sequence[UUID]) -> list[str]:
-    """What these people are called, as far as they are known here."""
-    cursor = await session.execute(
-        "SELECT r.name FROM contact r WHERE r.id = ANY (%(contacts)s::uuid[]) /* sight */",
-        {"contacts": list(contacts)},
-    )
-    return [row[0] for row in await cursor.fetchall()]
 
 
 _ABOUT = sql.SQL("""

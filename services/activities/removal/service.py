@@ -1,28 +1,16 @@
 """What can be taken away and brought back."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from services.activities.engagements.queries import SIGHT as ACTIVITY_SIGHT
-from services.activities.removal import queries
 from services.activities.removal.queries import ACTIVITIES, TIME_LOGS
 from services.activities.timelogs.queries import SIGHT as TIME_SIGHT
-from services.kit import deletion, erasure
+from services.kit import deletion
 from services.kit.access import may_edit, may_hand_over
 from services.kit.app import Call
 from services.kit.conditional import Expected
 from services.kit.db import Session
 from services.kit.journal import Shown
-
-
-async def forget_people(tx: Session, contacts: Sequence[UUID]) -> None:
-    """Takes these people out of kept answers and of what imports keep; who took part in what stays, by id.
-
-    It is for the time before their copies are blank: both are searched for the names.
-    """
-    names = await queries.names_of(tx, contacts)
-    await erasure.forget_answers(tx, contacts, names)
-    await erasure.forget_reports(tx, names)
 
 
 async def delete_activity(tx: Session, call: Call, id: UUID, expected: Expected) -> Shown:

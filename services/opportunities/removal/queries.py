@@ -113,15 +113,6 @@ async def silence(session: Session, contacts: Sequence[UUID], cause: Cause) -> l
     return [row[0] for row in await cursor.fetchall()]
 
 
-async def names_of(session: Session, contacts: Sequence[UUID]) -> list[str]:
-    """What these people are called, as far as they are known here."""
-    cursor = await session.execute(
-        "SELECT r.name FROM contact r WHERE r.id = ANY (%(contacts)s::uuid[]) /* sight */",
-        {"contacts": list(contacts)},
-    )
-    return [row[0] for row in await cursor.fetchall()]
-
-
 _ABOUT = sql.SQL("""
 SELECT json_build_object(
   'known_to_opportunities', json_build_object('id', c.id, 'account_id', c.account_id, 'name', c.name,

@@ -59,13 +59,3 @@ async def silence_people(tx: Session, contacts: Sequence[UUID]) -> None:
     """Takes what was noted about these people off all maps and out of the history."""
     rows = await queries.silence(tx, contacts, ERASING)
     await erasure.scrub(tx, rows, NOTHING_SAID)
-
-
-async def forget_people(tx: Session, contacts: Sequence[UUID]) -> None:
-    """Takes these people out of kept answers and of what imports keep.
-
-    It is for the time before their copies are blank: both are searched for the names.
-    """
-    names = await queries.names_of(tx, contacts)
-    await erasure.forget_answers(tx, contacts, names)
-    await erasure.forget_reports(tx, names)
