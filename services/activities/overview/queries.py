@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from functools import lru_cache
-from typing import LiteralString, cast
+from typing import LiteralString
 from uuid import UUID
 
 from psycopg import sql
@@ -11,7 +11,7 @@ from services.activities.copies import ACCOUNT_SIGHT
 from services.activities.engagements.queries import ACTIVITY
 from services.kit.app import Call
 from services.kit.clock import today
-from services.kit.db import Session, one
+from services.kit.db import Session, literal, one
 from services.kit.problems import NotFound
 
 DAYS = 90
@@ -40,9 +40,9 @@ WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND {sight}""")
 
 
 @lru_cache
-def _statement(sight: LiteralString) -> sql.SQL:
+def _statement(sight: LiteralString) -> LiteralString:
     text = _PART.format(activity=ACTIVITY.json(), latest=sql.SQL(LATEST), sight=sql.SQL(sight))
-    return sql.SQL(cast("LiteralString", text.as_string(None)))
+    return literal(text)
 
 
 async def account_part(session: Session, call: Call, id: UUID) -> str:

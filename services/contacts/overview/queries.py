@@ -29,7 +29,7 @@ WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND {sight}""")
 
 
 @lru_cache
-def _statement(sight: LiteralString) -> sql.SQL:
+def _statement(sight: LiteralString) -> LiteralString:
     text = _PART.format(
         account=ACCOUNT.json(),
         standing=STANDING.json(),
@@ -37,7 +37,7 @@ def _statement(sight: LiteralString) -> sql.SQL:
         most=sql.SQL(MOST_PEOPLE),
         sight=sql.SQL(sight),
     )
-    return sql.SQL(literal(text))
+    return literal(text)
 
 
 async def account_part(session: Session, call: Call, id: UUID) -> str:
