@@ -59,6 +59,19 @@ SET version = excluded.version, deleted_at = excluded.deleted_at, erased = exclu
 WHERE c.version <= excluded.version AND NOT c.erased
 """).format(table=sql.Identifier(self.table), columns=columns, record=record, sets=sets)
 
+    @property
+    def by_external_id(self) -> LiteralString:
+        """SQL that gives (key, id) of the copies that are called `%(keys)s::text[]` in `%(source)s`, as imports ask.
+
+        OFFSET keeps the lookups what they are, one by one in the index: for a join the planner would compare all with
+        all.
+        """
+        return f"""
+SELECT k.key, r.id FROM unnest(%(keys)s::text[]) AS k(key), LATERAL (
+  SELECT c.id FROM {self.table} c
+  WHERE c.external_ids @> jsonb_build_object(%(source)s::text, k.key) AND c.deleted_at IS NULL OFFSET 0
+) r /* sight */"""
+
     async def fold(self, session: Session, events: Sequence[Event]) -> None:
         """Sets the copies to what the events say, where that is not older.
 

@@ -3,8 +3,9 @@
 The sample has no such file; this one goes with it, its accounts and sellers named as the sample names them.
 """
 
+from services.activities.copies import ACCOUNTS, MEMBERS
 from services.activities.engagements.domain import LONGEST_MINUTES, ActivityStatus, ActivityType
-from services.activities.engagements.queries import ACCOUNTS_BY_EXTERNAL_ID, ACTIVITY, MEMBERS_BY_EXTERNAL_ID
+from services.activities.engagements.queries import ACTIVITY
 from services.kit.cells import code, past_instant, whole, words
 from services.kit.profiles import Column, Import, Profile, Reference, Walk, of
 
@@ -33,8 +34,8 @@ MAVEN_CRM = Profile(
                 "subject": of("subject"),
             },
             references={
-                "owner_id": Reference("sales_agent", "member", MEMBERS_BY_EXTERNAL_ID),
-                "account_id": Reference("account", "account", ACCOUNTS_BY_EXTERNAL_ID),
+                "owner_id": Reference("sales_agent", "member", MEMBERS.by_external_id),
+                "account_id": Reference("account", "account", ACCOUNTS.by_external_id),
             },
             partition="account_id",
         ),

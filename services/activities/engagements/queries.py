@@ -17,17 +17,6 @@ from services.kit.listing import Listing, Pair
 from services.kit.past import Past
 from services.kit.rows import STAMPS
 
-MEMBERS_BY_EXTERNAL_ID: LiteralString = """
-SELECT k.key, r.id FROM unnest(%(keys)s::text[]) AS k(key), LATERAL (
-  SELECT m.id FROM member m
-  WHERE m.external_ids @> jsonb_build_object(%(source)s::text, k.key) AND m.deleted_at IS NULL OFFSET 0
-) r"""
-ACCOUNTS_BY_EXTERNAL_ID: LiteralString = """
-SELECT k.key, r.id FROM unnest(%(keys)s::text[]) AS k(key), LATERAL (
-  SELECT a.id FROM account a
-  WHERE a.external_ids @> jsonb_build_object(%(source)s::text, k.key) AND a.deleted_at IS NULL OFFSET 0
-) r /* sight */"""
-
 ACTIVITY = Aggregate(
     "activity",
     "activities",

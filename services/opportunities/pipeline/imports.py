@@ -25,10 +25,9 @@ from services.kit.profiles import (
     of,
 )
 from services.kit.settings import Settings
+from services.opportunities.copies import ACCOUNTS, MEMBERS
 from services.opportunities.pipeline.domain import AwardStatus, BudgetStatus, GoDecision, LostReason, Position
 from services.opportunities.pipeline.queries import (
-    ACCOUNTS_BY_EXTERNAL_ID,
-    MEMBERS_BY_EXTERNAL_ID,
     OPPORTUNITY,
     PRODUCTS_BY_EXTERNAL_ID,
 )
@@ -212,8 +211,8 @@ MAVEN_CRM = Profile(
                 make=course,
             ),
             references={
-                "owner_id": Reference("sales_agent", "member", MEMBERS_BY_EXTERNAL_ID),
-                "account_id": Reference("account", "account", ACCOUNTS_BY_EXTERNAL_ID),
+                "owner_id": Reference("sales_agent", "member", MEMBERS.by_external_id),
+                "account_id": Reference("account", "account", ACCOUNTS.by_external_id),
                 "product_id": Reference("product", "product", PRODUCTS_BY_EXTERNAL_ID),
             },
             partition="account_id",

@@ -110,18 +110,7 @@ OPPORTUNITIES = Listing(
     },
 )
 
-# What files call the rows that a deal refers to: (external id, id) of those that are known under `source`. OFFSET keeps
-# the lookups what they are, one by one in the index: for a join the planner would compare all with all.
-MEMBERS_BY_EXTERNAL_ID: LiteralString = """
-SELECT k.key, r.id FROM unnest(%(keys)s::text[]) AS k(key), LATERAL (
-  SELECT m.id FROM member m
-  WHERE m.external_ids @> jsonb_build_object(%(source)s::text, k.key) AND m.deleted_at IS NULL OFFSET 0
-) r"""
-ACCOUNTS_BY_EXTERNAL_ID: LiteralString = """
-SELECT k.key, r.id FROM unnest(%(keys)s::text[]) AS k(key), LATERAL (
-  SELECT a.id FROM account a
-  WHERE a.external_ids @> jsonb_build_object(%(source)s::text, k.key) AND a.deleted_at IS NULL OFFSET 0
-) r /* sight */"""
+# What files call the products that a deal refers to: (external id, id) of those that are known under `source`.
 PRODUCTS_BY_EXTERNAL_ID: LiteralString = """
 SELECT x.external_id, x.row_id FROM external_id x JOIN product p ON p.id = x.row_id AND p.deleted_at IS NULL
 WHERE x.noun = 'product' AND x.source = %(source)s::text AND x.external_id = ANY (%(keys)s::text[])"""
