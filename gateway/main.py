@@ -15,15 +15,17 @@ from starlette.types import ASGIApp
 
 from gateway.feeds import Feeds
 from gateway.routes import catalog, health, pages
-from gateway.routes.account_view import AccountView
+from gateway.routes.account_view import view
 from gateway.routes.changes import Changes
 from gateway.routes.documents import install_documents
 from gateway.routes.door import METHODS, Door, not_allowed
 from gateway.routes.forward import ANSWER_SECONDS, Forward
-from gateway.routes.held import PersonalData
-from gateway.routes.parts import PART_SECONDS
+from gateway.routes.held import held
+from gateway.routes.parts import PART_SECONDS, Composed
 from gateway.routes.stream import Stream
 from gateway.upstreams import Calls, Upstreams
+from gateway.views.account import PARTS as VIEWED
+from gateway.views.held import PARTS as HELD
 from gateway.views.openapi import CHANGES_PATH, PERSONAL_DATA_PATH, STREAM_PATH, VIEW_PATH
 from gateway.watch import Watch
 from services.kit.bodies import BodyLimit
@@ -93,8 +95,8 @@ def create_gateway(
         judge,
         rates=_rates(settings, traffic),
         composed={
-            VIEW_PATH: AccountView(upstreams, part_seconds=part_seconds),
-            PERSONAL_DATA_PATH: PersonalData(upstreams, part_seconds=part_seconds),
+            VIEW_PATH: Composed(upstreams, VIEWED, view, part_seconds=part_seconds),
+            PERSONAL_DATA_PATH: Composed(upstreams, HELD, held, part_seconds=part_seconds),
             catalog.PATH: catalog.Catalog(upstreams),
             CHANGES_PATH: Changes(feeds, watch),
             STREAM_PATH: stream,

@@ -1,43 +1,77 @@
-"""Asking every service at once for its part of an answer, each within a time budget."""
+"""Answers made of every service's part: asked at once, each within a time budget, and shown with a tag."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Final, NamedTuple
 
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
-from gateway.routes.door import not_allowed
-from gateway.routes.forward import asking
+from gateway.routes.door import Passed, not_allowed
+from gateway.routes.forward import asking, back, send_whole
 from gateway.upstreams import Answer, Upstreams
-from gateway.views.parts import Parts, Reason
+from gateway.views.parts import Given, Parts, Reason
 from services.kit.clients import Trouble
-from services.kit.conditional import CACHING
+from services.kit.clock import now
+from services.kit.conditional import CACHING, has
 
 PART_SECONDS: Final = 2.0
 
 # What a service says of the caller or the request holds for the whole answer.
 SAYS_NO: Final = frozenset((400, 401, 403, 422))
 
-Answers: TypeAlias = Mapping[str, Answer | Trouble]
+
+class Whole(NamedTuple):
+    """An answer made of its parts: JSON bytes, and the tag under which callers may keep them."""
+
+    body: bytes
+    tag: str
 
 
-async def asked_at_once(
-    upstreams: Upstreams, parts: Parts, target: str, scope: Scope, seconds: float
-) -> Answers:
-    """What each service answers to the target on the caller's behalf. Raises MethodNotAllowed for what is no read."""
-    if scope["method"] not in ("GET", "HEAD"):
-        raise not_allowed(("GET", "HEAD"))
-    headers = asking(scope)
-    asked = (upstreams.ask(part, target, headers, seconds=seconds) for part in parts.keys)
-    return dict(zip(parts.keys, await asyncio.gather(*asked), strict=True))
+class Composed:
+    """Asks every service for its part of one answer; `compose` makes it of what is given, as of a moment."""
+
+    def __init__(
+        self,
+        upstreams: Upstreams,
+        parts: Parts,
+        compose: Callable[[Given, datetime], Whole],
+        *,
+        part_seconds: float = PART_SECONDS,
+    ) -> None:
+        self._upstreams, self._parts, self._compose = upstreams, parts, compose
+        self._seconds = part_seconds
+
+    async def __call__(self, passed: Passed, scope: Scope, _receive: Receive, send: Send) -> None:
+        """One request that the door let in. Raises MethodNotAllowed for what is no read, and what `compose` raises."""
+        if scope["method"] not in ("GET", "HEAD"):
+            raise not_allowed(("GET", "HEAD"))
+        as_of = now()
+        answers = await self._asked(passed.target, scope)
+        if refusal := _refusal_among(answers.values()):
+            await send_whole(send, refusal.status, back(refusal.headers), refusal.body)
+            return
+        given: Given = {part: _given(self._parts, part, answer) for part, answer in answers.items()}
+        body, tag = self._compose(given, as_of)
+        if has(lines_of(scope, b"if-none-match"), tag):
+            await send_whole(send, 304, _tagged(tag), b"")
+        else:
+            await send_whole(send, 200, [*_described(body), *_tagged(tag)], body)
+
+    async def _asked(self, target: str, scope: Scope) -> Mapping[str, Answer | Trouble]:
+        headers = asking(scope)
+        asked = (
+            self._upstreams.ask(part, target, headers, seconds=self._seconds) for part in self._parts.keys
+        )
+        return dict(zip(self._parts.keys, await asyncio.gather(*asked), strict=True))
 
 
-def refusal_among(answers: Iterable[Answer | Trouble]) -> Answer | None:
+def _refusal_among(answers: Iterable[Answer | Trouble]) -> Answer | None:
     """The first answer that refuses the caller or the request."""
     return next((each for each in answers if isinstance(each, Answer) and each.status in SAYS_NO), None)
 
 
-def part_of(parts: Parts, part: str, answer: Answer | Trouble) -> bytes | Reason:
+def _given(parts: Parts, part: str, answer: Answer | Trouble) -> bytes | Reason:
     """The part's object, or why there is none."""
     if isinstance(answer, str):
         return answer
@@ -49,12 +83,12 @@ def part_of(parts: Parts, part: str, answer: Answer | Trouble) -> bytes | Reason
     return answer.body if usable else "error"
 
 
-def tagged(tag: str) -> list[tuple[bytes, bytes]]:
+def _tagged(tag: str) -> list[tuple[bytes, bytes]]:
     """The headers of an answer that callers may keep under the tag."""
     return [(b"etag", tag.encode()), (b"cache-control", CACHING.encode())]
 
 
-def described(body: bytes) -> list[tuple[bytes, bytes]]:
+def _described(body: bytes) -> list[tuple[bytes, bytes]]:
     """The headers of a JSON body."""
     return [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
 

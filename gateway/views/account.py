@@ -3,11 +3,10 @@
 That is which parts are missing, why, and as of when.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from gateway.views.parts import Missing, Parts, Reason, stretch
+from gateway.views.parts import Given, Missing, Parts, Reason, stretch
 
 # Each key is there even when its part is not.
 PARTS: Final = Parts(
@@ -19,18 +18,21 @@ PARTS: Final = Parts(
 )
 
 
-def spliced(parts: Mapping[str, bytes | Reason], as_of: datetime) -> bytes:
-    """The view as JSON bytes. `parts` holds for each part its object, held by PARTS, or why it is missing."""
-    moment = as_of.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return b'{%b,"as_of":"%b"}' % (said(parts), moment.encode())
+def said(parts: Given) -> bytes:
+    """What the view says apart from its moment: the same bytes as long as nothing that it shows has changed.
 
-
-def said(parts: Mapping[str, bytes | Reason]) -> bytes:
-    """What the view says apart from its moment: the same bytes as long as nothing that it shows has changed."""
+    An object is one that PARTS holds.
+    """
     stretches = [_stretch(part, parts[part]) for part in PARTS.keys]
     missing = [Missing(part, given) for part, given in parts.items() if isinstance(given, str)]
     listed = ",".join(f'{{"part":"{each.part}","reason":"{each.reason}"}}' for each in missing)
     return b",".join([*stretches, f'"missing":[{listed}]'.encode()])
+
+
+def dated(text: bytes, as_of: datetime) -> bytes:
+    """The view as JSON bytes: what it says, and its moment."""
+    moment = as_of.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return b'{%b,"as_of":"%b"}' % (text, moment.encode())
 
 
 def _stretch(part: str, given: bytes | Reason) -> bytes:

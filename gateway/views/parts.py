@@ -10,6 +10,8 @@ from functools import cached_property
 from typing import Literal, TypeAlias
 
 Reason: TypeAlias = Literal["unreachable", "timeout", "error", "not_yet"]
+Given: TypeAlias = Mapping[str, bytes | Reason]
+"""For each part its object, or why there is none."""
 
 
 @dataclass(frozen=True)

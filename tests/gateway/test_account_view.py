@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
 from gateway.views.account import PARTS as MADE_OF
-from gateway.views.account import spliced
+from gateway.views.account import dated, said
 from gateway.views.parts import Reason
 from services.kit.clock import now
 from tests.gateway.standing import ACCOUNT, PARTS, Standing, standing
@@ -31,7 +31,7 @@ Trouble = Callable[[Standing, str], Awaitable[None]]
 
 
 def test_a_whole_view_is_its_parts_and_nothing_missing() -> None:
-    view = json.loads(spliced(dict(PARTS), NOON))
+    view = json.loads(dated(said(dict(PARTS)), NOON))
     whole = {key: value for body in PARTS.values() for key, value in json.loads(body).items()}
     assert view == {**whole, "missing": [], "as_of": "2026-11-22T12:00:00.000000Z"}
 
@@ -43,7 +43,7 @@ def test_keys_of_missing_parts_are_null() -> None:
         "activities": "not_yet",
     }
     missing = [{"part": part, "reason": reason} for part, reason in reasons.items()]
-    assert json.loads(spliced(reasons, NOON)) == {
+    assert json.loads(dated(said(reasons), NOON)) == {
         **EMPTY,
         "missing": missing,
         "as_of": "2026-11-22T12:00:00.000000Z",
@@ -52,7 +52,7 @@ def test_keys_of_missing_parts_are_null() -> None:
 
 def test_what_a_part_says_is_passed_on_byte_by_byte() -> None:
     odd = b' {"deals": [1e400, 1.10, "\\u00e9"] , "totals":[],  "new":"later"}\n'
-    assert odd.strip()[1:-1] in spliced({**PARTS, "opportunities": odd}, NOON)
+    assert odd.strip()[1:-1] in dated(said({**PARTS, "opportunities": odd}), NOON)
 
 
 json_values = st.recursive(
@@ -67,7 +67,7 @@ json_values = st.recursive(
 def test_any_parts_make_one_document(values: list[object]) -> None:
     told = dict(zip(EMPTY, values, strict=True))
     parts = {part: json.dumps({key: told[key] for key in keys}).encode() for part, keys in KEYS.items()}
-    view = json.loads(spliced(dict(parts), NOON))
+    view = json.loads(dated(said(dict(parts)), NOON))
     assert {key: view[key] for key in told} == told
 
 
