@@ -71,6 +71,16 @@ class Place:
         await self.library.rows(text, **values)
         await self.number()
 
+    async def hang(self, account: UUID, *, book_of: UUID, deal_of: UUID) -> None:
+        """A book and an open deal at the account, of these two."""
+        await self.run("SELECT watch_hanging('book')")
+        await self.run(
+            "INSERT INTO opportunity (id, version, account_id, owner_id, status)"
+            " VALUES (uuidv7(), 1, %(account)s, %(owner)s, 'OPEN')",
+            account=account, owner=deal_of,
+        )  # fmt: skip
+        await self.write(owner_id=book_of, account_id=account)
+
     async def write(self, **values: Any) -> UUID:
         async with self.db.connect() as session:
             row = await journal.create(session, BOOK, book(**values), BY)
@@ -257,13 +267,7 @@ async def test_who_sees_what_hangs_on_an_account_without_a_seat_there_hears_of_i
 async def test_who_sees_an_account_by_a_deal_hears_what_its_deletion_hides(place: Place) -> None:
     owner, seller = await place.hire("owner"), await place.hire("seller")
     account = await place.open()
-    await place.run("SELECT watch_hanging('book')")
-    await place.run(
-        "INSERT INTO opportunity (id, version, account_id, owner_id, status)"
-        " VALUES (uuidv7(), 1, %(account)s, %(owner)s, 'OPEN')",
-        account=account, owner=seller,
-    )  # fmt: skip
-    await place.write(owner_id=owner, account_id=account)
+    await place.hang(account, book_of=owner, deal_of=seller)
     reader = await place.reader("seller")
     await place.run("UPDATE account SET deleted_at = now() WHERE id = %(id)s", id=account)
     assert await reader.types() == [("revoked", "accounts")]
@@ -275,13 +279,7 @@ async def test_a_deletion_that_is_the_first_news_of_an_account_is_told_to_who_ho
     owner, seller = await place.hire("owner"), await place.hire("seller")
     await place.hire("stranger")
     account = uuid4()
-    await place.run("SELECT watch_hanging('book')")
-    await place.run(
-        "INSERT INTO opportunity (id, version, account_id, owner_id, status)"
-        " VALUES (uuidv7(), 1, %(account)s, %(owner)s, 'OPEN')",
-        account=account, owner=seller,
-    )  # fmt: skip
-    await place.write(owner_id=owner, account_id=account)
+    await place.hang(account, book_of=owner, deal_of=seller)
     readers = [await place.reader(who) for who in ("admin", "owner", "seller", "stranger")]
     await place.run(
         "INSERT INTO account (id, version, partition_key, created_by, updated_by, created_at, updated_at, deleted_at)"
