@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
@@ -18,7 +18,7 @@ from gateway.routes import catalog, health, pages
 from gateway.routes.account_view import view
 from gateway.routes.changes import Changes
 from gateway.routes.documents import install_documents
-from gateway.routes.door import METHODS, Door, not_allowed
+from gateway.routes.door import METHODS, Door, Room, not_allowed
 from gateway.routes.forward import ANSWER_SECONDS, Forward
 from gateway.routes.held import held
 from gateway.routes.parts import PART_SECONDS, Composed
@@ -94,18 +94,25 @@ def create_gateway(
     door = Door(
         judge,
         rates=_rates(settings, traffic),
-        composed={
-            VIEW_PATH: Composed(upstreams, VIEWED, view, part_seconds=part_seconds),
-            PERSONAL_DATA_PATH: Composed(upstreams, HELD, held, part_seconds=part_seconds),
-            catalog.PATH: catalog.Catalog(upstreams),
-            CHANGES_PATH: Changes(feeds, watch),
-            STREAM_PATH: stream,
-        },
+        composed=composed(feeds, watch, stream, upstreams, part_seconds=part_seconds),
         forward=Forward(upstreams, answer_seconds=answer_seconds),
         pages=Bodiless(_pages(upstreams, judge, watch, stream, metrics, settings.oidc_issuer)),
     )
     inner = _shared_with(settings.cors_origins, HeadLimit(BodyLimit(door)))
     return Telemetry(inner, service="gateway", traffic=traffic)
+
+
+def composed(
+    feeds: Feeds, watch: Watch, stream: Stream, upstreams: Upstreams, *, part_seconds: float
+) -> Mapping[str, Room]:
+    """What the gateway makes of several services' answers, by its route."""
+    return {
+        VIEW_PATH: Composed(upstreams, VIEWED, view, part_seconds=part_seconds),
+        PERSONAL_DATA_PATH: Composed(upstreams, HELD, held, part_seconds=part_seconds),
+        catalog.PATH: catalog.Catalog(upstreams),
+        CHANGES_PATH: Changes(feeds, watch),
+        STREAM_PATH: stream,
+    }
 
 
 def _rates(settings: Settings, traffic: Traffic) -> Rates:

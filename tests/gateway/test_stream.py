@@ -1,17 +1,14 @@
 """The stream: what listeners hear, from where they go on, and when they are let go of."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 
-import httpx
-import orjson
 import pytest
 
 from services.kit.membership import MEMBER_FOR
 from tests.conftest import DatabaseUrl
+from tests.gateway.hearing import Ear, heard
 from tests.gateway.platform import Platform, ids, platform
 
 
@@ -21,54 +18,8 @@ async def small(database_url: DatabaseUrl) -> AsyncIterator[Platform]:
         yield opened
 
 
-@dataclass
-class Ear:
-    """A listener: what it hears, event by event."""
-
-    lines: AsyncIterator[str]
-    id: str = ""
-    comments: list[str] = field(default_factory=list[str])
-
-    async def event(self) -> tuple[str, Any]:
-        """The next event; raises StopAsyncIteration when the stream has ended."""
-        name, data = "", ""
-        async with asyncio.timeout(20):
-            while line := await anext(self.lines):
-                self._hear(line)
-                name = line.removeprefix("event: ") if line.startswith("event: ") else name
-                data = line.removeprefix("data: ") if line.startswith("data: ") else data
-        return (name, orjson.loads(data)) if data else await self.event()
-
-    def _hear(self, line: str) -> None:
-        if line.startswith(":"):
-            self.comments.append(line)
-        elif line.startswith("id: "):
-            self.id = line.removeprefix("id: ")
-
-    async def items(self) -> list[Any]:
-        name, data = await self.event()
-        assert name == "changes"
-        return data["items"]
-
-    async def ends(self) -> bool:
-        try:
-            await self.event()
-        except StopAsyncIteration:
-            return True
-        return False
-
-
-@asynccontextmanager
-async def listening(small: Platform, who: str, query: str = "", **headers: str) -> AsyncGenerator[Ear]:
-    """Listens, and has heard where it begins."""
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{small.port}", timeout=60) as client:
-        asked = small.headers(who) | headers
-        async with client.stream("GET", f"/v1/stream{query}", headers=asked) as answer:
-            assert answer.status_code == 200
-            assert answer.headers["content-type"] == "text/event-stream"
-            ear = Ear(answer.aiter_lines())
-            assert await ear.event() == ("changes", {"items": []})
-            yield ear
+def listening(small: Platform, who: str, query: str = "", **headers: str) -> AbstractAsyncContextManager[Ear]:
+    return heard(small.client, small.headers(who) | headers, query)
 
 
 async def opened(small: Platform, who: str, name: str = "Acme") -> str:
@@ -91,57 +42,6 @@ async def test_listeners_hear_what_concerns_them_and_go_on_where_they_were(small
         assert ids(await again.items()) == [missed]
     async with listening(small, "seller", f"?since={ear.id}") as again:
         assert ids(await again.items()) == [missed]
-
-
-@pytest.mark.parametrize(
-    ("who", "sees", "knows"),
-    [
-        ("seller", True, True),
-        ("boss", True, True),
-        ("mate", True, True),
-        ("chief", True, False),
-        ("other", False, False),
-    ],
-)
-async def test_everybody_is_told_through_the_door_what_their_relation_allows(
-    small: Platform, who: str, sees: bool, knows: bool
-) -> None:
-    for name, manager in (
-        ("boss", None),
-        ("seller", "boss"),
-        ("mate", None),
-        ("chief", None),
-        ("other", None),
-    ):
-        await small.hire(name, manager)
-    small.admit("chief", "executive")
-    token = (await small.ok(who, "GET", "/v1/changes"))["next"]
-    account, note = await befriended(small, small.members["mate"])
-    await small.hire("last")
-    page = await small.ok(who, "GET", "/v1/changes", since=token)
-    async with listening(small, who, f"?since={token}") as ear:
-        heard: list[Any] = []
-        while small.members["last"] not in ids(heard):
-            heard += await ear.items()
-    for items in (page["items"], heard):
-        assert (account in ids(items), note in str(items)) == (sees, knows)
-        assert ("contact-links" in {item["noun"] for item in items}) == sees
-    view = await small.call(who, "GET", f"/v1/accounts/{account}/view")
-    assert view.status_code == (200 if sees else 404)
-
-
-async def befriended(small: Platform, mate: str) -> tuple[str, str]:
-    """Two people at an account of the seller's and the team member's, linked; gives the account's id and the note."""
-    body: dict[str, Any] = {"name": "Acme", "team": [{"member_id": mate, "function": "RND"}]}
-    account = (await small.ok("seller", "POST", "/v1/accounts", body))["id"]
-    people = [
-        (await small.ok("seller", "POST", "/v1/contacts", {"name": name, "account_id": account}))["id"]
-        for name in ("Jane", "John")
-    ]
-    link = {"to_contact_id": people[1], "kind": "ALLY", "note": "Golf on Sundays."}
-    await small.ok("seller", "POST", f"/v1/contacts/{people[0]}/links", link)
-    await small.carry()
-    return account, link["note"]
 
 
 async def test_a_change_of_sight_that_is_too_large_ends_the_stream_with_gone(small: Platform) -> None:

@@ -12,11 +12,16 @@ The callers stand around one account, with a deal, people, a visit and minutes o
     s  answered, with what the line says is to be seen (or done, where it says nothing)
     -  answered, without it
     .  not there (404)      x  refused (403)      v  names what may not be seen (422)      ?  who are you (401)
+    g  is to begin afresh (410), and a stream ends
 
 `{fresh x}` is made for each caller, `{gone x}` made and deleted; `{since}` is the caller's token from before some news.
-What follows `->` is to be seen; what follows `#` tells bodies apart (BODIES in tests/house/test_rights.py).
+What follows `->` is to be seen; what follows `#` tells bodies apart (BODIES in tests/house/test_rights.py). Under
+"gateway" stands what it makes of several services' answers; there `#` names what has happened to who sees what (TURNS
+in tests/house/test_rights_at_the_door.py).
 """
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 CALLERS = (
@@ -26,6 +31,9 @@ CALLERS = (
     "robot", "mute",
     "guest", "nobody",
 )  # fmt: skip
+
+LETTERS: Mapping[int, str] = {401: "?", 403: "x", 404: ".", 410: "g", 422: "v"}
+"""The letters of refusals, by status."""
 
 TABLE = {
     "contacts": """
@@ -190,6 +198,61 @@ TABLE = {
         s..ss. ... .... .x x?  POST /v1/time-logs/{gone log}/restoration
         s--ss- --- ---- -x x?  GET /v1/changes?since={since} #log -> {log}
     """,
+    "gateway": """
+        ssssss sss ssss ss x?  GET /v1/catalog -> "missing":[]
+        ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> 云山电网
+        ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> 李person
+        ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> {deal}
+        ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> {deal of dealer}
+        ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> "count":2
+        ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> {visit}
+        ssssss ... ssss sx x?  GET /v1/accounts/{account}/view -> TRAVEL
+        ------ ... ---- -x x?  GET /v1/accounts/{account}/view -> {log}
+        ssssss ... ---s -x x?  GET /v1/accounts/{account}/view -> "contact_ids":["{other}"
+        ssssss ... ...s .x x?  GET /v1/contacts/{person}/personal-data -> 5555
+        ssssss ... ...s .x x?  GET /v1/contacts/{person}/personal-data -> OPPONENT
+        ssssss sss ssss sx x?  HEAD /v1/stream
+        ssssss --- ssss sx x?  GET /v1/changes?since={since} -> "region":"news
+        ssssss --- ssss sx x?  GET /v1/changes?since={since} -> "need_summary":"news
+        ssssss --- ssss sx x?  GET /v1/changes?since={since} -> "outcome":"news
+        s--ss- --- ---- -x x?  GET /v1/changes?since={since} -> "note":"news
+        ssssss --- ssss sx x?  GET /v1/changes?since={since} -> CONFLICT
+        ssssss --- ---s -x x?  GET /v1/changes?since={since} -> 高尔夫
+        ssssss --- ssss sx x?  GET /v1/stream -> "region":"news
+        ssssss --- ssss sx x?  GET /v1/stream -> "need_summary":"news
+        ssssss --- ssss sx x?  GET /v1/stream -> "outcome":"news
+        s--ss- --- ---- -x x?  GET /v1/stream -> "note":"news
+        ssssss --- ssss sx x?  GET /v1/stream -> CONFLICT
+        ssssss --- ---s -x x?  GET /v1/stream -> 高尔夫
+
+        s..ss. .s. ssss sx x?  GET /v1/accounts/{account}/view #handed over -> {deal}
+        s..ss. .s. ---s -x x?  GET /v1/accounts/{account}/view #handed over -> "contact_ids":["{other}"
+        s..ss. .s. ...s .x x?  GET /v1/contacts/{person}/personal-data #handed over -> 5555
+        -ss--s --- ---- -x x?  GET /v1/changes?since={since} #handed over -> revoked
+        ------ -s- ---- -x x?  GET /v1/changes?since={since} #handed over -> granted
+        s--ss- -s- ssss sx x?  GET /v1/changes?since={since} #handed over -> "region":"news
+        s--ss- -s- ssss sx x?  GET /v1/changes?since={since} #handed over -> "need_summary":"news
+        s--ss- -s- ssss sx x?  GET /v1/changes?since={since} #handed over -> "outcome":"news
+        s--ss- -s- ---s -x x?  GET /v1/changes?since={since} #handed over -> 高尔夫
+        -ss--s --- ---- -x x?  GET /v1/stream #handed over -> revoked
+        ------ -s- ---- -x x?  GET /v1/stream #handed over -> granted
+        s--ss- -s- ssss sx x?  GET /v1/stream #handed over -> "region":"news
+        s--ss- -s- ssss sx x?  GET /v1/stream #handed over -> "need_summary":"news
+        s--ss- -s- ssss sx x?  GET /v1/stream #handed over -> "outcome":"news
+        s--ss- -s- ---s -x x?  GET /v1/stream #handed over -> 高尔夫
+
+        s..... .ss ssss sx x?  GET /v1/accounts/{account}/view #another manager -> {deal}
+        s..... .ss ---s -x x?  GET /v1/accounts/{account}/view #another manager -> "contact_ids":["{other}"
+        s..... .ss ...s .x x?  GET /v1/contacts/{person}/personal-data #another manager -> 5555
+        s--gg- -sg ssss sx x?  GET /v1/changes?since={since} #another manager -> "region":"news
+        s--gg- --g ---- -x x?  GET /v1/changes?since={since} #another manager -> "note":"news
+        s--gg- -sg ssss sx x?  GET /v1/stream #another manager -> "region":"news
+        s--gg- --g ---- -x x?  GET /v1/stream #another manager -> "note":"news
+
+        s..... .ss ssss sx x?  GET /v1/accounts/{account}/view #contacts is away -> {deal}
+        s..... .ss ssss sx x?  GET /v1/accounts/{account}/view #contacts is away -> {visit}
+        s..... .ss ---s -x x?  GET /v1/accounts/{account}/view #contacts is away -> "contact_ids":["{other}"
+    """,
 }
 
 
@@ -208,6 +271,16 @@ class Line:
         """The line without its letters and what it shows: the name of its body."""
         return f"{self.method} {self.path}" + (f" #{self.variant}" if self.variant else "")
 
+    def difference(self, met: Sequence[str]) -> str:
+        """Where the callers meet something else than the line says; "" where they do not."""
+        others = [
+            f"{who} {meets} instead of {says}"
+            for who, meets, says in zip(CALLERS, met, self.letters, strict=True)
+            if meets != says
+        ]
+        shown = f" -> {self.shows}" if self.shows else ""
+        return f"{self.asked}{shown}: {', '.join(others)}" if others else ""
+
 
 def lines(service: str) -> list[Line]:
     """The table's lines about a service. Raises ValueError for one that does not say something of every caller."""
@@ -223,3 +296,8 @@ def _line(text: str) -> Line:
     if len(letters) != len(CALLERS):
         raise ValueError(text)
     return Line(letters, method, path, variant, shows)
+
+
+def shape(path: str) -> str:
+    """The path without its query, whatever its parameters are called."""
+    return re.sub(r"\{[^}]+\}", "{}", path.partition("?")[0])
