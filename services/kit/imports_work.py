@@ -49,6 +49,19 @@ def kind(imports: Iterable[Import], settings: Settings, *, rows: int = PIECE, wa
     return Kind(KIND, work, clear_job)
 
 
+async def sweep(db: Database, days: int) -> int:
+    """Deletes imports that ended so many days ago with their reports, one at a time; gives how many.
+
+    Reports hold what files say of people, so none outlives the purge of somebody who was deleted after it.
+    """
+    swept = 0
+    while True:
+        async with db.connect() as session:
+            if not (await session.execute(_SWEEP, {"kind": KIND, "days": days})).rowcount:
+                return swept
+        swept += 1
+
+
 class _Work:
     def __init__(
         self,
@@ -180,3 +193,7 @@ INSERT INTO import_report (job_id, row, external_id, outcome, message, findings)
 SELECT %(job)s, l.row, l.external_id, l.outcome, l.message, l.findings
 FROM json_to_recordset(%(lines)s::json) AS l(row bigint, external_id text, outcome text, message text, findings jsonb)
 """
+_SWEEP: LiteralString = """
+DELETE FROM job WHERE id = (
+  SELECT id FROM job WHERE kind = %(kind)s AND finished_at < now() - make_interval(days => %(days)s::integer)
+  ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)"""

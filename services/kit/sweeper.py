@@ -1,8 +1,8 @@
 """The sweeper: what a service's database needs now and then, whatever else goes on.
 
-It deletes the answers of idempotent requests that have been kept long enough, purges what was deleted long ago, makes
-months to come, so that no entry ever waits for one, and drops those that are past its retention: whole months, and
-never one of which anything is unpublished.
+It deletes the answers of idempotent requests that have been kept long enough, purges what was deleted long ago, and
+with it imports that ended as long ago; makes months to come, so that no entry ever waits for one, and drops those that
+are past its retention: whole months, and never one of which anything is unpublished.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import psycopg
 import structlog
 from psycopg import sql
 
-from services.kit import idempotency
+from services.kit import idempotency, imports_work
 from services.kit.backoff import Backoff, pause
 from services.kit.db import Database, one
 from services.kit.dependants import Deletable
@@ -65,10 +65,16 @@ class Sweeper:
             await session.execute(_MONTHS)
         if swept := await idempotency.sweep(self._db):
             log.info("swept", answers=swept)
-        if self._deleted_days and (purged := await purge(self._db, self._deletables, self._deleted_days)):
-            log.info("purged", rows=purged)
+        if self._deleted_days:
+            await self._let_go(self._deleted_days)
         if self._retention_days:
             await forget(self._db, self._retention_days)
+
+    async def _let_go(self, days: int) -> None:
+        if purged := await purge(self._db, self._deletables, days):
+            log.info("purged", rows=purged)
+        if ended := await imports_work.sweep(self._db, days):
+            log.info("imports_forgotten", imports=ended)
 
     def ready(self) -> str | None:
         """Nothing waits for a sweep."""

@@ -87,3 +87,36 @@ async def test_for_ever_is_the_default(db: Database) -> None:
     await Sweeper(db, retention_days=30).sweep()
     assert await left(db) == (1, 1)
     assert "journal_rest" in await scalar(db, PARTITIONS)
+
+
+async def test_imports_that_ended_long_ago_are_forgotten_with_their_reports(db: Database) -> None:
+    kinds = {"import": ("DONE", "FAILED", "RUNNING"), "other": ("DONE",)}
+    async with db.connect() as session:
+        for kind, states in kinds.items():
+            for state in states:
+                for days in (29, 31):
+                    given = {"kind": kind, "state": state, "days": days, "ended": state != "RUNNING"}
+                    await session.execute(_ENDED, given)
+    assert await left_of_imports(db) == (8, 8)
+    await Sweeper(db).sweep()
+    assert await left_of_imports(db) == (8, 8)
+    await Sweeper(db, deleted_days=30).sweep()
+    assert await left_of_imports(db) == (6, 6)
+    assert await scalar(db, "SELECT count(*) FROM job WHERE kind = 'import' AND state <> 'RUNNING'") == 2
+
+
+async def left_of_imports(db: Database) -> tuple[int, int]:
+    """Jobs, and lines of their reports."""
+    jobs, lines = "SELECT count(*) FROM job", "SELECT count(*) FROM import_report"
+    return await scalar(db, jobs), await scalar(db, lines)
+
+
+_ENDED: LiteralString = """
+WITH made AS (
+  INSERT INTO job (id, kind, lane, state, argument, created_by, finished_at)
+  SELECT uuidv7(), %(kind)s, uuidv7()::text, %(state)s, '{}', 'sub:test',
+    CASE WHEN %(ended)s::boolean THEN now() - make_interval(days => %(days)s::integer) END
+  RETURNING id
+)
+INSERT INTO import_report (job_id, row, outcome, message, findings)
+  SELECT id, 1, 'REFUSED', 'Jane Doe', '[]' FROM made"""
