@@ -20,13 +20,13 @@ from gateway.routes.changes import Changes
 from gateway.routes.documents import install_documents
 from gateway.routes.door import METHODS, Door, Room, not_allowed
 from gateway.routes.forward import ANSWER_SECONDS, Forward
-from gateway.routes.held import held
 from gateway.routes.parts import PART_SECONDS, Composed
+from gateway.routes.person import erased, held
 from gateway.routes.stream import Stream
 from gateway.upstreams import Calls, Upstreams
 from gateway.views.account import PARTS as VIEWED
-from gateway.views.held import PARTS as HELD
-from gateway.views.openapi import CHANGES_PATH, PERSONAL_DATA_PATH, STREAM_PATH, VIEW_PATH
+from gateway.views.openapi import CHANGES_PATH, ERASURE_PATH, PERSONAL_DATA_PATH, STREAM_PATH, VIEW_PATH
+from gateway.views.person import ERASED, HELD
 from gateway.watch import Watch
 from services.kit.bodies import BodyLimit
 from services.kit.bodiless import Bodiless
@@ -91,11 +91,12 @@ def create_gateway(
     feeds = Feeds(upstreams, watch)
     stream = Stream(feeds, watch)
     judge = verifier or Verifier(settings)
+    forward = Forward(upstreams, answer_seconds=answer_seconds)
     door = Door(
         judge,
         rates=_rates(settings, traffic),
-        composed=composed(feeds, watch, stream, upstreams, part_seconds=part_seconds),
-        forward=Forward(upstreams, answer_seconds=answer_seconds),
+        composed=composed(feeds, watch, stream, upstreams, forward, part_seconds=part_seconds),
+        forward=forward,
         pages=Bodiless(_pages(upstreams, judge, watch, stream, metrics, settings.oidc_issuer)),
     )
     inner = _shared_with(settings.cors_origins, HeadLimit(BodyLimit(door)))
@@ -103,12 +104,13 @@ def create_gateway(
 
 
 def composed(
-    feeds: Feeds, watch: Watch, stream: Stream, upstreams: Upstreams, *, part_seconds: float
+    feeds: Feeds, watch: Watch, stream: Stream, upstreams: Upstreams, forward: Room, *, part_seconds: float
 ) -> Mapping[str, Room]:
-    """What the gateway makes of several services' answers, by its route."""
+    """What the gateway makes of several services' answers, by its route; writes there go to `forward`."""
     return {
         VIEW_PATH: Composed(upstreams, VIEWED, view, part_seconds=part_seconds),
         PERSONAL_DATA_PATH: Composed(upstreams, HELD, held, part_seconds=part_seconds),
+        ERASURE_PATH: Composed(upstreams, ERASED, erased, part_seconds=part_seconds, writes=forward),
         catalog.PATH: catalog.Catalog(upstreams),
         CHANGES_PATH: Changes(feeds, watch),
         STREAM_PATH: stream,

@@ -78,7 +78,7 @@ class Door:
         segments = judged(path)
         route = scope[ROUTE] = template(segments)
         composed = self._composed.get(route)
-        service = "gateway" if composed else OWNER_OF.get(segments[1])
+        service = OWNER_OF.get(segments[1]) or ("gateway" if composed else None)
         if service is None:
             raise NotFound("path")
         if scope["method"] not in METHODS:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.routes.door import Passed, not_allowed
+from gateway.routes.door import Passed, Room, not_allowed
 from gateway.routes.forward import asking, back, send_whole
 from gateway.upstreams import Answer, Upstreams
 from gateway.views.parts import Given, Parts, Reason
@@ -29,7 +29,10 @@ class Whole(NamedTuple):
 
 
 class Composed:
-    """Asks every service for its part of one answer; `compose` makes it of what is given, as of a moment."""
+    """Asks every service for its part of one answer; `compose` makes it of what is given, as of a moment.
+
+    What is no read goes to `writes`, where the path's owner takes some.
+    """
 
     def __init__(
         self,
@@ -38,14 +41,18 @@ class Composed:
         compose: Callable[[Given, datetime], Whole],
         *,
         part_seconds: float = PART_SECONDS,
+        writes: Room | None = None,
     ) -> None:
         self._upstreams, self._parts, self._compose = upstreams, parts, compose
-        self._seconds = part_seconds
+        self._seconds, self._writes = part_seconds, writes
 
-    async def __call__(self, passed: Passed, scope: Scope, _receive: Receive, send: Send) -> None:
-        """One request that the door let in. Raises MethodNotAllowed for what is no read, and what `compose` raises."""
+    async def __call__(self, passed: Passed, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request that the door let in. Raises MethodNotAllowed, and what `compose` raises."""
         if scope["method"] not in ("GET", "HEAD"):
-            raise not_allowed(("GET", "HEAD"))
+            if self._writes is None:
+                raise not_allowed(("GET", "HEAD"))
+            await self._writes(passed, scope, receive, send)
+            return
         as_of = now()
         answers = await self._asked(passed.target, scope)
         if refusal := _refusal_among(answers.values()):

@@ -6,7 +6,7 @@ That is which parts are missing, why, and as of when.
 from datetime import datetime
 from typing import Final
 
-from gateway.views.parts import Given, Missing, Parts, Reason, stretch
+from gateway.views.parts import Given, Missing, Parts
 
 # Each key is there even when its part is not.
 PARTS: Final = Parts(
@@ -23,17 +23,12 @@ def said(parts: Given) -> bytes:
 
     An object is one that PARTS holds.
     """
-    stretches = [_stretch(part, parts[part]) for part in PARTS.keys]
     missing = [Missing(part, given) for part, given in parts.items() if isinstance(given, str)]
     listed = ",".join(f'{{"part":"{each.part}","reason":"{each.reason}"}}' for each in missing)
-    return b",".join([*stretches, f'"missing":[{listed}]'.encode()])
+    return b",".join([*PARTS.said(parts), f'"missing":[{listed}]'.encode()])
 
 
 def dated(text: bytes, as_of: datetime) -> bytes:
     """The view as JSON bytes: what it says, and its moment."""
     moment = as_of.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return b'{%b,"as_of":"%b"}' % (text, moment.encode())
-
-
-def _stretch(part: str, given: bytes | Reason) -> bytes:
-    return PARTS.nothing(part) if isinstance(given, str) else stretch(given)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 from gateway.upstreams import JOINED, OWNER_OF, OWNERS
-from gateway.views import account, held
+from gateway.views import account, person
 from gateway.views.codes import Codes, codes_of, told_by_name
 from gateway.views.parts import Parts
 from services.kit.conditional import TAGGED
@@ -30,6 +30,7 @@ SOME_ISSUER = "https://issuer.example"
 
 VIEW_PATH = "/v1/accounts/{id}/view"
 PERSONAL_DATA_PATH = "/v1/contacts/{id}/personal-data"
+ERASURE_PATH = "/v1/contacts/{id}/erasure"
 CHANGES_PATH = "/v1/changes"
 STREAM_PATH = "/v1/stream"
 
@@ -52,10 +53,13 @@ def merged(own: Document, documents: Mapping[str, Document], *, issuer: str = SO
         "AccountView": _view_schema(named),
         "Changes": _changes_schema(named),
         "ContactHeld": _held_schema(named),
+        "Erasure": _erasure_schema(named),
     }
     illustrator = Illustrator(components["schemas"], KIT_WORDS)
-    joined = {path: completed_path(path, item, illustrator) for path, item in _OWN_PATHS.items()}
-    served = dict(_paths(named)) | joined | dict(own.get("paths", {}))
+    served = dict(_paths(named))
+    for path, item in _OWN_PATHS.items():
+        served[path] = {**served.get(path, {}), **completed_path(path, item, illustrator)}
+    served |= own.get("paths", {})
     codes = codes_of(components["schemas"])
     paths = {path: _completed(path, item, codes) for path, item in sorted(served.items())}
     return {
@@ -74,7 +78,7 @@ def _paths(documents: Mapping[str, Document]) -> Iterator[tuple[str, Any]]:
     for service, document in documents.items():
         for path, item in document.get("paths", {}).items():
             noun = path.split("/")[2] if path.startswith("/v1/") else ""
-            if (JOINED.get(path) or OWNER_OF.get(noun)) == service and path not in _OWN_PATHS:
+            if (JOINED.get(path) or OWNER_OF.get(noun)) == service:
                 yield path, item
 
 
@@ -221,11 +225,24 @@ def _view_schema(documents: Mapping[str, Document]) -> dict[str, Any]:
 
 
 def _held_schema(documents: Mapping[str, Document]) -> dict[str, Any]:
-    properties = _properties(documents, held.PARTS, PERSONAL_DATA_PATH)
+    properties = _properties(documents, person.HELD, PERSONAL_DATA_PATH)
     return {
         "type": "object",
         "title": "ContactHeld",
         "description": "What all services hold about a person.",
+        "properties": properties,
+        "required": list(properties),
+    }
+
+
+def _erasure_schema(documents: Mapping[str, Document]) -> dict[str, Any]:
+    told = _properties(documents, person.ERASED, ERASURE_PATH)
+    certain = person.ERASED.keys["contacts"]
+    properties = {key: schema if key in certain else _or_null(schema) for key, schema in told.items()}
+    return {
+        "type": "object",
+        "title": "Erasure",
+        "description": "A person who was erased, and where texts of all services may name them still.",
         "properties": properties,
         "required": list(properties),
     }
@@ -350,6 +367,26 @@ _PERSONAL_DATA_OPERATION: Mapping[str, Any] = {
     },
 }
 
+_ERASURE_OPERATION: Mapping[str, Any] = {
+    "tags": ["contacts"],
+    "summary": "An erasure, and the texts of all services that may name the person",
+    "description": (
+        "For administrators and machine accounts with the scope `erasure`. 404 for who was not erased. What the name "
+        "stood in when it was erased is named and not shown, up to 1,000 fields of each service; `more_in_...` where "
+        "others may name the person as well. A service that has not heard of the erasure yet shows null: ask again. "
+        "While one does not answer, 503 `parts_missing` says which."
+    ),
+    "operationId": "get_erasure",
+    "parameters": _ONE,
+    "responses": {
+        "200": {
+            "description": "The erasure",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Erasure"}}},
+        },
+        **{str(status): told for status, told in TAGGED.items()},
+    },
+}
+
 _SINCE: Mapping[str, Any] = {
     "name": "since",
     "in": "query",
@@ -418,6 +455,7 @@ _STREAM_OPERATION: Mapping[str, Any] = {
 _OWN_PATHS: Mapping[str, Any] = {
     VIEW_PATH: {"get": _VIEW_OPERATION},
     PERSONAL_DATA_PATH: {"get": _PERSONAL_DATA_OPERATION},
+    ERASURE_PATH: {"get": _ERASURE_OPERATION},
     CHANGES_PATH: {"get": _CHANGES_OPERATION},
     STREAM_PATH: {"get": _STREAM_OPERATION},
 }

@@ -37,11 +37,11 @@ class Parts:
         text = body.strip()
         return text.startswith(b"{") and text.endswith(b"}") and all(key in text for key in self._named[part])
 
-    def nothing(self, part: str) -> bytes:
-        """The keys of a part that is not there."""
-        return b",".join(b"%b:null" % key for key in self._named[part])
+    def said(self, given: Given) -> list[bytes]:
+        """What each part says, one after the other; of one that is not there the keys. Objects are held by these."""
+        return [self._said(part, given[part]) for part in self.keys]
 
-
-def stretch(body: bytes) -> bytes:
-    """What an object says."""
-    return body.strip()[1:-1]
+    def _said(self, part: str, given: bytes | Reason) -> bytes:
+        if isinstance(given, str):
+            return b",".join(b"%b:null" % key for key in self._named[part])
+        return given.strip()[1:-1]

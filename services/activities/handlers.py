@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from services.activities.copies import ACCOUNTS, CONTACTS, MEMBERS, OPPORTUNITIES
+from services.activities.removal.queries import TEXTS
 from services.kit import erasure
 from services.kit.db import Session
 from services.kit.delivery import Batch, Handler
@@ -11,8 +12,7 @@ from services.kit.events import Event
 
 async def fold_contacts(session: Session, events: Sequence[Event]) -> None:
     """Folds people; of those who were erased, what is kept beside the rows goes as well."""
-    if asked := sorted({event.subject_id for event in events if event.is_erasure}):
-        await erasure.forget_people(session, CONTACTS, asked)
+    await erasure.forget_people(session, CONTACTS, TEXTS, events)
     await CONTACTS.fold(session, events)
 
 

@@ -8,7 +8,7 @@ To be made anew, copies forget their versions, so that whatever is told next hol
 not told of (`services.kit.rebuilding`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, LiteralString
@@ -101,11 +101,11 @@ WHERE r.version = 0 AND r.deleted_at IS NULL ORDER BY r.id LIMIT %(limit)s /* si
         found = await session.execute(text.format(sql.Identifier(self.table)), {"limit": limit})
         return [(row[0], self.told(row[1])) async for row in found]
 
-    async def names(self, session: Session, ids: Sequence[UUID]) -> list[str]:
+    async def names(self, session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
         """What these copies are called, of those that are known here."""
-        text = sql.SQL("SELECT r.name FROM {} r WHERE r.id = ANY (%(ids)s::uuid[]) /* sight */")
+        text = sql.SQL("SELECT r.id, r.name FROM {} r WHERE r.id = ANY (%(ids)s::uuid[]) /* sight */")
         found = await session.execute(text.format(sql.Identifier(self.table)), {"ids": list(ids)})
-        return [row[0] async for row in found]
+        return {row[0]: row[1] async for row in found}
 
     def _row(
         self, data: Mapping[str, Any], version: int, deleted_at: str | None, erased: bool

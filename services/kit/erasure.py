@@ -13,11 +13,13 @@ import orjson
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from services.kit import journal
+from services.kit import journal, mentions
 from services.kit.copies import Copy
 from services.kit.db import Session, execute, literal
 from services.kit.dependants import Deletable
+from services.kit.events import Event
 from services.kit.journal import Aggregate, Cause, entry
+from services.kit.mentions import Erased, FreeText
 
 Blank = Mapping[str, Any]
 """Fields that tell of somebody, each with a value that tells nothing."""
@@ -48,14 +50,29 @@ async def forget_reports(tx: Session, words: Collection[str]) -> None:
         await tx.execute(_FORGET_STAGED, {"words": told})
 
 
-async def forget_people(tx: Session, people: Copy, ids: Sequence[UUID]) -> None:
-    """Takes these people out of kept answers and of what imports keep; who took part in what stays, by id.
+async def forget_people(
+    tx: Session, people: Copy, texts: tuple[FreeText, ...], events: Sequence[Event]
+) -> None:
+    """Keeps where texts may name those whom these events erase, and takes them out of kept answers and of what imports
+    keep; who took part in what stays, by id. Nothing for those who are purged.
 
-    It is for the time before their copies are blank: both are searched for the names.
+    It is for the time before their copies are blank: all of it is searched for the names.
     """
-    names = await people.names(tx, ids)
-    await forget_answers(tx, ids, names)
-    await forget_reports(tx, names)
+    asked = {event.subject_id: event for event in events if event.is_erasure}
+    if not asked:
+        return
+    names = {id: {name} for id, name in (await people.names(tx, asked)).items()}
+    for event in events:
+        if event.subject_id in asked:
+            names.setdefault(event.subject_id, set()).add(event.data["name"])
+    everything = {name for each in names.values() for name in each}
+    await mentions.keep(tx, texts, [_erased(event, names[id]) for id, event in sorted(asked.items())])
+    await forget_answers(tx, list(asked), everything)
+    await forget_reports(tx, everything)
+
+
+def _erased(event: Event, names: Collection[str]) -> Erased:
+    return Erased(event.subject_id, UUID(event.data["account_id"]), event.time, sorted(names))
 
 
 async def erase(tx: Session, deletable: Deletable, ids: Collection[UUID], cause: Cause) -> None:

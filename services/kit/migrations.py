@@ -20,7 +20,7 @@ SQL = Path(__file__).parent / "sql"
 OLDEST_SERVER = 180000
 _KIT_TABLES = re.compile(
     r"^(journal|journal_.*|idempotency_key|consumer_position|parked_.*|topic_declared|rebuild|person_up|account_seat|account_view"
-    r"|external_id|job|job_.*|import_.*|alembic_version)$"
+    r"|external_id|erasure|job|job_.*|import_.*|alembic_version)$"
 )
 
 

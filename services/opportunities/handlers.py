@@ -26,6 +26,7 @@ from services.opportunities.copies import (
 )
 from services.opportunities.policy import Policy, policy_of
 from services.opportunities.removal import service as removal
+from services.opportunities.removal.queries import TEXTS
 from services.opportunities.stakeholders import standing
 from services.opportunities.stakeholders.queries import (
     deals_linked,
@@ -39,8 +40,7 @@ async def fold_contacts(session: Session, events: Sequence[Event]) -> None:
     """Folds people; of those who were erased, what maps say about them goes as well."""
     if erased := sorted({event.subject_id for event in events if event.fact == ERASED}):
         await removal.silence_people(session, erased)
-    if asked := sorted({event.subject_id for event in events if event.is_erasure}):
-        await erasure.forget_people(session, CONTACTS, asked)
+    await erasure.forget_people(session, CONTACTS, TEXTS, events)
     await CONTACTS.fold(session, events)
 
 

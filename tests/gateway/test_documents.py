@@ -135,7 +135,8 @@ def test_a_service_speaks_for_its_own_nouns_alone() -> None:
         "/v1/accounts/{id}/view": "Row",
     }
     whole = merged(OWN, {"contacts": document(paths, schemas)})
-    own = ["/v1/accounts/{id}/view", "/v1/changes", "/v1/contacts/{id}/personal-data", "/v1/stream"]
+    of_people = ["/v1/contacts/{id}/erasure", "/v1/contacts/{id}/personal-data"]
+    own = ["/v1/accounts/{id}/view", "/v1/changes", *of_people, "/v1/stream"]
     assert list(whole["paths"]) == ["/healthz", "/v1/accounts", *own]
 
 
@@ -144,7 +145,7 @@ def test_components_that_nothing_uses_are_left_out() -> None:
         OWN, {"contacts": document({"/v1/accounts": "Row"}, {"Row": ref("Inner"), "Inner": {}, "Unused": {}})}
     )
     assert set(whole["components"]["schemas"]) == {
-        "AccountView", "Changes", "ContactHeld", "Inner", "Problem", "Row",
+        "AccountView", "Changes", "ContactHeld", "Erasure", "Inner", "Problem", "Row",
     }  # fmt: skip
 
 
@@ -176,7 +177,7 @@ def test_every_operation_is_secured_named_once_and_may_be_refused() -> None:
         },
     )
     names = [operation["operationId"] for _, operation in operations(whole)]
-    assert len(set(names)) == len(names) == 8
+    assert len(set(names)) == len(names) == 9
     for path, operation in operations(whole):
         assert operation["security"] == ([{"openid": []}, {"bearer": []}] if path.startswith("/v1/") else [])
         assert operation["responses"]["default"] == {"$ref": "#/components/responses/Refused"}
@@ -230,6 +231,18 @@ def test_every_part_of_the_view_is_described_by_its_service(real: dict[str, dict
     assert not [key for key, schema in view.items() if {} in schema.get("anyOf", ())]
 
 
+def test_who_is_erased_is_asked_for_by_contacts_and_told_by_all(real: dict[str, dict[str, Any]]) -> None:
+    whole = merged(OWN, real)
+    item, schemas = whole["paths"]["/v1/contacts/{id}/erasure"], whole["components"]["schemas"]
+    assert (item["post"]["operationId"], item["get"]["operationId"]) == ("erase_contact", "get_erasure")
+    assert answer_of(whole, "/v1/contacts/{id}/erasure") == "Erasure"
+    listed: dict[str, Any] = schemas["Erasure"]["properties"]
+    assert listed["mentions_in_contacts"]["type"] == "array"
+    for service in ("opportunities", "activities"):
+        some, none = listed[f"mentions_in_{service}"]["anyOf"]
+        assert (some["items"], none) == (ref("Mention"), {"type": "null"})
+
+
 def test_what_changes_is_described_by_every_service(real: dict[str, dict[str, Any]]) -> None:
     items = merged(OWN, real)["components"]["schemas"]["Changes"]["properties"]["items"]["items"]
     assert len({each["$ref"] for each in items["anyOf"]}) == len(real)
@@ -257,6 +270,7 @@ async def test_the_document_holds_all_services_and_the_gateways_own(described: S
         "/v1/opportunities",
         "/v1/activities",
         "/v1/accounts/{id}/view",
+        "/v1/contacts/{id}/erasure",
         "/v1/contacts/{id}/personal-data",
         "/v1/changes",
         "/v1/stream",

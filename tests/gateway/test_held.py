@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from gateway.views.held import PARTS, whole
+from gateway.views.person import HELD as PARTS
+from gateway.views.person import whole
 from tests.gateway.standing import ACCOUNT as SOMEBODY
 from tests.gateway.standing import Standing, standing
 from tests.problems import assert_problem
@@ -27,7 +28,7 @@ def telling(stand: Standing) -> Standing:
 
 
 def test_the_answer_is_what_the_parts_say_and_no_more() -> None:
-    told = json.loads(whole(HELD))
+    told = json.loads(whole(PARTS, HELD))
     assert told == {key: value for body in HELD.values() for key, value in json.loads(body).items()}
     assert list(told) == [key for keys in PARTS.keys.values() for key in keys]
 

@@ -37,7 +37,7 @@ LINE: Final[Mapping[str, str | None]] = {
     "former": None, "stranger": None, "idle": None,
 }  # fmt: skip
 MANAGERS: Final = frozenset({"top", "boss", "far", "idle"})
-SCOPES: Final = ("contacts:write", "opportunities:write", "activities:write", "imports")
+SCOPES: Final = ("contacts:write", "opportunities:write", "activities:write", "imports", "erasure")
 
 _JOURNAL: LiteralString = """
 SELECT id, recorded_at, event_id, type, aggregate, aggregate_id, version, partition_key, actor, request_id, traceparent,
@@ -126,6 +126,7 @@ async def opened(database: Url) -> AsyncGenerator[Cast]:
         await _open_account(cast)
         await _open_deals(cast)
         await _act(cast)
+        await _erase(cast)
         await asyncio.gather(*(_import(cast, name) for name in SERVICES))
         yield cast
 
@@ -199,6 +200,16 @@ async def _act(cast: Cast) -> None:
     minutes = {"spent_on": f"{now() - timedelta(days=1):%Y-%m-%d}", "category": "TRAVEL", "minutes": 30}
     body = minutes | {"member_id": cast.ids["owner"], "activity_id": cast.ids["visit"]}
     await cast.make("activities", "/v1/time-logs", body, name="log")
+
+
+async def _erase(cast: Cast) -> None:
+    body = {"name": "Jane Doe", "account_id": cast.ids["account"]}
+    id = await cast.make("contacts", "/v1/contacts", body, name="erased")
+    await cast.tell()
+    reason = {"reason": "REQUESTED"}
+    answer = await cast.ask("contacts", "admin", "POST", f"/v1/contacts/{id}/erasure", reason)
+    assert answer.status_code == 200, answer.text
+    await cast.tell()
 
 
 async def _import(cast: Cast, service: str) -> None:

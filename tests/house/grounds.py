@@ -14,6 +14,7 @@ from services.kit import journal
 from services.kit.app import Service
 from services.kit.clients import ASGITransport, AsyncClient
 from services.kit.delivery import Batch
+from services.kit.events import ERASED
 from services.kit.ids import new_id
 from services.kit.journal import Cause
 from services.kit.testing import Callers, api_of, as_, callers
@@ -51,13 +52,13 @@ class Ground:
         assert answer.status_code == 201, answer.text
         return answer.json()["id"]
 
-    async def hear(self, aggregate: str, **data: Any) -> str:
+    async def hear(self, aggregate: str, fact: str = "created", version: int = 1, **data: Any) -> str:
         """Hands an event to the service's handler and gives its subject's id."""
         told: dict[str, Any] = {"id": str(new_id())} | data
         handler = self.service.handlers[aggregate]
         assert isinstance(handler, Batch)
         async with await psycopg.AsyncConnection.connect(self.url, options="-c timezone=UTC") as session:
-            await handler.handle(session, [event_of(aggregate, "created", 1, told)])
+            await handler.handle(session, [event_of(aggregate, fact, version, told)])
         return told["id"]
 
     async def hear_members(self) -> None:
@@ -74,14 +75,20 @@ class Ground:
             self.callers.add(name, "rep", member_id=UUID(self.ids[name]))
 
     async def hear_account(self) -> None:
-        """Tells of an account of the seller's with two people."""
+        """Tells of an account of the seller's with two people, and a third who was erased."""
         owner = self.ids["seller"]
         self.ids["accounts"] = await self.hear(
             "account", name="云山电网", owner_id=owner, team=[], external_ids={}
         )
-        for name in ("contacts", "other"):
-            told = {"name": name, "account_id": self.ids["accounts"], "title": None, "level": "TOP"}
-            self.ids[name] = await self.hear("contact", department="USER", **told)
+        told: dict[str, Any] = {
+            "account_id": self.ids["accounts"],
+            "title": None,
+            "level": "TOP",
+            "department": "USER",
+        }
+        for name in ("contacts", "other", "erased"):
+            self.ids[name] = await self.hear("contact", name=name, **told)
+        await self.hear("contact", ERASED, 2, id=self.ids["erased"], name="", **told)
 
 
 def _taken_away(*nouns: str) -> Bodies:
@@ -103,7 +110,7 @@ async def _opened(service: Service, url: str) -> AsyncGenerator[Ground]:
 
 @asynccontextmanager
 async def contacts(url: str) -> AsyncGenerator[Ground]:
-    """Contacts with an account of the seller's, two people there, and a link between them."""
+    """Contacts with an account of the seller's, two people there, a link between them, and a third who was erased."""
     async with _opened(CONTACTS, url) as ground:
         ids = ground.ids
         for name in ("boss", "seller", "stranger"):
@@ -120,6 +127,11 @@ async def contacts(url: str) -> AsyncGenerator[Ground]:
         for name in ("contacts", "other"):
             person = {"name": name, "account_id": ids["accounts"]}
             ids[name] = await ground.make("/v1/contacts", person)
+        ids["erased"] = await ground.make("/v1/contacts", {"name": "erased", "account_id": ids["accounts"]})
+        erased = await ground.ask(
+            "admin", "POST", f"/v1/contacts/{ids['erased']}/erasure", {"reason": "REQUESTED"}
+        )
+        assert erased.status_code == 200, erased.text
         link = {"to_contact_id": ids["other"], "kind": "ALLY"}
         ids["links"] = await ground.make(f"/v1/contacts/{ids['contacts']}/links", link)
         wanted = {"ids": [ids["accounts"]], "external_ids": [{"source": "crm", "id": "1"}]}

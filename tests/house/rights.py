@@ -90,7 +90,9 @@ TABLE = {
         ssssss vvv xxxs sx x?  PUT /v1/contacts/by-external-id/{source}/{n}
         ssssss ... xxxs sx x?  PATCH /v1/contacts/{person}
         ssssss ... xxxs sx x?  DELETE /v1/contacts/{fresh person}
-        xxxxxx xxx xxxs xx x?  POST /v1/contacts/{fresh person}/erasure
+        xxxxxx xxx xxxs sx x?  POST /v1/contacts/{fresh person}/erasure
+        xxxxxx xxx xxxs sx x?  GET /v1/contacts/{erased}/erasure -> {erased}
+        xxxxxx xxx xxx. .x x?  GET /v1/contacts/{person}/erasure
         ssssss ... xxxs sx x?  POST /v1/contacts/{gone person}/restoration
         ssssss ... ...s .x x?  GET /v1/contacts/{person}/personal-data -> 5555
         ssssss ... ssss sx x?  GET /v1/contacts/{person}/links -> {link}
@@ -139,6 +141,8 @@ TABLE = {
         ssssss ... ...s .x x?  GET /v1/opportunities/{deal}/stakeholders/{person}/history -> OPPONENT
         ssssss ... ---s -x x?  GET /v1/accounts/{account}/view -> {other}
         ssssss ... ...s .x x?  GET /v1/contacts/{person}/personal-data -> OPPONENT
+        xxxxxx xxx xxxs sx x?  GET /v1/contacts/{erased}/erasure -> "mentions_in_opportunities"
+        xxxxxx xxx xxx. .x x?  GET /v1/contacts/{person}/erasure
         ssssss ... ...s .x x?  PUT /v1/opportunities/{deal}/stakeholders
         ssssss ... ...s .x x?  PUT /v1/opportunities/{deal}/stakeholders/{person}
         ssssss ... ...s .x x?  DELETE /v1/opportunities/{deal}/stakeholders/{person}
@@ -178,6 +182,8 @@ TABLE = {
         sxxssx ... xxxs xx x?  POST /v1/activities/{gone visit}/restoration
         ssssss --- ssss sx x?  GET /v1/changes?since={since} -> {visit}
         ssssss ... ...s .x x?  GET /v1/contacts/{person}/personal-data
+        xxxxxx xxx xxxs sx x?  GET /v1/contacts/{erased}/erasure -> "mentions_in_activities"
+        xxxxxx xxx xxx. .x x?  GET /v1/contacts/{person}/erasure
         xxxxxx xxx xxxs sx x?  POST /v1/activities/imports
         xxxxxx xxx xxxs sx x?  GET /v1/activities/imports/{import of activities}
         xxxxxx xxx xxxs sx x?  GET /v1/activities/imports/{import of activities}/report
@@ -211,6 +217,10 @@ TABLE = {
         ssssss ... ---s -x x?  GET /v1/accounts/{account}/view -> "contact_ids":["{other}"
         ssssss ... ...s .x x?  GET /v1/contacts/{person}/personal-data -> 5555
         ssssss ... ...s .x x?  GET /v1/contacts/{person}/personal-data -> OPPONENT
+        xxxxxx xxx xxxs sx x?  GET /v1/contacts/{erased}/erasure -> "reason":"REQUESTED"
+        xxxxxx xxx xxxs sx x?  GET /v1/contacts/{erased}/erasure -> "mentions_in_opportunities":[]
+        xxxxxx xxx xxxs sx x?  GET /v1/contacts/{erased}/erasure -> "mentions_in_activities":[]
+        xxxxxx xxx xxx. .x x?  GET /v1/contacts/{person}/erasure
         ssssss sss ssss sx x?  HEAD /v1/stream
         ssssss --- ssss sx x?  GET /v1/changes?since={since} -> "region":"news
         ssssss --- ssss sx x?  GET /v1/changes?since={since} -> "need_summary":"news

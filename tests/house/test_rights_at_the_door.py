@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.feeds import Feeds
 from gateway.main import composed
+from gateway.routes.forward import Forward
 from gateway.routes.stream import Stream
 from gateway.upstreams import Calls, Upstreams
 from gateway.watch import Watch
@@ -74,4 +75,4 @@ def made_here() -> set[str]:
     upstreams = Upstreams(Settings(), Calls(CollectorRegistry()))
     watch = Watch(upstreams, asyncio.Event())
     feeds = Feeds(upstreams, watch)
-    return set(composed(feeds, watch, Stream(feeds, watch), upstreams, part_seconds=1))
+    return set(composed(feeds, watch, Stream(feeds, watch), upstreams, Forward(upstreams), part_seconds=1))

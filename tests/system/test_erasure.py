@@ -154,6 +154,10 @@ def test_what_is_left_of_an_erased_person_is_what_people_are_asked_to_look_at(st
     assert answer.status_code == 200, answer.text
     assert MARK not in answer.text
 
+    left = eventually(lambda: _left(stack, person))
+    # What was noted about the person on maps is gone; whatever else names them is somebody's to look at.
+    assert left == [each for each in named(told) if each["noun"] != "stakeholders"]
+    assert {each["noun"] for each in left} >= {"opportunities", "activities"}
     texts = {f"{TABLES[each['noun']]}.{each['field']}" for each in named(told)}
     allowed = texts | {"journal.state", "journal.changed"}
     eventually(lambda: all(found <= allowed for found in stands(stack).values()))
@@ -164,6 +168,15 @@ def test_what_is_left_of_an_erased_person_is_what_people_are_asked_to_look_at(st
     for log in stack.home.logs.iterdir():
         assert MARK.encode() not in log.read_bytes(), log.name
     _look_at_the_promise(answer.json())
+
+
+def _left(stack: RunningStack, person: str) -> list[Mapping[str, str]]:
+    """The texts that may name the person still, once every service has heard of the erasure."""
+    answer = stack.ask(ADMIN, "GET", f"/v1/contacts/{person}/erasure")
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert True not in [told[f"more_in_{each}"] for each in SERVICES]
+    return [] if None in told.values() else named(told)
 
 
 def _look_at_topics(stack: RunningStack, person: str, told: Mapping[str, Any]) -> None:

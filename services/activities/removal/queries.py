@@ -37,7 +37,7 @@ DELETABLES: Final = (TIME_LOGS, ACTIVITIES)
 """What is purged, each before what it hangs on."""
 
 _CONTACTS: Final = Sight(account="r.account_id")
-_TEXTS: Final = (
+TEXTS: Final = (
     FreeText("activities", "activity", "r.account_id = c.account_id", ("subject", "outcome", "next_step")),
     FreeText("time-logs", "time_log", "r.account_id = c.account_id", ("note",)),
 )
@@ -56,7 +56,7 @@ FROM contact c WHERE c.id = %(id)s::uuid AND NOT c.erased AND EXISTS (
 
 @lru_cache
 def _about(sight: LiteralString) -> LiteralString:
-    return literal(_ABOUT.format(mentions=mentions(_TEXTS), sight=sql.SQL(sight)))
+    return literal(_ABOUT.format(mentions=mentions(TEXTS), sight=sql.SQL(sight)))
 
 
 async def about(session: Session, call: Call, id: UUID) -> str:

@@ -6,7 +6,7 @@ from fastapi import Response
 
 from services.activities.engagements.schemas import ActivityRead
 from services.activities.removal import queries, service
-from services.activities.removal.schemas import ActivitiesAboutContact
+from services.activities.removal.schemas import ActivitiesAboutContact, ActivitiesMentioningContact
 from services.activities.timelogs.schemas import TimeLogRead
 from services.kit.app import CallDep, Reading, Transaction, json_text, router, shown
 from services.kit.conditional import IfMatch
@@ -43,3 +43,9 @@ async def restore_time_log(id: UUID, call: CallDep, tx: Transaction) -> Response
 async def get_personal_data(id: UUID, call: CallDep, tx: Reading) -> Response:
     """What this service holds about a person, for the account team, its managers and administrators."""
     return json_text(await queries.about(tx, call, id))
+
+
+@contacts.get("/contacts/{id}/erasure", response_model=ActivitiesMentioningContact)
+async def get_erasure(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """Where texts of this service may name a person who was erased; for whom erasing is entrusted to."""
+    return json_text(await service.show_mentions(tx, call, id))

@@ -20,3 +20,10 @@ class ActivitiesAboutContact(Read):
     known_to_activities: KnownContact
     activity_ids: list[UUID]
     mentions_in_activities: list[Mention]
+
+
+class ActivitiesMentioningContact(Read):
+    """Where texts may name a person who was erased, and whether others may as well that are not listed."""
+
+    mentions_in_activities: list[Mention]
+    more_in_activities: bool

@@ -2,11 +2,13 @@
 
 from uuid import UUID
 
+import orjson
+
 from services.activities.engagements.queries import SIGHT as ACTIVITY_SIGHT
 from services.activities.removal.queries import ACTIVITIES, TIME_LOGS
 from services.activities.timelogs.queries import SIGHT as TIME_SIGHT
-from services.kit import deletion
-from services.kit.access import may_edit, may_hand_over
+from services.kit import deletion, mentions
+from services.kit.access import may_edit, may_hand_over, require_entrusted
 from services.kit.app import Call
 from services.kit.conditional import Expected
 from services.kit.db import Session
@@ -38,3 +40,9 @@ async def restore_time(tx: Session, call: Call, id: UUID) -> Shown:
     """Restores a time log. Raises NotFound, Forbidden."""
     sight, may = TIME_SIGHT.visible(call.viewer), may_edit(call.viewer, "r.member_id", TIME_SIGHT)
     return await deletion.restore(tx, call, TIME_LOGS, id, sight=sight, may=may)
+
+
+async def show_mentions(session: Session, call: Call, id: UUID) -> str:
+    """Where texts may name a person who was erased, as JSON text. Raises Forbidden, NotFound (not heard of yet)."""
+    require_entrusted(call.viewer)
+    return orjson.dumps((await mentions.kept(session, id)).told("activities")).decode()

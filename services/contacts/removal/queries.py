@@ -198,15 +198,14 @@ TEXTS: Final = (
         ("note",),
     ),
 )
-_HELD = sql.SQL("""
-SELECT r.account_id, r.erased_at, r.erasure_reason, r.external_ids, {mentions}::text,
-  ARRAY(SELECT DISTINCT j.state ->> 'name' FROM journal j WHERE j.aggregate_id = r.id),
+_HELD: LiteralString = """
+SELECT r.account_id, r.erased_at, r.external_ids,
+  ARRAY(SELECT r.name UNION SELECT j.state ->> 'name' FROM journal j WHERE j.aggregate_id = r.id),
   ARRAY(SELECT DISTINCT said.word FROM journal j, LATERAL (
     SELECT jsonb_array_elements_text((j.state -> 'phones') || (j.state -> 'emails'))
     UNION ALL SELECT e.value FROM jsonb_each_text(j.state -> 'external_ids') e) said(word)
     WHERE j.aggregate_id = r.id AND said.word IS NOT NULL)
-FROM contact r, LATERAL (SELECT r.id, r.name, r.account_id) c
-WHERE r.id = %(id)s::uuid FOR UPDATE OF r /* sight */""")
+FROM contact r WHERE r.id = %(id)s::uuid FOR UPDATE /* sight */"""
 
 
 class Person(NamedTuple):
@@ -214,16 +213,14 @@ class Person(NamedTuple):
 
     account_id: UUID
     erased_at: datetime | None
-    reason: str | None
     external_ids: dict[str, str]
-    mentions: str
     names: list[str]
     numbers: list[str]
 
 
 async def hold_person(session: Session, id: UUID) -> Person:
     """The person, deleted or not, locked until the transaction ends. Raises NotFound."""
-    row = await one(session, literal(_HELD.format(mentions=mentions(TEXTS))), {"id": id})
+    row = await one(session, _HELD, {"id": id})
     if row is None:
         raise NotFound("contact")
     return Person(*row)

@@ -8,7 +8,7 @@ from services.contacts.accounts.schemas import AccountRead
 from services.contacts.members.schemas import MemberRead
 from services.contacts.people.schemas import ContactRead, LinkRead
 from services.contacts.removal import queries, service
-from services.contacts.removal.schemas import ContactHeld, ErasureCreate, ErasureRead
+from services.contacts.removal.schemas import ContactHeld, ErasureCreate, ErasureRead, ErasureShown
 from services.kit.app import CallDep, Reading, Transaction, json_text, router, shown
 from services.kit.conditional import IfMatch
 from services.kit.deletion import Deleted
@@ -68,6 +68,13 @@ async def get_personal_data(id: UUID, call: CallDep, tx: Reading) -> Response:
 async def erase_contact(id: UUID, body: ErasureCreate, call: CallDep, tx: Transaction) -> Response:
     """Erases a person for good, everywhere; administrators and machine accounts with the scope `erasure`.
 
-    Ask for the personal data first: texts that name the person are found by the name, which is gone afterwards.
+    Texts that may name the person are listed, not changed. Those of the other services follow within seconds: they
+    are read, with these, at `location`.
     """
     return json_text(await service.erase_contact(tx, call, id, body))
+
+
+@contacts.get("/contacts/{id}/erasure", response_model=ErasureShown)
+async def get_erasure(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """An erasure, with where texts of this service may name the person; for whom erasing is entrusted to."""
+    return json_text(await service.show_erasure(tx, call, id))

@@ -26,7 +26,7 @@ class ErasureCreate(Body):
     reason: ErasureReason = Field(description="A code, for words would name the person again.")
 
 
-class ErasureRead(Read):
+class ErasureShown(Read):
     """A person who was erased: since when, by when topics and dead letters have forgotten, and what people look at."""
 
     contact_id: UUID
@@ -35,3 +35,10 @@ class ErasureRead(Read):
     reason: ErasureReason
     topics_clean_at: datetime
     mentions_in_contacts: list[Mention]
+    more_in_contacts: bool
+
+
+class ErasureRead(ErasureShown):
+    """An erasure as it is answered at once; where texts of the other services stand is told by `location`."""
+
+    location: str

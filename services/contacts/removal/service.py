@@ -11,10 +11,11 @@ from services.contacts.accounts.queries import SIGHT as ACCOUNT_SIGHT
 from services.contacts.members.queries import EVERYBODY
 from services.contacts.people.queries import OWNER, SIGHT, lock_lines, notes
 from services.contacts.removal import queries
-from services.contacts.removal.queries import ACCOUNTS, CONTACTS, LINKS, MEMBERS
+from services.contacts.removal.domain import ErasureReason
+from services.contacts.removal.queries import ACCOUNTS, CONTACTS, LINKS, MEMBERS, TEXTS, Person
 from services.contacts.removal.schemas import ErasureCreate
 from services.contacts.standings import service as standings
-from services.kit import deletion, erasure, idempotency, journal
+from services.kit import deletion, erasure, idempotency, journal, mentions
 from services.kit.access import (
     SHOWN,
     as_seller,
@@ -30,6 +31,7 @@ from services.kit.clock import instant, now
 from services.kit.conditional import Expected
 from services.kit.db import Session
 from services.kit.journal import Shown
+from services.kit.mentions import Erased
 from services.kit.problems import Conflict
 
 TOPIC_DAYS: Final = 15
@@ -127,26 +129,41 @@ async def erase_contact(tx: Session, call: Call, id: UUID, body: ErasureCreate) 
     """
     require_entrusted(call.viewer)
     person = await queries.hold_person(tx, id)
-    at, reason = person.erased_at or now(), person.reason or body.reason
     if person.erased_at is None:
-        cause = replace(call.cause, key=None)
-        links = await queries.links_of(tx, id)
-        await erasure.erase(tx, LINKS, links, cause)
-        values = {**CONTACTS.blank, "external_ids": dict.fromkeys(person.external_ids)}
-        values |= {"deleted_at": at, "erased_at": at, "erasure_reason": reason}
-        row = await journal.update(tx, CONTACTS.aggregate, id, values, cause, fact="erased", allowed=SHOWN)
-        assert row is not None
-        await erasure.scrub(tx, [id], CONTACTS.blank)
-        await erasure.forget_answers(tx, [id, *links], person.names)
-        await erasure.forget_reports(tx, [*person.names, *person.numbers])
-    told = {
-        "contact_id": id,
-        "account_id": person.account_id,
-        "erased_at": instant(at),
-        "reason": reason,
-        "topics_clean_at": instant(at + timedelta(days=TOPIC_DAYS)),
-        "mentions_in_contacts": orjson.Fragment(person.mentions),
-    }
+        await _erase(tx, call, id, person, body.reason)
+    told = await _erasure(tx, id) | {"location": f"/v1/contacts/{id}/erasure"}
     answer = orjson.dumps(told).decode()
     await idempotency.keep(tx, call.cause.key, status=200, answer=answer)
     return answer
+
+
+async def _erase(tx: Session, call: Call, id: UUID, person: Person, reason: ErasureReason) -> None:
+    at, cause = now(), replace(call.cause, key=None)
+    await mentions.keep(tx, TEXTS, [Erased(id, person.account_id, at, person.names, reason)])
+    links = await queries.links_of(tx, id)
+    await erasure.erase(tx, LINKS, links, cause)
+    values = {**CONTACTS.blank, "external_ids": dict.fromkeys(person.external_ids)}
+    values |= {"deleted_at": at, "erased_at": at, "erasure_reason": reason}
+    row = await journal.update(tx, CONTACTS.aggregate, id, values, cause, fact="erased", allowed=SHOWN)
+    assert row is not None
+    await erasure.scrub(tx, [id], CONTACTS.blank)
+    await erasure.forget_answers(tx, [id, *links], person.names)
+    await erasure.forget_reports(tx, [*person.names, *person.numbers])
+
+
+async def show_erasure(session: Session, call: Call, id: UUID) -> str:
+    """An erasure, of a person who was purged since too, as the JSON of `ErasureShown`. Raises Forbidden, NotFound."""
+    require_entrusted(call.viewer)
+    return orjson.dumps(await _erasure(session, id)).decode()
+
+
+async def _erasure(session: Session, id: UUID) -> dict[str, object]:
+    kept = await mentions.kept(session, id)
+    return {
+        "contact_id": id,
+        "account_id": kept.account_id,
+        "erased_at": instant(kept.at),
+        "reason": kept.reason,
+        "topics_clean_at": instant(kept.at + timedelta(days=TOPIC_DAYS)),
+        **kept.told("contacts"),
+    }

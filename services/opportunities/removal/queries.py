@@ -68,7 +68,7 @@ PRODUCTS: Final = Deletable(
 DELETABLES: Final = (Deletable(STAKEHOLDER), Deletable(STANDING), DEALS, PRODUCTS)
 """What is purged, each before what it hangs on."""
 
-_TEXTS: Final = (
+TEXTS: Final = (
     FreeText(
         "opportunities",
         "opportunity",
@@ -127,7 +127,7 @@ FROM contact c WHERE c.id = %(id)s::uuid AND NOT c.erased AND EXISTS (
 @lru_cache
 def _about(sight: LiteralString) -> LiteralString:
     return literal(
-        _ABOUT.format(stakeholder=STAKEHOLDER.json(), mentions=mentions(_TEXTS), sight=sql.SQL(sight))
+        _ABOUT.format(stakeholder=STAKEHOLDER.json(), mentions=mentions(TEXTS), sight=sql.SQL(sight))
     )
 
 

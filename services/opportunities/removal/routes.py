@@ -10,7 +10,7 @@ from services.kit.deletion import Deleted
 from services.opportunities.pipeline.schemas import OpportunityRead
 from services.opportunities.products.schemas import ProductRead
 from services.opportunities.removal import queries, service
-from services.opportunities.removal.schemas import DealsAboutContact
+from services.opportunities.removal.schemas import DealsAboutContact, DealsMentioningContact
 
 deals, products, contacts = router("opportunities"), router("products"), router("contacts")
 
@@ -43,3 +43,9 @@ async def restore_product(id: UUID, call: CallDep, tx: Transaction) -> Response:
 async def get_personal_data(id: UUID, call: CallDep, tx: Reading) -> Response:
     """What this service holds about a person, for the account team, its managers and administrators."""
     return json_text(await queries.about(tx, call, id))
+
+
+@contacts.get("/contacts/{id}/erasure", response_model=DealsMentioningContact)
+async def get_erasure(id: UUID, call: CallDep, tx: Reading) -> Response:
+    """Where texts of this service may name a person who was erased; for whom erasing is entrusted to."""
+    return json_text(await service.show_mentions(tx, call, id))

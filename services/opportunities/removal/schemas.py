@@ -24,3 +24,10 @@ class DealsAboutContact(Read):
     known_to_opportunities: KnownContact
     stakeholders: list[StakeholderRead]
     mentions_in_opportunities: list[Mention]
+
+
+class DealsMentioningContact(Read):
+    """Where texts may name a person who was erased, and whether others may as well that are not listed."""
+
+    mentions_in_opportunities: list[Mention]
+    more_in_opportunities: bool

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from services.kit import deletion, erasure
-from services.kit.access import may_hand_over, require_admin
+import orjson
+
+from services.kit import deletion, erasure, mentions
+from services.kit.access import may_hand_over, require_admin, require_entrusted
 from services.kit.app import Call
 from services.kit.conditional import Expected
 from services.kit.db import Session
@@ -59,3 +61,9 @@ async def silence_people(tx: Session, contacts: Sequence[UUID]) -> None:
     """Takes what was noted about these people off all maps and out of the history."""
     rows = await queries.silence(tx, contacts, ERASING)
     await erasure.scrub(tx, rows, NOTHING_SAID)
+
+
+async def show_mentions(session: Session, call: Call, id: UUID) -> str:
+    """Where texts may name a person who was erased, as JSON text. Raises Forbidden, NotFound (not heard of yet)."""
+    require_entrusted(call.viewer)
+    return orjson.dumps((await mentions.kept(session, id)).told("opportunities")).decode()

@@ -66,7 +66,8 @@ COSTS: list[tuple[str, str, str, Any, int]] = [
     ("seller", "DELETE", "/v1/accounts/{empty}", None, 6),  # lock, what refuses, row, three kinds that follow
     ("seller", "POST", "/v1/accounts/{empty}/restoration", None, 9),  # and lines, circle, its standing
     ("seller", "GET", "/v1/contacts/{person}/personal-data", None, 1),
-    ("admin", "POST", "/v1/contacts/{person}/erasure", {"reason": "REQUESTED"}, 9),
+    ("admin", "POST", "/v1/contacts/{person}/erasure", {"reason": "REQUESTED"}, 11),
+    ("admin", "GET", "/v1/contacts/{person}/erasure", None, 1),
     ("admin", "DELETE", "/v1/members/{stranger}", None, 3),
     ("admin", "POST", "/v1/members/{stranger}/restoration", None, 2),
 ]  # fmt: skip

@@ -4,13 +4,27 @@ from typing import Any
 
 import psycopg
 
+from services.activities.copies import CONTACTS
 from services.activities.handlers import fold_contacts
 from services.kit.events import ERASED, PURGE
+from services.kit.mentions import MOST
 from tests.places import places
+from tests.problems import assert_problem
 from tests.services.activities.conftest import House
 from tests.services.elsewhere import event_of
 
 MARK = "qzxmarker"
+
+
+async def erase(house: House, id: str) -> None:
+    await house.hear("contact", ERASED, 2, id=id, account_id=house.account, name="", title=None)
+
+
+async def left(house: House, id: str) -> dict[str, Any]:
+    """What is left of a person who was erased."""
+    answer = await house.call("admin", "GET", f"/v1/contacts/{id}/erasure")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 async def planted(house: House) -> str:
@@ -49,7 +63,7 @@ async def test_only_texts_for_people_to_look_at_are_left_of_a_person_who_was_era
     kept = {"contact.name", "idempotency_key.answer", "import_report.message", "import_row.cells"}
     assert await places(house.url, MARK) == texts | kept | {"journal.state"}
     for _ in range(2):
-        await house.hear("contact", ERASED, 2, id=id, account_id=house.account, name="", title=None)
+        await erase(house, id)
     assert await places(house.url, MARK) == texts | {"journal.state"}
     told = await house.rows("SELECT DISTINCT aggregate_id::text FROM journal WHERE state::text ~ 'qzxmarker'")
     assert {row[0] for row in told} == {each["id"] for each in held["mentions_in_activities"]}
@@ -62,14 +76,76 @@ async def test_who_was_deleted_long_ago_goes_without_a_search(house: House) -> N
     async with await psycopg.AsyncConnection.connect(house.url) as session:
         await fold_contacts(session, [event_of("contact", ERASED, 2, told, PURGE)])
     assert before - await places(house.url, MARK) == {"contact.name"}
+    assert await house.rows("SELECT * FROM erasure") == []
+    assert_problem(await house.call("admin", "GET", f"/v1/contacts/{id}/erasure"), 404, "not_found")
 
 
 async def test_who_asks_twice_is_told_less_after_an_erasure_and_nothing_is_done_twice(house: House) -> None:
     id = await planted(house)
-    await house.hear("contact", ERASED, 2, id=id, account_id=house.account, name="", title=None)
+    await erase(house, id)
     body = house.visit(subject=f"Lunch with jane {MARK}", contact_ids=[id])
     before = await house.written()
     again = await house.call("seller", "POST", "/v1/activities", body, key="k0")
     assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
     assert again.json().keys() == {"id", "erased"}
     assert await house.written() == before
+
+
+async def test_where_texts_name_a_person_is_known_when_nobody_could_find_it_any_more(house: House) -> None:
+    id = await planted(house)
+    path = f"/v1/contacts/{id}/erasure"
+    held = (await house.call("seller", "GET", f"/v1/contacts/{id}/personal-data")).json()
+    assert_problem(await house.call("admin", "GET", path), 404, "not_found")
+    await erase(house, id)
+    house.statements.clear()
+    first = await left(house, id)
+    assert len(house.statements) == 1
+    assert first == {"mentions_in_activities": held["mentions_in_activities"], "more_in_activities": False}
+    assert len(first["mentions_in_activities"]) == 3
+    await CONTACTS.forget_versions(house.session)
+    for _ in range(2):
+        await erase(house, id)
+    assert await left(house, id) == first
+    assert await house.rows("SELECT count(*) FROM erasure") == [(1,)]
+
+
+async def test_whom_erasing_is_entrusted_to_reads_what_is_left(house: House) -> None:
+    id = await planted(house)
+    await erase(house, id)
+    path = f"/v1/contacts/{id}/erasure"
+    house.callers.add("eraser", "service", scopes=("erasure",))
+    house.callers.add("reader", "service", scopes=("activities:read",))
+    assert (await house.call("eraser", "GET", path)).json() == await left(house, id)
+    for who, code in (("seller", "admin_only"), ("boss", "admin_only"), ("reader", "scope_missing")):
+        assert_problem(await house.call(who, "GET", path), 403, code)
+
+
+async def test_a_name_that_is_told_together_with_the_erasure_is_looked_for(house: House) -> None:
+    id = await planted(house)
+    activity = (await house.make("seller", subject="Jane Roe called"))["id"]
+    told: dict[str, Any] = {"id": id, "account_id": house.account, "title": None}
+    renamed = event_of("contact", "updated", 2, told | {"name": "Jane Roe"})
+    await house.handle("contact", [renamed, event_of("contact", ERASED, 3, told | {"name": ""})])
+    found = (await left(house, id))["mentions_in_activities"]
+    assert {"noun": "activities", "id": activity, "field": "subject"} in found
+    assert len(found) == 4
+
+
+async def test_of_whom_no_name_was_known_texts_may_tell_that_nobody_lists(house: House) -> None:
+    id = await house.hear("contact", ERASED, 2, account_id=house.account, name="", title=None)
+    assert await left(house, id) == {"mentions_in_activities": [], "more_in_activities": True}
+
+
+async def test_so_many_texts_are_listed_and_that_there_are_more_is_said(house: House) -> None:
+    id = await planted(house)
+    copies = """INSERT INTO time_log SELECT (jsonb_populate_record(one.r, jsonb_build_object('id', uuidv7()))).*
+FROM (SELECT t AS r FROM time_log t LIMIT 1) one, generate_series(1, %s)"""
+    await house.session.execute(copies, [MOST - 3])
+    await erase(house, id)
+    full = await left(house, id)
+    assert (len(full["mentions_in_activities"]), full["more_in_activities"]) == (MOST, False)
+    other = await house.hear("contact", account_id=house.account, name=f"jane {MARK}", title=None)
+    await house.session.execute(copies, [1])
+    await erase(house, other)
+    most = await left(house, other)
+    assert (len(most["mentions_in_activities"]), most["more_in_activities"]) == (MOST, True)

@@ -13,6 +13,7 @@ from services.kit.erasure import forget_reports
 from services.kit.purging import purge
 from tests.places import places as everywhere
 from tests.problems import assert_problem
+from tests.services.aging import aged, purged
 from tests.services.contacts.conftest import House
 
 MARK = "qzxmarker"
@@ -86,6 +87,7 @@ async def test_an_erased_person_never_comes_back(house: House) -> None:
     assert MARK not in replayed.text
     again = await house.ok("admin", "POST", f"{path}/erasure", {"reason": "UNLAWFUL"})
     assert again["reason"] == "REQUESTED"
+    assert again["erased_at"] == (await house.ok("admin", "GET", f"{path}/erasure"))["erased_at"]
 
 
 async def test_only_an_administrator_erases_and_on_a_ground(house: House) -> None:
@@ -111,10 +113,46 @@ async def test_texts_that_name_the_person_are_listed_for_people(house: House) ->
     for who in ("stranger", "executive", "reporting"):
         assert_problem(await house.call(who, "GET", f"{path}/personal-data"), 404, "not_found")
     erased = await house.ok("admin", "POST", f"{path}/erasure", {"reason": "NOT_NEEDED"})
-    assert erased["mentions_in_contacts"] == mentions
+    assert (erased["mentions_in_contacts"], erased["more_in_contacts"]) == (mentions, False)
+    house.callers.add("eraser", "service", scopes=("erasure",))
+    for who in ("admin", "eraser"):
+        shown = await house.ok(who, "GET", erased["location"])
+        assert shown | {"location": f"{path}/erasure"} == erased
+        assert await house.ok(who, "POST", f"{path}/erasure", {"reason": "UNLAWFUL"}) == erased
     assert await places(house.url) == {"contact_link.note", "journal.state", "idempotency_key.answer"} - {
         "idempotency_key.answer"
     }
+
+
+async def test_texts_that_name_the_person_as_they_were_called_before_are_listed(house: House) -> None:
+    account = await house.open("seller", office_location="At Jane Doe's")
+    path = await house.meet("seller", account, "Jane Doe")
+    await house.ok("seller", "PATCH", path, {"name": "Jane Roe"}, if_match="*")
+    assert (await house.ok("seller", "GET", f"{path}/personal-data"))["mentions_in_contacts"] == []
+    erased = await house.ok("admin", "POST", f"{path}/erasure", {"reason": "REQUESTED"})
+    assert erased["mentions_in_contacts"] == [
+        {"noun": "accounts", "id": account[-36:], "field": "office_location"}
+    ]
+
+
+async def test_what_is_left_is_read_by_whom_erasing_is_entrusted_to(house: House) -> None:
+    path = await house.meet("seller", await house.open("seller"))
+    assert_problem(await house.call("admin", "GET", f"{path}/erasure"), 404, "not_found")
+    await house.ok("admin", "POST", f"{path}/erasure", {"reason": "REQUESTED"})
+    house.callers.add("reader", "service", scopes=("contacts:write",))
+    assert_problem(await house.call("reader", "GET", f"{path}/erasure"), 403, "scope_missing")
+    for who in ("seller", "boss", "executive"):
+        assert_problem(await house.call(who, "GET", f"{path}/erasure"), 403, "admin_only")
+
+
+async def test_an_erasure_is_known_when_the_row_is_purged(house: House) -> None:
+    path = await house.meet("seller", await house.open("seller"))
+    erased = await house.ok("admin", "POST", f"{path}/erasure", {"reason": "CONSENT_WITHDRAWN"})
+    await aged(house.url, SERVICE)
+    assert await purged(house.url, SERVICE) == 1
+    assert await house.rows("SELECT id FROM contact") == []
+    shown = await house.ok("admin", "GET", erased["location"])
+    assert shown | {"location": erased["location"]} == erased
 
 
 @pytest.mark.parametrize("days", [30, 0])
@@ -145,6 +183,7 @@ async def test_what_was_deleted_long_ago_goes_for_good(house: House, days: int) 
     finally:
         await db.close()
     assert await house.rows("SELECT id FROM contact") == []
+    assert await house.rows("SELECT person_id FROM erasure") == []
     assert await places(house.url) == set()
     assert_problem(await house.call("admin", "POST", f"{account}/restoration"), 404, "not_found")
     assert (await house.entries(account[-36:]))[-1] == ("account.erased", 3)

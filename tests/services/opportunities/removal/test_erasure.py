@@ -14,6 +14,7 @@ from services.kit.delivery import Delivery, Place, Received, Slice
 from services.kit.events import ERASED
 from services.kit.parked import Driven
 from services.opportunities.handlers import HANDLERS, fold_contacts
+from tests.problems import assert_problem
 from tests.services.contacts.removal.test_erasure import MARK, places
 from tests.services.elsewhere import event_of
 from tests.services.opportunities.conftest import House, person
@@ -80,10 +81,35 @@ async def test_a_batch_of_people_who_are_gone_costs_as_much_as_one_and_a_purge_s
     searching = [text for text in statements if "idempotency_key" in text or "import_" in text]
     assert len(searching) == asked
     assert len(statements) - len(searching) == (
-        5 if asked else 4
-    )  # their names; maps, notes, history, copies
+        6 if asked else 4
+    )  # their names, texts; maps, notes, history, copies
     kept = {"idempotency_key.answer"}
     assert await places(house.url) == (set() if asked else kept)
+    assert await house.rows("SELECT count(*) FROM erasure") == [(21 if asked else 0,)]
+
+
+async def test_deals_and_notes_about_others_that_name_the_person_are_known_afterwards(house: House) -> None:
+    deal, id = await planted(house)
+    path = f"/v1/opportunities/{deal}"
+    told = {"need_summary": f"jane {MARK} asks for it"}
+    assert (await house.call("seller", "PATCH", path, told, if_match="*")).status_code == 200
+    other = f"{path}/stakeholders/{house.people[1]}"
+    note = {"roles": ["USER"], "influence": "H", "stance_note": f"Listens to Jane {MARK}"}
+    stakeholder = (await house.call("seller", "PUT", other, note)).json()["id"]
+    await house.hear("contact", ERASED, 2, id=id, account_id=house.account, **BLANK)
+    house.statements.clear()
+    left = await house.call("admin", "GET", f"/v1/contacts/{id}/erasure")
+    assert len(house.statements) == 1
+    assert left.json() == {
+        "mentions_in_opportunities": [
+            {"noun": "opportunities", "id": deal, "field": "need_summary"},
+            {"noun": "stakeholders", "id": stakeholder, "field": "stance_note"},
+        ],
+        "more_in_opportunities": False,
+    }
+    assert_problem(await house.call("seller", "GET", f"/v1/contacts/{id}/erasure"), 403, "admin_only")
+    unheard = f"/v1/contacts/{house.people[0]}/erasure"
+    assert_problem(await house.call("admin", "GET", unheard), 404, "not_found")
 
 
 def received(house: House, fact: str, version: int, offset: int, id: str, **data: Any) -> Received:

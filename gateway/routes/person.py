@@ -1,0 +1,49 @@
+"""What all services say of one person in one answer: `GET /v1/contacts/{id}/personal-data`, `GET .../erasure`.
+
+Contacts owns people, so where it knows nobody of that id there is nobody. What others cannot tell now is no answer to
+the person: it is asked for again. What they have not heard yet is none of what is held; of an erasure, they say so.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from gateway.routes.parts import Whole
+from gateway.views.parts import Given, Parts, Reason
+from gateway.views.person import ERASED, HELD, whole
+from services.kit.conditional import etag_of
+from services.kit.problems import NotFound, Unavailable
+
+
+def held(given: Given, _as_of: datetime) -> Whole:
+    """What is held. Raises NotFound, and Unavailable naming the parts that are missing."""
+    if given["contacts"] == "not_yet":
+        raise NotFound("contact")
+    _require("What is held about a person", _missing(given))
+    return _tagged(HELD, given)
+
+
+def erased(given: Given, _as_of: datetime) -> Whole:
+    """An erasure, null where a service has not heard of it yet. Raises NotFound, and Unavailable as above."""
+    if given["contacts"] == "not_yet":
+        raise NotFound("erasure")
+    _require("An erasure", [(part, reason) for part, reason in _missing(given) if reason != "not_yet"])
+    return _tagged(ERASED, given)
+
+
+def _missing(given: Given) -> list[tuple[str, Reason]]:
+    return [(part, reason) for part, reason in given.items() if not isinstance(reason, bytes)]
+
+
+def _require(what: str, missing: Sequence[tuple[str, Reason]]) -> None:
+    if missing:
+        named = ", ".join(f"{part} ({reason})" for part, reason in missing)
+        raise Unavailable(
+            "parts_missing",
+            f"{what} is shown as a whole, and parts of it are missing now: {named}; try again.",
+            headers={"Retry-After": "2"},
+        )
+
+
+def _tagged(parts: Parts, given: Given) -> Whole:
+    body = whole(parts, given)
+    return Whole(body, etag_of(body))
