@@ -31,7 +31,7 @@ SWEPT = "swept"
 """What a consumer tells itself of a copy that a republish did not tell of: it is gone."""
 
 SIGHT = "sight"
-SIGHT_CHANGED, SIGHT_OVERTURNED = "sight.changed", "sight.overturned"
+SIGHT_OVERTURNED = "sight.overturned"
 """Rows of the journal that tell of who sees what: for the feed of changes alone, and never published."""
 
 Fields = Mapping[str, Any]
@@ -133,11 +133,6 @@ class Event:
     key: str
     traceparent: str | None = None
     request_id: str | None = None
-
-    @property
-    def is_news(self) -> bool:
-        """False for what a reaction ignores: snapshots and imported rows tell what has long been so."""
-        return not self.imported and self.fact not in (SNAPSHOT, SWEPT)
 
     @property
     def is_erasure(self) -> bool:

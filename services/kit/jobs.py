@@ -159,7 +159,7 @@ class Worker:
         backoff = Backoff()
         while not stop.is_set():
             try:
-                worked = await self._work_one(stop)
+                worked = await self.work_one(stop)
             except Exception as error:
                 if not is_outage(error):
                     raise
@@ -175,12 +175,8 @@ class Worker:
         """Why no work can be done; None while it can."""
         return self._trouble
 
-    async def work_off(self) -> None:
-        """Works until no job can be claimed."""
-        while await self._work_one(asyncio.Event()):
-            pass
-
-    async def _work_one(self, stop: asyncio.Event) -> bool:
+    async def work_one(self, stop: asyncio.Event) -> bool:
+        """Does one job, as far as it gets until `stop` is set. False when there is none to claim."""
         claim = await self._claim()
         if claim is None:
             return False

@@ -30,6 +30,7 @@ from services.kit.settings import Settings
 from services.kit.testing import api_of, as_, callers, prepared
 from services.opportunities.main import SERVICE as OPPORTUNITIES
 from tests.contracts.examples import EXAMPLES, Example
+from tests.jobs import work_off
 from tests.servers import Databases
 from tests.services.activities.conftest import House as ActivitiesHouse
 from tests.services.activities.conftest import opened as activities_opened
@@ -246,14 +247,14 @@ async def _import(
         headers=as_("admin"),
     )
     assert answer.status_code == 202, answer.text
-    await _work_off(house.url, imports_work.kind(service.imports, Settings()))
+    await _work(house.url, imports_work.kind(service.imports, Settings()))
 
 
 async def _republish(service: Service, url: str) -> None:
     """Has the service tell all that it has once more."""
     async with await psycopg.AsyncConnection.connect(url) as session:
         await republish.submit(session, Cause(actor="sub:scene"))
-    await _work_off(url, republish.kind(service.aggregates))
+    await _work(url, republish.kind(service.aggregates))
 
 
 async def _purged(service: Service, url: str) -> list[JournalRow]:
@@ -272,11 +273,11 @@ async def _purged(service: Service, url: str) -> list[JournalRow]:
     return before + (await journaled(url))[len(before) :]
 
 
-async def _work_off(url: str, kind: Kind) -> None:
+async def _work(url: str, kind: Kind) -> None:
     db = Database(url, name="tests")
     await db.open()
     try:
-        await Worker(db, [kind]).work_off()
+        await work_off(Worker(db, [kind]))
     finally:
         await db.close()
 

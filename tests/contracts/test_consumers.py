@@ -163,15 +163,15 @@ async def test_an_example_told_twice_has_one_effect(name: str, type_: str, datab
 
 
 @pytest.mark.parametrize(
-    ("name", "type_", "reaction"),
+    ("name", "type_", "consequence"),
     [
         ("contacts", "opportunity.created", "account_standing.updated"),
         ("contacts", "opportunity.closed", "account_standing.updated"),
         ("opportunities", "contact_link.created", "opportunity_standing.updated"),
     ],
 )
-async def test_a_reaction_is_told_once(
-    name: str, type_: str, reaction: str, database_url: DatabaseUrl
+async def test_what_follows_is_told_once(
+    name: str, type_: str, consequence: str, database_url: DatabaseUrl
 ) -> None:
     consumer = CONSUMERS[name]
     url = database_url(name, consumer.prepare)
@@ -180,7 +180,7 @@ async def test_a_reaction_is_told_once(
         await handle(consumer.service, url, told(type_))
     # Who sees what changes as well, in private rows that nobody is told of.
     after = [each for each in (await journaled(url))[len(before) :] if not each.startswith(f"{SIGHT}.")]
-    assert after == [reaction]
+    assert after == [consequence]
 
 
 @pytest.mark.parametrize(

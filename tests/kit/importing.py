@@ -24,6 +24,7 @@ from services.kit.db import Database
 from services.kit.jobs import Worker
 from services.kit.profiles import Column, Import, Profile, Reference, Telling, Together, Told, Walk, of
 from services.kit.testing import callers, serving
+from tests.jobs import work_off
 from tests.kit.library import BOOK, SERVICE, Genre, LibrarySettings, prepare, told
 
 ACCOUNTS: LiteralString = """
@@ -138,7 +139,7 @@ class Desk:
 
     async def work(self, **given: Any) -> None:
         """Works until there is nothing left to do."""
-        await worker_of(self.db, self.url, **given).work_off()
+        await work_off(worker_of(self.db, self.url, **given))
 
     async def bring(self, *lines: str, rows: int = 1_000, wait: float = 0.0, **given: Any) -> dict[str, Any]:
         """Imports these rows and gives the job as it ends."""

@@ -1,7 +1,7 @@
 """A producer and a consumer of books for the tests of republishing: two databases, a topic between them, a copy."""
 
 import secrets
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import LiteralString
@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from services.kit import journal, republish
 from services.kit.consumer import Consumer
 from services.kit.copies import Copy
-from services.kit.db import Database, Session
+from services.kit.db import Database
 from services.kit.delivery import Batch, Handler
-from services.kit.events import Event, PublicAggregate, topic_of
+from services.kit.events import PublicAggregate, topic_of
 from services.kit.ids import new_id
 from services.kit.jobs import Worker
 from services.kit.journal import Cause
@@ -24,6 +24,7 @@ from services.kit.kafka import connect_admin, end_offsets
 from services.kit.rebuilding import Sweeping
 from services.kit.relay import Relay
 from services.kit.settings import Settings
+from tests.jobs import work_off
 from tests.kit import library
 from tests.kit.backbone import Backbone, StackSettings, scalar, until
 from tests.kit.library import BOOK, book
@@ -66,14 +67,13 @@ def prepare_reader(url: str) -> None:
 
 @dataclass
 class Lending:
-    """Who tells of books and who reads of them. `news` are the events that a reaction would have heeded."""
+    """Who tells of books and who reads of them."""
 
     backbone: Backbone
     owner: Database
     reader: Database
     owner_url: str
     reader_name: str = field(default_factory=lambda: f"read-{secrets.token_hex(5)}")
-    news: list[Event] = field(default_factory=list[Event])
     batch: int = republish.BATCH
 
     @property
@@ -82,11 +82,7 @@ class Lending:
 
     @property
     def handlers(self) -> Mapping[str, Handler | Batch]:
-        return {"book": Batch(self._fold, BOOKS)}
-
-    async def _fold(self, session: Session, events: Sequence[Event]) -> None:
-        self.news += [event for event in events if event.is_news]
-        await BOOKS.fold(session, events)
+        return {"book": Batch(BOOKS.fold, BOOKS)}
 
     def relay(self) -> Relay:
         return Relay(self.backbone.producer, self._settings(self.owner_url), self.owner, PUBLIC)
@@ -132,7 +128,7 @@ class Lending:
     async def republish(self) -> UUID:
         """A republish from its beginning to its end."""
         id = await self.ask()
-        await self.worker().work_off()
+        await work_off(self.worker())
         return id
 
     async def rows(self) -> Kept:

@@ -172,14 +172,6 @@ def test_what_was_encoded_is_decoded() -> None:
     assert event.changed == {"name": {"from": "Acme", "to": "阿克米 & Söhne"}}
 
 
-def test_snapshots_and_imported_rows_are_no_news() -> None:
-    example = encoded()
-    assert event_of(example).is_news
-    assert not event_of(encoded(imported=True)).is_news
-    example["headers"]["ce_type"] = "account.snapshot.v1"
-    assert not event_of(example).is_news
-
-
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

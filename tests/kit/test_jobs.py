@@ -15,6 +15,7 @@ from services.kit.db import Database, Session
 from services.kit.jobs import PATIENCE, Claim, GivenUp, Job, Kind, Lost, Worker
 from services.kit.journal import Cause
 from tests.conftest import DatabaseUrl
+from tests.jobs import work_off
 from tests.kit.library import database, prepare
 
 CAUSE = Cause(actor="sub:tests", request_id="request-1", traceparent="00-trace")
@@ -78,7 +79,7 @@ async def test_a_job_is_done_and_says_how_far_it_came(bench: Bench) -> None:
     id = await bench.submit(colour="red")
     queued = await bench.job(id)
     assert (queued["state"], queued["argument"], queued["started_at"]) == ("QUEUED", {"colour": "red"}, None)
-    await bench.worker().work_off()
+    await work_off(bench.worker())
     job = await bench.job(id)
     assert (job["state"], job["point"], job["done"], job["total"]) == ("DONE", {"at": 3}, 3, 3)
     assert job["counts"] == {"read": 3}
@@ -99,7 +100,7 @@ async def test_a_worker_knows_what_was_asked_and_by_whom(bench: Bench) -> None:
         return True
 
     await bench.submit(colour="red")
-    await bench.worker(work).work_off()
+    await work_off(bench.worker(work))
     assert seen[0].argument == {"colour": "red"}
     assert seen[0].cause == CAUSE
 
@@ -116,7 +117,7 @@ async def test_a_worker_says_that_it_is_busy_as_long_as_it_is(bench: Bench) -> N
     worker = bench.worker(work)
     await bench.submit()
     assert not worker.busy
-    await worker.work_off()
+    await work_off(worker)
     assert seen == [True, True]
     assert not worker.busy
 
@@ -124,7 +125,7 @@ async def test_a_worker_says_that_it_is_busy_as_long_as_it_is(bench: Bench) -> N
 async def test_workers_share_the_jobs_and_do_each_once(bench: Bench) -> None:
     ids = [await bench.submit(lane=f"lane {n}") for n in range(20)]
     names = ("one", "two", "three")
-    await asyncio.gather(*(bench.worker(bench.counting(name)).work_off() for name in names))
+    await asyncio.gather(*(work_off(bench.worker(bench.counting(name))) for name in names))
     assert len(bench.done) == 3 * len(ids)
     assert sorted(bench.cleared) == sorted(ids)
     assert len({name for name, _ in bench.done}) > 1
@@ -145,7 +146,7 @@ async def test_jobs_of_one_lane_run_one_after_the_other_oldest_first(bench: Benc
     ids = [await bench.submit() for _ in range(5)]
     workers = [bench.worker(work) for _ in range(3)]
     while len(order) < len(ids):
-        await asyncio.gather(*(worker.work_off() for worker in workers))
+        await asyncio.gather(*(work_off(worker) for worker in workers))
     assert order == ids
 
 
@@ -161,9 +162,9 @@ async def test_a_lane_that_is_busy_does_not_hold_up_another(bench: Bench) -> Non
     slow = await bench.submit(slow=True)
     waiting = await bench.submit()
     other = await bench.submit(lane="other")
-    busy = asyncio.create_task(bench.worker(work).work_off())
+    busy = asyncio.create_task(work_off(bench.worker(work)))
     await held.wait()
-    await bench.worker(work).work_off()
+    await work_off(bench.worker(work))
     assert (await bench.job(other))["state"] == "DONE"
     assert (await bench.job(waiting))["state"] == "QUEUED"
     free.set()
@@ -173,7 +174,7 @@ async def test_a_lane_that_is_busy_does_not_hold_up_another(bench: Bench) -> Non
 
 async def test_a_job_of_a_kind_that_nobody_here_does_is_left_alone(bench: Bench) -> None:
     id = await bench.submit(kind="paint")
-    await bench.worker().work_off()
+    await work_off(bench.worker())
     assert (await bench.job(id))["state"] == "QUEUED"
 
 
@@ -187,12 +188,12 @@ async def test_a_job_whose_worker_fell_silent_goes_on_from_its_point(bench: Benc
         return True
 
     id = await bench.submit()
-    dead = asyncio.create_task(bench.worker(falls_silent, heartbeat=60.0).work_off())
+    dead = asyncio.create_task(work_off(bench.worker(falls_silent, heartbeat=60.0)))
     await silent.wait()
-    await bench.worker(lapse=60.0).work_off()
+    await work_off(bench.worker(lapse=60.0))
     assert (await bench.job(id))["state"] == "RUNNING"
     await asyncio.sleep(0.2)
-    await bench.worker(bench.counting("heir"), lapse=0.1).work_off()
+    await work_off(bench.worker(bench.counting("heir"), lapse=0.1))
     assert bench.done == [("dead", 1), ("heir", 2), ("heir", 3)]
     assert (await bench.job(id))["state"] == "DONE"
     dead.cancel()
@@ -214,10 +215,10 @@ async def test_a_worker_that_comes_back_too_late_writes_nothing(bench: Bench) ->
         return True
 
     id = await bench.submit()
-    sleeper = asyncio.create_task(bench.worker(sleeps, heartbeat=60.0).work_off())
+    sleeper = asyncio.create_task(work_off(bench.worker(sleeps, heartbeat=60.0)))
     await asleep.wait()
     await asyncio.sleep(0.2)
-    await bench.worker(bench.counting("heir"), lapse=0.1).work_off()
+    await work_off(bench.worker(bench.counting("heir"), lapse=0.1))
     awake.set()
     await sleeper
     assert lost == [True]
@@ -233,9 +234,9 @@ async def test_a_long_piece_of_work_is_not_taken_from_a_worker_that_lives(bench:
         return True
 
     await bench.submit()
-    slow = asyncio.create_task(bench.worker(takes_long, heartbeat=0.1).work_off())
+    slow = asyncio.create_task(work_off(bench.worker(takes_long, heartbeat=0.1)))
     await asyncio.sleep(1.0)
-    await bench.worker(bench.counting("thief"), lapse=0.8).work_off()
+    await work_off(bench.worker(bench.counting("thief"), lapse=0.8))
     await slow
     assert bench.done == [("worker", 1)]
 
@@ -248,7 +249,7 @@ async def test_what_fails_again_and_again_without_a_step_is_given_up(bench: Benc
         raise RuntimeError("the secret 4711")
 
     id = await bench.submit()
-    await bench.worker(fails).work_off()
+    await work_off(bench.worker(fails))
     job = await bench.job(id)
     assert job["state"] == "FAILED"
     assert "4711" not in job["error"]
@@ -265,7 +266,7 @@ async def test_what_fails_now_and_then_and_gets_on_in_between_is_not_given_up(be
         raise RuntimeError
 
     id = await bench.submit()
-    await bench.worker(stumbles).work_off()
+    await work_off(bench.worker(stumbles))
     assert (await bench.job(id))["state"] == "DONE"
 
 
@@ -282,13 +283,13 @@ async def test_what_kills_its_workers_one_after_the_other_is_given_up(bench: Ben
 
     id = await bench.submit()
     for _ in range(PATIENCE):
-        dying = asyncio.create_task(bench.worker(kills, heartbeat=60.0, lapse=0.05).work_off())
+        dying = asyncio.create_task(work_off(bench.worker(kills, heartbeat=60.0, lapse=0.05)))
         await begun.wait()
         begun.clear()
         dying.cancel()
         await asyncio.gather(dying, return_exceptions=True)
         await asyncio.sleep(0.1)
-    await bench.worker(kills, lapse=0.05).work_off()
+    await work_off(bench.worker(kills, lapse=0.05))
     assert (await bench.job(id))["state"] == "FAILED"
     assert len(tries) == PATIENCE
 
@@ -298,7 +299,7 @@ async def test_what_cannot_be_done_says_why(bench: Bench) -> None:
         raise GivenUp("The file is gone; send it again.")
 
     id = await bench.submit()
-    await bench.worker(refuses).work_off()
+    await work_off(bench.worker(refuses))
     job = await bench.job(id)
     assert (job["state"], job["error"]) == ("FAILED", "The file is gone; send it again.")
     assert bench.cleared == [id]
@@ -315,7 +316,7 @@ async def test_a_worker_that_is_stopped_gives_its_job_back_at_once(bench: Bench)
     id = await bench.submit()
     await bench.worker(is_stopped, poll=0.01).run(stop)
     assert (await bench.job(id))["state"] == "QUEUED"
-    await bench.worker(lapse=60.0).work_off()
+    await work_off(bench.worker(lapse=60.0))
     assert [to for _, to in bench.done] == [1, 2, 3]
 
 

@@ -21,6 +21,7 @@ from services.kit.kafka import ranges
 from services.kit.rebuilding import Rebuilds, Sweeping
 from services.kit.relay import backlog
 from tests.conftest import DatabaseUrl
+from tests.jobs import work_off
 from tests.kit import library
 from tests.kit.backbone import PARTITIONS, Backbone, first_appearances, positions, running, scalar, until
 from tests.kit.lending import BOOKS, Lending, lending, prepare_reader
@@ -84,7 +85,6 @@ async def test_a_rebuild_overwrites_adds_and_sweeps(house: Lending) -> None:
         )
         await house.retitle(wrong, "Told after it")
         await house.agree()
-    assert {event.type for event in house.news} == {"book.created", "book.updated"}, "reactions stay quiet"
 
 
 async def test_copies_are_read_while_they_are_made_anew(house: Lending) -> None:
@@ -131,7 +131,7 @@ async def test_sweeping_waits_for_parked_keys(house: Lending) -> None:
             VALUES ('{house.reader_name}', '{house.topic}', '{emma}', 0, 'planted')""",
         )
         id = await ask(house)
-        await house.worker().work_off()
+        await work_off(house.worker())
 
         async def ended() -> bool:
             return await scalar(house.reader, "SELECT cardinality(ended) FROM rebuild") == PARTITIONS

@@ -9,9 +9,9 @@ import orjson
 import pytest
 from kafka.consumer.fetcher import ConsumerRecord
 
-from services.kit.kafka import end_offsets
 from services.kit.republish import BACKLOG, Schedule
 from tests.conftest import DatabaseUrl
+from tests.jobs import work_off
 from tests.kit import library
 from tests.kit.backbone import PARTITIONS, Backbone, running, scalar, until
 from tests.kit.lending import Lending, lending, prepare_reader
@@ -65,7 +65,7 @@ async def test_what_lives_is_told_at_its_version_between_marks_on_every_partitio
 async def test_a_republish_of_one_kind_says_that_it_is_not_all(house: Lending) -> None:
     await house.add("Emma")
     await house.ask("account")
-    await house.worker().work_off()
+    await work_off(house.worker())
     states = await scalar(
         house.owner, "SELECT json_agg(state ORDER BY id) FROM journal WHERE aggregate = 'republish'"
     )
@@ -192,22 +192,6 @@ async def test_a_reader_that_starts_when_the_topic_has_forgotten_ends_like_one_f
 
         await until(same)
     assert len(await house.copies()) == 25
-
-
-async def test_snapshots_are_no_news(house: Lending) -> None:
-    await house.add("Emma")
-    async with running(house.relay(), house.consumer()):
-        await house.agree()
-        await house.republish()
-        await house.published()
-        consumer_at_end = end_offsets(house.backbone.bootstrap, [house.topic])
-
-        async def read() -> bool:
-            query = "SELECT sum(next_offset) FROM consumer_position"
-            return await scalar(house.reader, query) == sum(consumer_at_end.values())
-
-        await until(read)
-    assert [event.type for event in house.news] == ["book.created"]
 
 
 async def test_a_republish_is_due_when_the_last_is_old_enough_and_is_asked_for_once(house: Lending) -> None:

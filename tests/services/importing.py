@@ -13,6 +13,7 @@ from services.kit.clients import AsyncClient
 from services.kit.db import Database
 from services.kit.jobs import Worker
 from services.kit.testing import WATCHERS, as_, settings_for
+from tests.jobs import work_off
 
 FILES = Path(__file__).parents[2] / "deploy/local/demo/data/maven-crm"
 SLIPS = {"technolgy": "technology", "Philipines": "Philippines", "GTXPro": "GTX Pro"}
@@ -75,7 +76,7 @@ class Importer:
         db = Database(self.url, name="importer", on_statement=_tell)
         await db.open()
         kind = imports_work.kind(self.service.imports, settings_for(self.service, self.url), wait=wait)
-        await Worker(db, [kind]).work_off()
+        await work_off(Worker(db, [kind]))
         await db.close()
         answer = await self.client.get(f"/v1/{noun}/imports/{id}", headers=as_("admin"))
         assert answer.json()["state"] == "DONE", answer.text

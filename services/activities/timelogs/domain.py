@@ -1,10 +1,8 @@
 """Where the minutes of a day go, and what takes them (docs/method.md, "Time")."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from types import MappingProxyType
 
 from services.kit.problems import FieldError, Invalid
 
@@ -24,15 +22,6 @@ class TimeCategory(StrEnum):
     SERVICE = "SERVICE"
     MEAL = "MEAL"
     PRIVATE = "PRIVATE"
-
-
-class RobberFamily(StrEnum):
-    """Where a time robber comes from."""
-
-    PLANNING = "PLANNING"
-    ORGANISATION = "ORGANISATION"
-    CONTROL = "CONTROL"
-    COMMUNICATION = "COMMUNICATION"
 
 
 class Robber(StrEnum):
@@ -58,37 +47,6 @@ class Robber(StrEnum):
     TOO_MUCH_SOCIAL = "TOO_MUCH_SOCIAL"
 
 
-FAMILIES: Mapping[RobberFamily, tuple[Robber, ...]] = MappingProxyType(
-    {
-        RobberFamily.PLANNING: (
-            Robber.NO_GOALS,
-            Robber.NO_DAILY_PLAN,
-            Robber.UNCLEAR_PRIORITY,
-            Robber.LEFT_UNFINISHED,
-            Robber.TOO_MUCH_UNREALISTIC,
-        ),
-        RobberFamily.ORGANISATION: (
-            Robber.SELF_DISORGANISED,
-            Robber.MESSY_WORKPLACE,
-            Robber.UNCLEAR_DUTY_AUTHORITY,
-            Robber.MULTI_LEVEL_REPORTING,
-        ),
-        RobberFamily.CONTROL: (
-            Robber.PHONE_INTERRUPTION,
-            Robber.UNEXPECTED_VISITOR,
-            Robber.LACK_SELF_DISCIPLINE,
-            Robber.TOO_MANY_HOBBIES,
-            Robber.CANNOT_SAY_NO,
-            Robber.INCOMPLETE_INFORMATION,
-        ),
-        RobberFamily.COMMUNICATION: (
-            Robber.MEETINGS,
-            Robber.NOT_ACCEPTING_OTHERS,
-            Robber.TOO_MUCH_SOCIAL,
-        ),
-    }
-)
-
 LONGEST_MINUTES = 1440
 """The minutes of a day."""
 
@@ -111,8 +69,3 @@ def check_spent(spent: Spent, *, today: date) -> None:
         errors.append(FieldError("spent_on", "in_future", f"Time is spent by today, {today}, at the latest."))
     if errors:
         raise Invalid(errors)
-
-
-def family_of(robber: Robber) -> RobberFamily:
-    """The family that the robber belongs to."""
-    return next(family for family, robbers in FAMILIES.items() if robber in robbers)

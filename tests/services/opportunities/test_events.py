@@ -1,6 +1,6 @@
 """What is told in public, and what never is."""
 
-from services.kit.events import SIGHT_CHANGED, SNAPSHOT, Encoder, JournalRow
+from services.kit.events import SNAPSHOT, Encoder, JournalRow
 from services.opportunities.events import PUBLIC
 from tests.services.opportunities.conftest import House, person
 
@@ -56,4 +56,4 @@ async def test_every_type_that_is_journaled_is_public_and_every_public_type_happ
     removals = {
         f"{each.name}.{fact}" for each in PUBLIC for fact in ("deleted", "restored", "erased", SNAPSHOT)
     }
-    assert found - removals - {SIGHT_CHANGED} == public - removals - {"product.updated"}
+    assert found - removals - {"sight.changed"} == public - removals - {"product.updated"}

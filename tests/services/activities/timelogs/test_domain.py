@@ -5,13 +5,9 @@ from datetime import date
 import pytest
 
 from services.activities.timelogs.domain import (
-    FAMILIES,
-    Robber,
-    RobberFamily,
     Spent,
     TimeCategory,
     check_spent,
-    family_of,
 )
 from services.kit.problems import Invalid
 
@@ -25,24 +21,6 @@ CATEGORIES = """
 
 def test_the_categories_are_those_of_the_method() -> None:
     assert list(TimeCategory) == CATEGORIES.split()
-
-
-def test_eighteen_robbers_come_in_four_families() -> None:
-    assert [len(FAMILIES[family]) for family in RobberFamily] == [5, 4, 6, 3]
-    assert [robber for family in RobberFamily for robber in FAMILIES[family]] == list(Robber)
-
-
-@pytest.mark.parametrize(
-    ("robber", "family"),
-    [
-        (Robber.TOO_MUCH_UNREALISTIC, RobberFamily.PLANNING),
-        (Robber.SELF_DISORGANISED, RobberFamily.ORGANISATION),
-        (Robber.INCOMPLETE_INFORMATION, RobberFamily.CONTROL),
-        (Robber.MEETINGS, RobberFamily.COMMUNICATION),
-    ],
-)
-def test_a_robber_belongs_to_its_family(robber: Robber, family: RobberFamily) -> None:
-    assert family_of(robber) is family
 
 
 @pytest.mark.parametrize("minutes", [1, 480, 1440])
