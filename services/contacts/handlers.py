@@ -24,15 +24,15 @@ class Deal(BaseModel):
     status: str
 
 
-DEALS = Copy("opportunity", Deal, {"account_id": "uuid", "owner_id": "uuid"})
+OPPORTUNITIES = Copy("opportunity", Deal, {"account_id": "uuid", "owner_id": "uuid"})
 
 
 async def fold_deals(session: Session, events: Sequence[Event]) -> None:
     """Folds deals into their copies and derives the standings of the accounts they were or are at."""
     before = await accounts_of(session, [event.subject_id for event in events])
-    await DEALS.fold(session, events)
+    await OPPORTUNITIES.fold(session, events)
     after = {Deal.model_validate(event.data).account_id for event in events}
     await standings.derive(session, before | {account for account in after if account is not None})
 
 
-HANDLERS: Mapping[str, Handler | Batch] = {"opportunity": Batch(fold_deals, DEALS)}
+HANDLERS: Mapping[str, Handler | Batch] = {"opportunity": Batch(fold_deals, OPPORTUNITIES)}

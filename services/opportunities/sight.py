@@ -6,14 +6,14 @@ from services.kit.access import Sight, as_teammate
 from services.kit.identity import Viewer
 from services.kit.past import Names
 
-DEALS = Sight(account="r.account_id", owner="r.owner_id", hanging=True)
-ACCOUNTS = Sight(account="r.id")
-CONTACTS = Sight(account="r.account_id")
+DEAL_SIGHT = Sight(account="r.account_id", owner="r.owner_id", hanging=True)
+ACCOUNT_SIGHT = Sight(account="r.id")
+CONTACT_SIGHT = Sight(account="r.account_id")
 NAMES = (
     Names("member"),
-    Names("account", ACCOUNTS),
-    Names("contact", CONTACTS),
-    Names("opportunity", DEALS),
+    Names("account", ACCOUNT_SIGHT),
+    Names("contact", CONTACT_SIGHT),
+    Names("opportunity", DEAL_SIGHT),
     Names("product"),
 )
 
@@ -23,4 +23,4 @@ def stances(viewer: Viewer) -> LiteralString:
 
     The account team, the managers above it, and administrators; not those who see every deal for their role's sake.
     """
-    return DEALS.visible(as_teammate(viewer))
+    return DEAL_SIGHT.visible(as_teammate(viewer))

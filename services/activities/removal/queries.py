@@ -36,7 +36,7 @@ TIME_LOGS: Final = Deletable(TIME_LOG)
 DELETABLES: Final = (TIME_LOGS, ACTIVITIES)
 """What is purged, each before what it hangs on."""
 
-_CONTACTS: Final = Sight(account="r.account_id")
+_CONTACT_SIGHT: Final = Sight(account="r.account_id")
 TEXTS: Final = (
     FreeText("activities", "activity", "r.account_id = c.account_id", ("subject", "outcome", "next_step")),
     FreeText("time-logs", "time_log", "r.account_id = c.account_id", ("note",)),
@@ -62,7 +62,9 @@ def _about(sight: LiteralString) -> LiteralString:
 async def about(session: Session, call: Call, id: UUID) -> str:
     """What is held about the person, for the account team, its managers and admin, as JSON text. Raises NotFound."""
     row = await one(
-        session, _about(_CONTACTS.visible(as_teammate(call.viewer))), {"id": id, "viewer": call.member_id}
+        session,
+        _about(_CONTACT_SIGHT.visible(as_teammate(call.viewer))),
+        {"id": id, "viewer": call.member_id},
     )
     if row is None:
         raise NotFound("contact")

@@ -20,7 +20,7 @@ from services.kit.dependants import Deletable, Dependant, Meaning, Need
 from services.kit.mentions import FreeText, mentions
 from services.kit.problems import NotFound
 
-_DEALS = Sight(account="r.account_id", owner="r.owner_id")
+_DEAL_SIGHT = Sight(account="r.account_id", owner="r.owner_id")
 _ENDS_LIVE: LiteralString = """NOT EXISTS (
     SELECT FROM contact c WHERE c.id IN (r.from_contact_id, r.to_contact_id) AND c.deleted_at IS NOT NULL)"""
 # An array, so that the indexes of both ends are asked, for one account and for each that is purged.
@@ -53,7 +53,7 @@ MEMBERS: Final = Deletable(
             "are open and this member's: hand them over first. " + _HAND_OVER,
             "opportunity",
             "r.owner_id = {root} AND r.status = 'OPEN'",
-            sight=_DEALS,
+            sight=_DEAL_SIGHT,
         ),
         Dependant("activities", Meaning.STAY, _HISTORY),
         Dependant("time-logs", Meaning.STAY, _HISTORY),
@@ -76,7 +76,7 @@ ACCOUNTS: Final = Deletable(
             "are open here: close them or move them to another account first",
             "opportunity",
             "r.account_id = {root} AND r.status = 'OPEN'",
-            sight=_DEALS,
+            sight=_DEAL_SIGHT,
         ),
         Dependant(
             "accounts",

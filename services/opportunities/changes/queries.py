@@ -3,14 +3,14 @@
 from services.kit.changes import Feed, Followed
 from services.opportunities.pipeline.queries import OPPORTUNITY
 from services.opportunities.products.queries import PRODUCT
-from services.opportunities.sight import DEALS, stances
+from services.opportunities.sight import DEAL_SIGHT, stances
 from services.opportunities.stakeholders.queries import STAKEHOLDER
 
 FEED = Feed(
     "opportunities",
     (
         Followed(PRODUCT),
-        Followed(OPPORTUNITY, DEALS.visible, moves=("account_id", "owner_id")),
+        Followed(OPPORTUNITY, DEAL_SIGHT.visible, moves=("account_id", "owner_id")),
         # Seen by whoever may know the stances of the deal `r`.
         Followed(
             STAKEHOLDER,

@@ -10,7 +10,7 @@ from services.kit.app import Call
 from services.kit.db import Session, literal, one
 from services.kit.problems import NotFound
 from services.opportunities.policy import Status
-from services.opportunities.sight import ACCOUNTS, stances
+from services.opportunities.sight import ACCOUNT_SIGHT, stances
 
 MOST_DEALS: LiteralString = "200"
 
@@ -60,7 +60,7 @@ def _statement(sight: LiteralString, knows: LiteralString) -> LiteralString:
 
 async def account_part(session: Session, call: Call, id: UUID) -> str:
     """The account's largest open deals and what all of them come to as JSON text, in one statement. Raises NotFound."""
-    statement = _statement(ACCOUNTS.visible(call.viewer), stances(call.viewer))
+    statement = _statement(ACCOUNT_SIGHT.visible(call.viewer), stances(call.viewer))
     row = await one(session, statement, {"id": id, "viewer": call.member_id})
     if row is None:
         raise NotFound("account")

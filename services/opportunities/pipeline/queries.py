@@ -41,7 +41,7 @@ from services.opportunities.pipeline.domain import (
 )
 from services.opportunities.pipeline.tables import Opportunity
 from services.opportunities.policy import Stage, Status
-from services.opportunities.sight import ACCOUNTS, CONTACTS, DEALS, NAMES
+from services.opportunities.sight import ACCOUNT_SIGHT, CONTACT_SIGHT, DEAL_SIGHT, NAMES
 
 OPPORTUNITY = Aggregate(
     "opportunity",
@@ -58,12 +58,12 @@ OPPORTUNITY = Aggregate(
     ),
     kept=("moves",),
 )  # fmt: skip
-PAST = Past(OPPORTUNITY, DEALS.visible, names=NAMES)
+PAST = Past(OPPORTUNITY, DEAL_SIGHT.visible, names=NAMES)
 
 OPPORTUNITIES = Listing(
     aggregate=OPPORTUNITY,
     relation="opportunity",
-    sight=DEALS,
+    sight=DEAL_SIGHT,
     filters={
         "name": Filter("r.name", TEXT),
         "account_id": Filter("r.account_id", IDENTIFIER, selective=True),
@@ -137,8 +137,8 @@ def references(call: Call, values: Mapping[str, Any]) -> dict[str, LiteralString
     known: dict[str, LiteralString] = {
         "owner_id": _MEMBER.replace("{field}", "owner_id"),
         "go_by": _MEMBER.replace("{field}", "go_by"),
-        "account_id": _ACCOUNT.replace("{sight}", ACCOUNTS.visible(call.viewer)),
-        "sponsor_contact_id": _CONTACT.replace("{sight}", CONTACTS.visible(call.viewer)),
+        "account_id": _ACCOUNT.replace("{sight}", ACCOUNT_SIGHT.visible(call.viewer)),
+        "sponsor_contact_id": _CONTACT.replace("{sight}", CONTACT_SIGHT.visible(call.viewer)),
         "product_id": _PRODUCT,
     }
     return {name: test for name, test in known.items() if values.get(name) is not None}
@@ -164,7 +164,7 @@ async def unresolved(
 
 async def moves(session: Session, call: Call, id: UUID) -> str:
     """The deal's moves, oldest first, as JSON text. Raises NotFound."""
-    statement: LiteralString = _MOVES + DEALS.visible(call.viewer)
+    statement: LiteralString = _MOVES + DEAL_SIGHT.visible(call.viewer)
     row = await one(session, statement, {"id": id, "viewer": call.member_id})
     if row is None:
         raise NotFound("opportunity")

@@ -24,7 +24,7 @@ from services.opportunities.pipeline.domain import Deal, Move, advance, needs_ac
 from services.opportunities.pipeline.queries import GROUPS, OPPORTUNITIES, OPPORTUNITY, PAST
 from services.opportunities.pipeline.schemas import OpportunityCreate, OpportunityUpdate, StageMove
 from services.opportunities.policy import Stage, Status, policy_of
-from services.opportunities.sight import DEALS
+from services.opportunities.sight import DEAL_SIGHT
 from services.opportunities.stakeholders import standing
 from services.opportunities.stakeholders.queries import Mapped, lock_deal
 
@@ -97,7 +97,7 @@ async def put_deal(tx: Session, call: Call, slot: Slot, body: OpportunityCreate)
     told = named.model_dump(exclude_unset=True, exclude={"stage_entered_at"})
     patch = OpportunityUpdate.model_validate(without_nobody(told))
     return await upserts.put(
-        tx, OPPORTUNITY, slot, viewer=call.member_id, sight=DEALS.visible(call.viewer),
+        tx, OPPORTUNITY, slot, viewer=call.member_id, sight=DEAL_SIGHT.visible(call.viewer),
         create=lambda: open_deal(tx, call, named),
         change=lambda id, expected: change_deal(tx, call, id, patch, expected),
     )  # fmt: skip
@@ -192,7 +192,7 @@ async def _change(
     given = {"told": [*(call.vouched or ())], "stages": _stages_without_account(call)}
     allowed: LiteralString = " AND ".join(
         (
-            DEALS.visible(call.viewer),
+            DEAL_SIGHT.visible(call.viewer),
             _may(call, values),
             _WITHOUT_ACCOUNT if _drops_account(values) else "true",
             *queries.references(call, values).values(),
@@ -242,7 +242,7 @@ async def _miss(tx: Session, call: Call, id: UUID, values: Mapping[str, Any], ex
         OPPORTUNITY,
         id,
         viewer=call.member_id,
-        sight=DEALS.visible(call.viewer),
+        sight=DEAL_SIGHT.visible(call.viewer),
         may=_may(call, values),
         expected=expected,
         given={"owner_id": values.get("owner_id")},
@@ -253,7 +253,7 @@ def _may(call: Call, values: Mapping[str, Any]) -> LiteralString:
     """Whether the caller may make such a change. Who sends the owner as it stands hands nothing over."""
     may: list[LiteralString] = []
     if values.keys() - {"owner_id"}:
-        may.append(may_edit(call.viewer, "r.owner_id", DEALS))
+        may.append(may_edit(call.viewer, "r.owner_id", DEAL_SIGHT))
     if "owner_id" in values:
         handed = may_hand_over(call.viewer, "r.owner_id")
         may.append("(" + handed + " OR r.owner_id = %(owner_id)s::uuid)")

@@ -17,7 +17,7 @@ from services.kit.mentions import FreeText, mentions
 from services.kit.problems import NotFound
 from services.opportunities.pipeline.queries import OPPORTUNITY
 from services.opportunities.products.queries import PRODUCT
-from services.opportunities.sight import CONTACTS
+from services.opportunities.sight import CONTACT_SIGHT
 from services.opportunities.stakeholders.queries import STAKEHOLDER, STANDING
 
 _HISTORY: LiteralString = "keep the id; what was done stays what it was"
@@ -134,7 +134,7 @@ def _about(sight: LiteralString) -> LiteralString:
 async def about(session: Session, call: Call, id: UUID) -> str:
     """What is held about the person, for those who may know stances, as JSON text. Raises NotFound."""
     row = await one(
-        session, _about(CONTACTS.visible(as_teammate(call.viewer))), {"id": id, "viewer": call.member_id}
+        session, _about(CONTACT_SIGHT.visible(as_teammate(call.viewer))), {"id": id, "viewer": call.member_id}
     )
     if row is None:
         raise NotFound("contact")

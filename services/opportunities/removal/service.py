@@ -16,7 +16,7 @@ from services.opportunities.policy import policy_of
 from services.opportunities.products.queries import EVERYBODY
 from services.opportunities.removal import queries
 from services.opportunities.removal.queries import DEALS, NOTHING_SAID, PRODUCTS
-from services.opportunities.sight import DEALS as SIGHT
+from services.opportunities.sight import DEAL_SIGHT
 from services.opportunities.stakeholders import standing
 from services.opportunities.stakeholders.queries import hold_map
 
@@ -28,7 +28,7 @@ async def delete_deal(tx: Session, call: Call, id: UUID, expected: Expected) -> 
 
     Raises NotFound, Forbidden, PreconditionFailed.
     """
-    sight, may = SIGHT.visible(call.viewer), may_hand_over(call.viewer, "r.owner_id")
+    sight, may = DEAL_SIGHT.visible(call.viewer), may_hand_over(call.viewer, "r.owner_id")
     return await deletion.delete(tx, call, DEALS, id, expected, sight=sight, may=may)
 
 
@@ -37,7 +37,7 @@ async def restore_deal(tx: Session, call: Call, id: UUID) -> Shown:
 
     Raises NotFound, Forbidden, Conflict (it is open and its owner is deleted).
     """
-    sight, may = SIGHT.visible(call.viewer), may_hand_over(call.viewer, "r.owner_id")
+    sight, may = DEAL_SIGHT.visible(call.viewer), may_hand_over(call.viewer, "r.owner_id")
     await hold_map(tx, id)
     row = await deletion.restore(tx, call, DEALS, id, sight=sight, may=may)
     policy = policy_of(call.settings.policy_file)

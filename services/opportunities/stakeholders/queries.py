@@ -23,7 +23,7 @@ from services.kit.past import Past
 from services.kit.problems import NotFound
 from services.kit.rows import STAMPS
 from services.opportunities.policy import Influence, Policy, Stage, Stance, Status
-from services.opportunities.sight import CONTACTS, DEALS, NAMES, stances
+from services.opportunities.sight import CONTACT_SIGHT, DEAL_SIGHT, NAMES, stances
 from services.opportunities.stakeholders.tables import OpportunityStanding, Stakeholder
 
 STAKEHOLDER = Aggregate(
@@ -151,10 +151,10 @@ async def lock_deal(
 
     `contacts` are those who may be put on the map.
     """
-    statement = _LOCKED.replace("{sight}", DEALS.visible(call.viewer))
+    statement = _LOCKED.replace("{sight}", DEAL_SIGHT.visible(call.viewer))
     statement = statement.replace("{knows}", stances(call.viewer))
-    statement = statement.replace("{may}", may_edit(call.viewer, "r.owner_id", DEALS))
-    statement = statement.replace("{known}", CONTACTS.visible(call.viewer))
+    statement = statement.replace("{may}", may_edit(call.viewer, "r.owner_id", DEAL_SIGHT))
+    statement = statement.replace("{known}", CONTACT_SIGHT.visible(call.viewer))
     held: LiteralString = _BUCKETS.replace("{lock}", "pg_advisory_xact_lock_shared") if contacts else "true"
     given = {"contacts": list(contacts), "viewer": call.member_id, "since": _since(policy)}
     row = await one(session, statement.replace("{held}", held), given | {"id": id})
@@ -163,7 +163,7 @@ async def lock_deal(
 
 async def read_deal(session: Session, call: Call, id: UUID, policy: Policy) -> Mapped:
     """The deal with its map, for reading alone. One statement. Raises NotFound."""
-    statement = _UNLOCKED.replace("{sight}", DEALS.visible(call.viewer))
+    statement = _UNLOCKED.replace("{sight}", DEAL_SIGHT.visible(call.viewer))
     statement = statement.replace("{knows}", stances(call.viewer))
     given = {"id": id, "viewer": call.member_id, "since": _since(policy)}
     return _found(await one(session, statement, given))

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from deploy.local.stack import service_of
 from services.activities import copies as of_activities
-from services.contacts.handlers import DEALS
+from services.contacts.handlers import OPPORTUNITIES
 from services.kit.copies import Copy
 from services.kit.delivery import Handlers
 from services.kit.events import wire_type
@@ -22,7 +22,7 @@ from tests.chaos.finding import Finding
 
 Rows = Mapping[UUID, Standing]
 COPIES: Mapping[str, tuple[tuple[Copy, str], ...]] = {
-    "contacts": ((DEALS, "opportunities"),),
+    "contacts": ((OPPORTUNITIES, "opportunities"),),
     "opportunities": tuple(
         (copy, "contacts")
         for copy in (
