@@ -17,7 +17,7 @@ from pydantic import Field
 
 from services.kit import tracing
 from services.kit.app import Call
-from services.kit.clients import AsyncClient, HTTPError
+from services.kit.clients import HTTPError
 from services.kit.collisions import anew
 from services.kit.copies import Copy
 from services.kit.db import Database, Session, one
@@ -92,7 +92,7 @@ def require_vouched(call: Call, *named: Owned) -> None:
 
 async def _learn(call: Call, wanted: Sequence[Owned]) -> Vouched:
     """Asks the owners at once, keeps what they show as copies, and gives its ids."""
-    asked = (ask(call.client, call, each.base_url, each.noun, list(each.ids)) for each in wanted)
+    asked = (ask(call, each.base_url, each.noun, list(each.ids)) for each in wanted)
     shown = await asyncio.gather(*asked)
     await anew(partial(_keep, call.db, list(zip(wanted, shown, strict=True))))
     return frozenset(UUID(str(row["id"])) for rows in shown for row in rows)
@@ -104,27 +104,25 @@ async def _keep(db: Database, shown: Sequence[tuple[Owned, list[dict[str, Any]]]
             await owned.copy.keep(session, rows)
 
 
-async def ask(
-    client: AsyncClient, call: Call, base_url: str, noun: str, ids: Sequence[UUID]
-) -> list[dict[str, Any]]:
+async def ask(call: Call, base_url: str, noun: str, ids: Sequence[UUID]) -> list[dict[str, Any]]:
     """The rows that the owner shows the caller, asked with the caller's own token, as many at a time as it takes.
 
     Raises Unavailable when the owner does not answer: an unknown reference can then be neither accepted nor refused.
     """
     wanted = [str(id) for id in dict.fromkeys(ids)]
     batches = [wanted[start : start + MOST] for start in range(0, len(wanted), MOST)]
-    found = [await _asked(client, call, base_url, noun, batch) for batch in batches]
+    found = [await _asked(call, base_url, noun, batch) for batch in batches]
     return [row for rows in found for row in rows]
 
 
-async def _asked(
-    client: AsyncClient, call: Call, base_url: str, noun: str, ids: Sequence[str]
-) -> list[dict[str, Any]]:
+async def _asked(call: Call, base_url: str, noun: str, ids: Sequence[str]) -> list[dict[str, Any]]:
     headers = {"Authorization": f"Bearer {call.token}", "X-Request-Id": call.cause.request_id or ""}
     try:
         with tracing.span(f"POST /v1/{noun}/lookup", SpanKind.CLIENT):
             headers |= tracing.carried(call.cause.traceparent)
-            answer = await client.post(f"{base_url}/v1/{noun}/lookup", json={"ids": ids}, headers=headers)
+            answer = await call.client.post(
+                f"{base_url}/v1/{noun}/lookup", json={"ids": ids}, headers=headers
+            )
         if answer.status_code == 403:  # whoever may see nothing there is shown nothing
             return []
         answer.raise_for_status()

@@ -62,15 +62,15 @@ class Owner:
         return self.answer or httpx.Response(200, json={"items": rows})
 
 
-def call() -> Call:
+def call(client: AsyncClient) -> Call:
     cause = Cause(actor="x", request_id="request-4711")
     none: Any = None
-    return Call(Viewer("x", "y"), cause, none, none, none, none, "the token", none)
+    return Call(Viewer("x", "y"), cause, none, none, none, client, "the token", none)
 
 
 async def ask(owner: Owner, ids: list[UUID]) -> list[dict[str, Any]]:
     async with AsyncClient(transport=httpx.MockTransport(owner)) as client:
-        return await lookup.ask(client, call(), "http://contacts", "members", ids)
+        return await lookup.ask(call(client), "http://contacts", "members", ids)
 
 
 async def test_an_owner_is_asked_with_the_callers_own_token() -> None:
