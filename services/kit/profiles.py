@@ -18,8 +18,6 @@ from services.kit.settings import Settings
 Read: TypeAlias = Callable[[str], Any]
 """Reads the text of a cell that is not empty. Raises ValueError saying what would be right."""
 
-Hashes: TypeAlias = Mapping[str, str]
-
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 

@@ -35,6 +35,13 @@ def service_of(type_: str) -> str:
     return next(declaring, "contacts")
 
 
+def key_of(example: Mapping[str, Any]) -> str:
+    """The member of an example's state that its key is; "" where the state does not hold it."""
+    state: Mapping[str, Any] = example["value"]["data"]
+    names = ("account_id", "id", *sorted(state))
+    return next((name for name in names if state.get(name) == example["key"]), "")
+
+
 def refusals(type_: str, values: Iterable[Any]) -> Iterator[str]:
     """What the committed schema of the type says against the values, a sentence each."""
     schemas = [json.loads(path.read_bytes()) for path in DIRECTORY.glob("*.v*.json")]

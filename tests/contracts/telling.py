@@ -18,7 +18,6 @@ from services.contacts.main import SERVICE as CONTACTS
 from services.kit import imports_work, republish
 from services.kit.app import Service
 from services.kit.clients import ASGITransport, AsyncClient
-from services.kit.contract import event_of
 from services.kit.db import Database
 from services.kit.delivery import Batch
 from services.kit.events import Encoder, JournalRow
@@ -30,6 +29,7 @@ from services.kit.settings import Settings
 from services.kit.testing import api_of, as_, callers, prepared
 from services.opportunities.main import SERVICE as OPPORTUNITIES
 from tests.contracts.examples import EXAMPLES, Example
+from tests.contracts.shapes import event_of
 from tests.jobs import work_off
 from tests.servers import Databases
 from tests.services.activities.conftest import House as ActivitiesHouse

@@ -8,9 +8,10 @@ import pytest
 from kafka.consumer.fetcher import ConsumerRecord
 
 from deploy.local.schemas import DIRECTORY, PUBLIC, RELEASED, declared
-from services.kit.asyncapi import NAME, broken
+from services.kit.asyncapi import NAME
 from services.kit.deadletters import VALUE_BYTES, Burial, Dead
 from services.kit.events import MARKS
+from tests.contracts.compatibility.asyncapi import breaks
 from tests.contracts.examples import EXAMPLES, header_refusals
 from tests.contracts.validator import Answer, parsed
 
@@ -167,7 +168,7 @@ def _inner(schema: object) -> Iterator[Json]:
 
 
 def test_what_was_promised_is_kept() -> None:
-    assert broken((RELEASED / NAME).read_bytes(), declared()[NAME]) == []
+    assert breaks((RELEASED / NAME).read_bytes(), declared()[NAME]) == []
 
 
 def _other_address(document: Json) -> None:
@@ -210,7 +211,7 @@ def _header_is_sometimes_there(document: Json) -> None:
     ],
 )
 def test_a_planted_break_of_a_promise_is_told(plant: Callable[[Json], None], told: str) -> None:
-    assert [line for line in broken(COMMITTED.encode(), planted(plant).encode()) if line.startswith(told)]
+    assert [line for line in breaks(COMMITTED.encode(), planted(plant).encode()) if line.startswith(told)]
 
 
 def test_what_is_only_promised_on_top_breaks_nothing() -> None:
@@ -222,4 +223,4 @@ def test_what_is_only_promised_on_top_breaks_nothing() -> None:
     told["account.merged.v1"] = {"$ref": "#/components/messages/account.merged.v1"}
     document["components"]["schemas"]["envelope"]["properties"]["ce_tenant"] = {"type": "string"}
     _message(document)["summary"] = "said otherwise"
-    assert broken(COMMITTED.encode(), json.dumps(document).encode()) == []
+    assert breaks(COMMITTED.encode(), json.dumps(document).encode()) == []

@@ -21,7 +21,6 @@ from services.contacts.members.queries import MEMBER
 from services.kit import journal
 from services.kit.app import Service
 from services.kit.clients import AsyncClient
-from services.kit.contract import event_of
 from services.kit.delivery import Batch, Handlers
 from services.kit.events import SIGHT, Event
 from services.kit.journal import Cause
@@ -30,6 +29,7 @@ from services.kit.testing import api_of, callers, prepared
 from services.opportunities.main import SERVICE as OPPORTUNITIES
 from tests.conftest import DatabaseUrl
 from tests.contracts.examples import EXAMPLES, service_of
+from tests.contracts.shapes import event_of
 from tests.kit.library import database
 from tests.services.elsewhere import Owners
 from tests.services.opportunities.conftest import House, person

@@ -10,9 +10,9 @@ from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate
 
 from deploy.local.openapi import RELEASED, document
-from services.kit.compatibility import breaks
 from services.kit.illustrations import IN_PART
 from services.kit.openapi import METHODS
+from tests.contracts.compatibility.openapi import breaks
 
 Json = dict[str, Any]
 

@@ -9,7 +9,6 @@ import pytest_asyncio
 from pydantic import create_model
 
 from deploy.local.schemas import PUBLIC
-from services.kit.contract import differences, event_of, example_of
 from services.kit.events import MARKS, Encoder, JournalRow
 from services.kit.kafka import Record
 from tests.contracts.examples import (
@@ -21,6 +20,7 @@ from tests.contracts.examples import (
     service_of,
     types_of,
 )
+from tests.contracts.shapes import differences, event_of, example_of
 from tests.contracts.telling import PRIVATE, TELLING, encoded
 from tests.servers import Databases
 
