@@ -22,11 +22,13 @@ from starlette.requests import ClientDisconnect
 
 from services.kit import idempotency, openapi, versions
 from services.kit.access import require_scope, scope_of
+from services.kit.aggregates import Aggregate
 from services.kit.bodies import BodyLimit, takes_uploads
 from services.kit.bodiless import Bodiless
 from services.kit.clients import AsyncClient, open_client
 from services.kit.collisions import anew
 from services.kit.conditional import etag, etag_of, unless_had
+from services.kit.current import Shown
 from services.kit.db import Database, OnStatement, Session
 from services.kit.delivery import Batch, Handler
 from services.kit.dependants import Deletable
@@ -34,7 +36,7 @@ from services.kit.events import PublicAggregate
 from services.kit.growth import MAX_WAIT, UNKNOWN, Head
 from services.kit.heads import HeadLimit
 from services.kit.identity import Verifier, Viewer
-from services.kit.journal import Aggregate, Cause, Shown
+from services.kit.journal import Cause
 from services.kit.membership import member_lookup
 from services.kit.metrics import Metrics, install_metrics, of_an_api, show_pool
 from services.kit.numbering import Bell

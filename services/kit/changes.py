@@ -28,13 +28,13 @@ from psycopg import sql
 
 from services.kit import opaque
 from services.kit.access import Sight, everybody
+from services.kit.aggregates import Aggregate
 from services.kit.app import Call
 from services.kit.db import Session, literal, one
 from services.kit.events import SIGHT, SIGHT_OVERTURNED, SNAPSHOT
 from services.kit.fields import Read
 from services.kit.growth import MAX_LIMIT, MAX_WAIT
 from services.kit.identity import SEES_ALL, Viewer
-from services.kit.journal import Aggregate
 from services.kit.problems import Gone, Invalid, invalid
 
 LOOK: Final = 2_000

@@ -15,17 +15,19 @@ from uuid import UUID
 import orjson
 from psycopg import sql
 
-from services.kit import journal
+from services.kit import current, journal
 from services.kit.access import SHOWN
+from services.kit.aggregates import Aggregate
 from services.kit.app import Call
 from services.kit.clock import instant, now
 from services.kit.conditional import Expected
+from services.kit.current import Shown
 from services.kit.db import Session, literal, one
 from services.kit.dependants import Deletable, Dependant, Meaning
 from services.kit.fields import Read
 from services.kit.idempotency import keep
 from services.kit.identity import Viewer
-from services.kit.journal import Aggregate, Cause, Shown, entry
+from services.kit.journal import Cause, entry
 from services.kit.problems import Conflict, FieldError, Forbidden, NotFound
 
 NAMED: LiteralString = "5"
@@ -67,7 +69,7 @@ async def delete(
     Forbidden, PreconditionFailed, Conflict (has_dependants) naming what refuses.
     """
     aggregate, cause = deletable.aggregate, replace(call.cause, key=None)
-    await journal.hold(tx, aggregate, id, viewer=call.member_id, sight=sight, may=may, expected=expected)
+    await current.hold(tx, aggregate, id, viewer=call.member_id, sight=sight, may=may, expected=expected)
     await _refuse(tx, call.viewer, deletable, id)
     at = now()
     row = await journal.remove(tx, aggregate, id, cause, at=at, allowed=SHOWN)
@@ -125,7 +127,7 @@ async def restore(
         for each in deletable.of(Meaning.FOLLOW):
             await _follow(tx, each, id, cause, at, back=True)
         if not known:
-            row = await journal.read(tx, aggregate, id, viewer=call.member_id, sight=SHOWN, knows="false")
+            row = await current.read(tx, aggregate, id, viewer=call.member_id, sight=SHOWN, knows="false")
     await keep(tx, call.cause.key, status=200, answer=row.json, version=row.version)
     return row
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, LiteralString
 
 from services.kit.access import Sight
-from services.kit.journal import Aggregate
+from services.kit.aggregates import Aggregate
 
 
 class Meaning(StrEnum):

@@ -14,11 +14,12 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from services.kit import journal, mentions
+from services.kit.aggregates import Aggregate
 from services.kit.copies import Copy
 from services.kit.db import Session, execute, literal
 from services.kit.dependants import Deletable
 from services.kit.events import Event
-from services.kit.journal import Aggregate, Cause, entry
+from services.kit.journal import Cause, entry
 from services.kit.mentions import Erased, FreeText
 
 Blank = Mapping[str, Any]

@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import Any, Final, LiteralString
 
 from services.kit.access import Sight, everybody
+from services.kit.aggregates import Aggregate
 from services.kit.filters import OPS, Filter, Key, Sort, schema_of
 from services.kit.identity import Viewer
-from services.kit.journal import Aggregate
 
 MAX_LIMIT, DEFAULT_LIMIT = 200, 50
 LONGEST_SEARCH: Final = 100

@@ -20,6 +20,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from services.kit import idempotency, jobs, listing
 from services.kit.access import require_entrusted
+from services.kit.aggregates import Aggregate
 from services.kit.app import Call, json_text
 from services.kit.db import Session, one
 from services.kit.fields import Paged, Read
@@ -27,7 +28,6 @@ from services.kit.filters import Filter, code, plain
 from services.kit.ids import new_id
 from services.kit.imports_file import FileRows, digest, stage
 from services.kit.imports_work import COUNTS, KIND
-from services.kit.journal import Aggregate
 from services.kit.listing import Listing
 from services.kit.problems import FieldError, Invalid, NotFound, Unsupported
 from services.kit.profiles import Import, Profile

@@ -14,11 +14,11 @@ from uuid import UUID
 import orjson
 
 from services.kit import imports_statements as statements
+from services.kit.aggregates import Aggregate
 from services.kit.backoff import pause
 from services.kit.db import Database, Session
 from services.kit.imports_reading import Finding
 from services.kit.imports_writing import Change
-from services.kit.journal import Aggregate
 from services.kit.profiles import Import, Profile, Reference, Walk
 
 LOOK: Final = 0.25

@@ -10,8 +10,9 @@ from typing import LiteralString
 
 from psycopg import sql
 
+from services.kit.aggregates import Aggregate
 from services.kit.db import literal
-from services.kit.journal import Aggregate, entry
+from services.kit.journal import entry
 from services.kit.sets import record_of
 
 

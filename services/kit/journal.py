@@ -4,124 +4,26 @@
 change feed at once), the entry's place in the numbering queue, and the idempotency key with the answer.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
-from functools import cached_property, lru_cache
-from typing import Any, Final, LiteralString, cast
+from functools import lru_cache
+from typing import Any, LiteralString, cast
 from uuid import UUID
 
 from psycopg import sql
-from psycopg.rows import TupleRow
-from psycopg.types.json import Jsonb
-from sqlalchemy import Column, DateTime, Table
+from sqlalchemy import Column
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlmodel import SQLModel
 
+from services.kit import current
+from services.kit.aggregates import Aggregate, sent
 from services.kit.conditional import Expected
+from services.kit.current import Shown
 from services.kit.db import Session, literal, one
 from services.kit.idempotency import Key, keep, parameters
 from services.kit.ids import new_id
-from services.kit.problems import Forbidden, NotFound, PreconditionFailed
 
 NOTHING: Mapping[str, LiteralString] = {}
-WAS: Final = "was_"
-# A function takes a hundred arguments at most.
-_ARGUMENTS: Final = 90
-
-
-@dataclass(frozen=True, eq=False)
-class Aggregate:
-    """What is journaled as one thing, and how its row is shown.
-
-    `fields` are the columns of the projection, in order: it serves GET, lists, panels and the journal's state alike.
-    `kept` are columns that only the journal keeps. `confided` are fields that not everybody may know who sees the row:
-    what shows them takes SQL over the row `r` that says whether the viewer `knows`, and they are null where not.
-    """
-
-    name: str
-    plural: str
-    table: type[SQLModel]
-    fields: tuple[str, ...]
-    kept: tuple[str, ...] = ()
-    confided: tuple[str, ...] = ()
-    state_version: int = 1
-
-    @property
-    def _table(self) -> Table:
-        return cast("Table", getattr(self.table, "__table__"))  # noqa: B009  # SQLModel sets it on table classes only
-
-    @property
-    def relation(self) -> sql.Identifier:
-        """The table's name, quoted."""
-        return sql.Identifier(self._table.name)
-
-    @property
-    def table_name(self) -> str:
-        """The table's name: what `external_id` calls the noun."""
-        return self._table.name
-
-    @cached_property
-    def columns(self) -> Mapping[str, Column[Any]]:
-        """The table's columns by name."""
-        return dict(self._table.c)
-
-    @cached_property
-    def json_columns(self) -> frozenset[str]:
-        """The names of the columns that hold JSON."""
-        return frozenset(name for name, column in self.columns.items() if isinstance(column.type, JSONB))
-
-    def projection(self, *, kept: bool = False, knows: LiteralString = "true") -> sql.Composed:
-        """The select list that shows row `r`."""
-        names = self.fields + (self.kept if kept else ())
-        shown = [sql.SQL("{} AS {}").format(self._known(name, knows), sql.Identifier(name)) for name in names]
-        return sql.SQL(", ").join(shown)
-
-    def json(self, knows: LiteralString = "true") -> sql.Composed:
-        """Row `r` as JSON, in the order of the fields."""
-        return sql.SQL("(SELECT row_to_json(s) FROM (SELECT {}) s)").format(self.projection(knows=knows))
-
-    def text(self, names: Sequence[str], knows: LiteralString = "true") -> sql.Composed:
-        """These fields of row `r` as the text of such JSON: two thirds of the time for many rows, longer for one."""
-        members = [
-            _member(name, self.columns[name], self._known(name, knows), "," if number else "{")
-            for number, name in enumerate(names)
-        ]
-        parts = [members[start : start + _ARGUMENTS] for start in range(0, len(members), _ARGUMENTS)]
-        joined = [sql.SQL("concat({})").format(sql.SQL(", ").join(part)) for part in parts]
-        return sql.SQL("concat({}, '}}')").format(sql.SQL(", ").join(joined))
-
-    def _known(self, name: str, knows: LiteralString) -> sql.Composed:
-        """The field of row `r` as JSON shall show it, to who knows what is confided."""
-        value = _told_of(name, self.columns[name])
-        if name not in self.confided:
-            return value
-        return sql.SQL("CASE WHEN {} THEN {} END").format(sql.SQL(knows), value)
-
-    def beside(self) -> sql.Composed:
-        """What the journal keeps of row `r` beside what is shown, as JSON."""
-        kept = [
-            sql.SQL("{}, {}").format(sql.Literal(name), _told_of(name, self.columns[name]))
-            for name in self.kept
-        ]
-        return sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(kept))
-
-    def was(self, names: Iterable[str]) -> sql.Composed:
-        """What an UPDATE gives back of these columns' old values, for `changed` to compare with."""
-        return sql.SQL("").join(
-            sql.SQL(", old.{} AS {}").format(sql.Identifier(name), sql.Identifier(WAS + name))
-            for name in self._journaled(names)
-        )
-
-    def changed(self, names: Iterable[str]) -> sql.Composed:
-        """In which of these columns row `r` differs from what it was: `{field: {"from": ..., "to": ...}}`."""
-        told = [_change(name, self.columns[name]) for name in self._journaled(names)]
-        return sql.SQL("({})").format(sql.SQL(" || ").join([sql.SQL("'{{}}'::jsonb").format(), *told]))
-
-    def _journaled(self, names: Iterable[str]) -> list[str]:
-        return [name for name in names if name in self.fields or name in self.kept]
 
 
 @dataclass(frozen=True)
@@ -153,45 +55,6 @@ class Along:
 ALONE = Along("", {})
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A row as it stands after a change: its id, version and JSON text."""
-
-    id: UUID
-    version: int
-    json: str
-
-
-def _told_of(name: str, column: Column[Any]) -> sql.Composed:
-    """The column of row `r` as JSON shall show it."""
-    form: LiteralString = "instant(r.{})" if isinstance(column.type, DateTime) else "r.{}"
-    return sql.SQL(form).format(sql.Identifier(name))
-
-
-def _change(name: str, column: Column[Any]) -> sql.Composed:
-    text = sql.SQL("""CASE WHEN r.{new} IS DISTINCT FROM r.{old}
-      THEN jsonb_build_object({name}, jsonb_build_object('from', {before}, 'to', {after})) ELSE '{{}}' END""")
-    return text.format(
-        new=sql.Identifier(name),
-        old=sql.Identifier(WAS + name),
-        name=sql.Literal(name),
-        before=_told_of(WAS + name, column),
-        after=_told_of(name, column),
-    )
-
-
-def _member(name: str, column: Column[Any], value: sql.Composed, before: str) -> sql.Composed:
-    """The value of a column as the text of a member of a JSON object."""
-    form: LiteralString = "JSON_SCALAR({})::text"
-    if isinstance(column.type, JSONB):
-        form = "{}::text"
-    elif isinstance(column.type, postgresql.ARRAY):
-        form = "to_json({})::text"
-    named = f'{before}"{name}":'
-    text = sql.SQL(form).format(value)
-    return sql.SQL("coalesce({} || {}, {})").format(sql.Literal(named), text, sql.Literal(named + "null"))
-
-
 def _value(name: str, column: Column[Any]) -> sql.Composed:
     kind = cast("LiteralString", column.type.compile(dialect=postgresql.dialect()))
     return sql.SQL("{}::" + kind).format(sql.Placeholder(name))
@@ -201,19 +64,6 @@ def _patched(name: str, column: Column[Any]) -> sql.Composed:
     if column.info.get("merged"):
         return sql.SQL("jsonb_strip_nulls(r.{} || {})").format(sql.Identifier(name), _value(name, column))
     return _value(name, column)
-
-
-def sent(aggregate: Aggregate, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as the driver takes them: JSON columns wrapped, enumerations as their codes."""
-    return {name: _sent(value, json=name in aggregate.json_columns) for name, value in values.items()}
-
-
-def _sent(value: Any, *, json: bool) -> Any:
-    if value is None:
-        return None
-    if json:
-        return Jsonb(value)
-    return value.value if isinstance(value, Enum) else value
 
 
 _ENTRY = sql.SQL("""INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, request_id,
@@ -405,7 +255,7 @@ async def update(
 ) -> Shown | None:
     """Changes the row if it stands at `expected` (None: any version), `allowed` holds and a value really differs.
 
-    None otherwise: nothing was written, and `miss` says why. `allowed` is SQL over the row `r` and `given`.
+    None otherwise: nothing was written, and `current.miss` says why. `allowed` is SQL over the row `r` and `given`.
     A deleted row is changed only by setting its `deleted_at`. A change that answers 204 keeps no answer text. The
     values of a merged column are members of its object; those that are None go.
     """
@@ -461,101 +311,9 @@ async def change(
         expected=expected, fact=fact, allowed=allowed, given=given, along=along,
     )  # fmt: skip
     if row is None:
-        row = await miss(
+        row = await current.miss(
             session, aggregate, id,
             viewer=cause.member_id, sight=sight, may=may, expected=expected, given=given,
         )  # fmt: skip
         await keep(session, cause.key, status=200, answer=row.json, version=row.version)
     return row
-
-
-@lru_cache(maxsize=256)
-def _read_statement(
-    aggregate: Aggregate,
-    sight: LiteralString,
-    may: LiteralString,
-    knows: LiteralString = "true",
-    lock: LiteralString = "",
-) -> LiteralString:
-    text = sql.SQL(
-        "SELECT r.id, r.version, {json}::text, {may} FROM {relation} r"
-        " WHERE r.id = %(id)s::uuid AND r.deleted_at IS NULL AND ({sight}){lock}"
-    ).format(
-        json=aggregate.json(knows),
-        may=sql.SQL(may),
-        relation=aggregate.relation,
-        sight=sql.SQL(sight),
-        lock=sql.SQL(lock),
-    )
-    return literal(text)
-
-
-async def read(
-    session: Session,
-    aggregate: Aggregate,
-    id: UUID,
-    *,
-    viewer: UUID | None,
-    sight: LiteralString,
-    knows: LiteralString = "true",
-    given: Mapping[str, Any] | None = None,
-) -> Shown:
-    """The row as it stands. Raises NotFound when there is none or the viewer may not see it.
-
-    `sight` and `knows` are SQL over the row `r` and `given`.
-    """
-    parameters_ = {"id": id, "viewer": viewer, **(given or {})}
-    row = await one(session, _read_statement(aggregate, sight, "true", knows), parameters_)
-    if row is None:
-        raise NotFound(aggregate.name.replace("_", " "))
-    return Shown(row[0], row[1], row[2])
-
-
-async def miss(
-    session: Session,
-    aggregate: Aggregate,
-    id: UUID,
-    *,
-    viewer: UUID | None,
-    sight: LiteralString,
-    may: LiteralString = "true",
-    knows: LiteralString = "true",
-    expected: Expected = None,
-    given: Mapping[str, Any] | None = None,
-) -> Shown:
-    """Why a change wrote nothing: the row as it stands when the change said nothing new.
-
-    `sight`, `may` and `knows` are SQL over the row `r` and `given`. Raises NotFound, Forbidden (seen, but not the
-    viewer's to edit), PreconditionFailed (another version).
-    """
-    parameters_ = {"id": id, "viewer": viewer, **(given or {})}
-    statement = _read_statement(aggregate, sight, may, knows)
-    return _judged(aggregate, await one(session, statement, parameters_), expected)
-
-
-async def hold(
-    session: Session,
-    aggregate: Aggregate,
-    id: UUID,
-    *,
-    viewer: UUID | None,
-    sight: LiteralString,
-    may: LiteralString,
-    expected: Expected,
-) -> Shown:
-    """The row as it stands, locked until the transaction ends against changes and against all that would refer to it.
-
-    Raises what `miss` does.
-    """
-    statement = _read_statement(aggregate, sight, may, lock=" FOR UPDATE OF r")
-    return _judged(aggregate, await one(session, statement, {"id": id, "viewer": viewer}), expected)
-
-
-def _judged(aggregate: Aggregate, row: TupleRow | None, expected: Expected) -> Shown:
-    if row is None:
-        raise NotFound(aggregate.name.replace("_", " "))
-    if not row[3]:
-        raise Forbidden("not_yours_to_edit", "You may see this, but only its owner may change it.")
-    if expected is not None and row[1] != expected:
-        raise PreconditionFailed(str(row[2]).encode(), row[1])
-    return Shown(row[0], row[1], row[2])

@@ -16,14 +16,15 @@ from fastapi import Query
 from psycopg import sql
 from pydantic import BeforeValidator, WithJsonSchema
 
-from services.kit import journal
+from services.kit import current
 from services.kit.access import Sight, everybody
+from services.kit.aggregates import Aggregate
 from services.kit.clock import instant
+from services.kit.current import Shown
 from services.kit.db import Session, literal, one
 from services.kit.events import SNAPSHOT
 from services.kit.filters import INSTANT
 from services.kit.identity import Viewer
-from services.kit.journal import Aggregate, Shown
 from services.kit.problems import Gone, NotFound, Problem, invalid
 from services.kit.rows import STAMPS
 
@@ -157,7 +158,7 @@ async def show(session: Session, past: Past, id: UUID, as_of: datetime | None, v
     if as_of is not None:
         return await at(session, past, as_of, viewer, {"id": id})
     sight, knows = past.seen(viewer), past.knows(viewer)
-    return await journal.read(session, past.aggregate, id, viewer=viewer.member_id, sight=sight, knows=knows)
+    return await current.read(session, past.aggregate, id, viewer=viewer.member_id, sight=sight, knows=knows)
 
 
 _ENDS = frozenset({"deleted", "erased"})

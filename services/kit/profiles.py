@@ -11,8 +11,9 @@ from types import MappingProxyType
 from typing import Any, LiteralString, TypeAlias
 from uuid import UUID
 
+from services.kit.aggregates import Aggregate
 from services.kit.db import Session
-from services.kit.journal import Aggregate, Cause
+from services.kit.journal import Cause
 from services.kit.settings import Settings
 
 Read: TypeAlias = Callable[[str], Any]

@@ -22,11 +22,12 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from services.kit import jobs, journal
+from services.kit.aggregates import Aggregate
 from services.kit.backoff import pause
 from services.kit.db import Database, Session, execute, literal, one
 from services.kit.events import FINISHED, MARKS, SNAPSHOT, STARTED
 from services.kit.jobs import Claim, Job, Kind
-from services.kit.journal import Aggregate, Cause
+from services.kit.journal import Cause
 from services.kit.numbering import BATCH as BATCH_NUMBERED
 from services.kit.numbering import number
 from services.kit.relay import backlog

@@ -15,8 +15,10 @@ from psycopg import sql
 from sqlalchemy.dialects import postgresql
 
 from services.kit import journal
+from services.kit.aggregates import Aggregate
+from services.kit.current import Shown
 from services.kit.db import Session, execute, literal
-from services.kit.journal import ALONE, Aggregate, Along, Cause, Shown, entry
+from services.kit.journal import ALONE, Along, Cause, entry
 
 _WRITTEN = sql.SQL("""{given} AS (
   SELECT * FROM jsonb_to_recordset(%({rows})s::jsonb) AS g(id uuid, partition_key uuid, fact text, {record})

@@ -15,11 +15,12 @@ from fastapi import Depends, Header, Path
 from psycopg import sql
 from pydantic import BaseModel, StringConstraints
 
-from services.kit import idempotency, journal
+from services.kit import current, idempotency
+from services.kit.aggregates import Aggregate
 from services.kit.conditional import ANY, RACES, Expected, parse_if_match
+from services.kit.current import Shown
 from services.kit.db import Session, literal, one
 from services.kit.fields import ExternalId, Source
-from services.kit.journal import Aggregate, Shown
 from services.kit.problems import Conflict, NotFound, PreconditionFailed, invalid
 
 Create: TypeAlias = Callable[[], Awaitable[Shown]]
@@ -145,7 +146,7 @@ async def _check_new(
     tx: Session, aggregate: Aggregate, slot: Slot, id: UUID, viewer: UUID | None, sight: LiteralString
 ) -> None:
     if slot.there is False:
-        row = await journal.read(tx, aggregate, id, viewer=viewer, sight=sight)
+        row = await current.read(tx, aggregate, id, viewer=viewer, sight=sight)
         raise PreconditionFailed.present(row.json.encode(), row.version)
 
 

@@ -19,10 +19,12 @@ from psycopg.pq import TransactionStatus
 
 from deploy.local.stack import service_of
 from services.kit import consumer, delivery, idempotency, journal, numbering, relay
+from services.kit.aggregates import Aggregate
+from services.kit.current import Shown
 from services.kit.db import Database, Session
 from services.kit.delivery import Delivery, Outcome, Place, Slice
 from services.kit.events import Encoder
-from services.kit.journal import Aggregate, Cause, Shown
+from services.kit.journal import Cause
 from services.kit.kafka import NotAcknowledged, RoundProducer
 from services.kit.relay import Publisher
 from services.kit.settings import Settings

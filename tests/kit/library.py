@@ -20,8 +20,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from services.kit import changes, history, idempotency, journal, listing, past
+from services.kit import changes, current, history, idempotency, journal, listing, past
 from services.kit.access import Sight, may_edit
+from services.kit.aggregates import Aggregate
 from services.kit.app import (
     Call,
     CallDep,
@@ -55,7 +56,7 @@ from services.kit.filters import (
     plain,
 )
 from services.kit.identity import Viewer
-from services.kit.journal import Aggregate, Cause
+from services.kit.journal import Cause
 from services.kit.listing import Listing, Pair, Within
 from services.kit.past import AsOf, Names, Past
 from services.kit.problems import Conflict
@@ -255,7 +256,7 @@ async def sell_book(id: UUID, call: CallDep, tx: Statement) -> Response:
     """An action that the present state may refuse: a book is sold once."""
     row = await journal.update(tx, BOOK, id, {"sold": True}, call.cause, fact="sold")
     if row is None:
-        await journal.miss(tx, BOOK, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer))
+        await current.miss(tx, BOOK, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer))
         raise Conflict("sold", "The book is sold already.")
     return shown(row)
 
@@ -264,7 +265,7 @@ async def sell_book(id: UUID, call: CallDep, tx: Statement) -> Response:
 async def get_book(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     if as_of is not None:
         return shown(await past.at(tx, PAST, as_of, call.viewer, {"id": id}))
-    return shown(await journal.read(tx, BOOK, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer)))
+    return shown(await current.read(tx, BOOK, id, viewer=call.member_id, sight=SIGHT.visible(call.viewer)))
 
 
 @routes.get("/books/{id}/history", openapi_extra={"parameters": history.PARAMETERS})
@@ -290,7 +291,7 @@ async def delete_book(id: UUID, call: CallDep, tx: Statement, expected: IfMatch)
     sight = SIGHT.visible(call.viewer)
     row = await journal.remove(tx, BOOK, id, call.cause, at=now(), expected=expected, allowed=sight)
     if row is None:
-        await journal.miss(tx, BOOK, id, viewer=call.member_id, sight=sight, expected=expected)
+        await current.miss(tx, BOOK, id, viewer=call.member_id, sight=sight, expected=expected)
     return Response(status_code=204)
 
 

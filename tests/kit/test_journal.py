@@ -11,12 +11,13 @@ import orjson
 import psycopg
 import pytest
 
-from services.kit import journal
+from services.kit import current, journal
 from services.kit.access import Sight
+from services.kit.current import Shown
 from services.kit.db import Database
 from services.kit.idempotency import Key
 from services.kit.ids import new_id
-from services.kit.journal import Cause, Shown
+from services.kit.journal import Cause
 from services.kit.problems import Forbidden, NotFound, PreconditionFailed
 from tests.conftest import DatabaseUrl
 from tests.kit.library import BOOK, Library, book, database, member, opened, prepare
@@ -103,7 +104,7 @@ async def test_a_row_is_shown_in_one_way(db: Database) -> None:
     assert (shown["version"], shown["created_by"]) == (1, "sub:tests")
     assert shown["created_at"] == shown["updated_at"]
     async with db.connect() as session:
-        read = await journal.read(session, BOOK, row.id, viewer=None, sight=SEEN)
+        read = await current.read(session, BOOK, row.id, viewer=None, sight=SEEN)
     assert read == row
 
 
@@ -223,7 +224,7 @@ async def test_a_removed_row_is_gone_for_readers_and_writers(db: Database) -> No
         assert gone.version == 2
         assert await journal.remove(session, BOOK, row.id, CAUSE, at=at) is None
         assert await journal.update(session, BOOK, row.id, {"pages": 1}, CAUSE) is None
-        for ask in (journal.read, journal.miss):
+        for ask in (current.read, current.miss):
             with pytest.raises(NotFound):
                 await ask(session, BOOK, row.id, viewer=None, sight=SEEN)
     assert await rows(db, "SELECT type, changed FROM journal WHERE version = 2") == [("book.deleted", {})]
@@ -238,7 +239,7 @@ async def test_a_removed_row_may_come_back(db: Database) -> None:
         await journal.remove(session, BOOK, row.id, CAUSE, at=datetime.now(UTC))
         back = await journal.update(session, BOOK, row.id, {"deleted_at": None}, CAUSE, fact="restored")
         assert back is not None
-        assert (await journal.read(session, BOOK, row.id, viewer=None, sight=SEEN)).version == 3
+        assert (await current.read(session, BOOK, row.id, viewer=None, sight=SEEN)).version == 3
 
 
 async def test_why_a_change_wrote_nothing(db: Database) -> None:
@@ -251,7 +252,7 @@ async def test_why_a_change_wrote_nothing(db: Database) -> None:
     async with db.connect() as session:
 
         async def miss(**told: Any) -> Shown:
-            return await journal.miss(session, BOOK, row.id, viewer=cause.member_id, **told)
+            return await current.miss(session, BOOK, row.id, viewer=cause.member_id, **told)
 
         with pytest.raises(NotFound):
             await miss(sight=sight)
@@ -265,7 +266,7 @@ async def test_why_a_change_wrote_nothing(db: Database) -> None:
         with pytest.raises(NotFound):
             await miss(sight="r.title = %(title)s::text", given={"title": "Persuasion"})
         with pytest.raises(NotFound):
-            await journal.miss(session, BOOK, new_id(), viewer=None, sight=SEEN)
+            await current.miss(session, BOOK, new_id(), viewer=None, sight=SEEN)
 
 
 async def test_a_change_that_says_nothing_new_answers_and_keeps_the_answer(db: Database) -> None:

@@ -8,11 +8,11 @@ from services.activities.copies import NAMES, account_seen, deal_seen, member_ac
 from services.activities.engagements.domain import ActivityStatus, ActivityType
 from services.activities.engagements.tables import Activity
 from services.kit.access import Sight, below
+from services.kit.aggregates import Aggregate
 from services.kit.app import Call
 from services.kit.db import Session, one
 from services.kit.filters import BOOLEAN, IDENTIFIER, INSTANT, Filter, code, plain
 from services.kit.identity import Viewer
-from services.kit.journal import Aggregate
 from services.kit.listing import Listing, Pair
 from services.kit.past import Past
 from services.kit.rows import STAMPS

@@ -16,14 +16,14 @@ from services.activities.engagements.domain import (
 )
 from services.activities.engagements.queries import ACTIVITY, PAST, SIGHT, Named, Standing
 from services.activities.engagements.schemas import ActivityCreate, ActivityRead, ActivityUpdate
-from services.kit import journal, past, upserts
+from services.kit import current, journal, past, upserts
 from services.kit.access import may_edit, may_hand_over, require_writer
 from services.kit.app import Call
 from services.kit.clock import now
 from services.kit.conditional import Expected, settled
+from services.kit.current import Shown
 from services.kit.db import Session
 from services.kit.identity import Viewer
-from services.kit.journal import Shown
 from services.kit.problems import FieldError, Forbidden, Invalid, invalid
 from services.kit.upserts import Slot, without_nobody
 
@@ -101,7 +101,7 @@ async def _change_as_it_stands(
     tx: Session, call: Call, id: UUID, values: Mapping[str, Any], expected: Expected
 ) -> Shown:
     """A change that rests on what the row says besides: read first, then written at the version that was read."""
-    row = await journal.miss(
+    row = await current.miss(
         tx, ACTIVITY, id, viewer=call.member_id, expected=expected, **_rights(call.viewer, values)
     )
     present = ActivityRead.model_validate_json(row.json)

@@ -11,8 +11,8 @@ from services.kit import deletion, mentions
 from services.kit.access import may_edit, may_hand_over, require_entrusted
 from services.kit.app import Call
 from services.kit.conditional import Expected
+from services.kit.current import Shown
 from services.kit.db import Session
-from services.kit.journal import Shown
 
 
 async def delete_activity(tx: Session, call: Call, id: UUID, expected: Expected) -> Shown:

@@ -9,11 +9,11 @@ from services.activities.engagements.queries import SIGHT as ACTIVITY_SIGHT
 from services.activities.timelogs.domain import Robber, TimeCategory
 from services.activities.timelogs.tables import TimeLog
 from services.kit.access import Sight, below
+from services.kit.aggregates import Aggregate
 from services.kit.app import Call
 from services.kit.db import Session, one
 from services.kit.filters import DAY, IDENTIFIER, Filter, code, plain
 from services.kit.identity import Viewer
-from services.kit.journal import Aggregate
 from services.kit.listing import Listing, Pair
 from services.kit.past import Past
 from services.kit.rows import STAMPS

@@ -10,13 +10,13 @@ from services.activities.timelogs import queries
 from services.activities.timelogs.domain import Spent, check_spent
 from services.activities.timelogs.queries import PAST, SIGHT, TIME_LOG, Named, Standing
 from services.activities.timelogs.schemas import TimeLogCreate, TimeLogRead, TimeLogUpdate
-from services.kit import journal, past
+from services.kit import current, journal, past
 from services.kit.access import may_edit, require_writer
 from services.kit.app import Call
 from services.kit.clock import today
 from services.kit.conditional import Expected, settled
+from services.kit.current import Shown
 from services.kit.db import Session
-from services.kit.journal import Shown
 from services.kit.problems import FieldError, Forbidden, Invalid, invalid
 
 NAMING = frozenset({"activity_id", "account_id"})
@@ -90,7 +90,7 @@ async def _write(tx: Session, call: Call, id: UUID, values: Mapping[str, Any], e
 async def _as_it_stands(tx: Session, call: Call, id: UUID, expected: Expected) -> Shown:
     sight = SIGHT.visible(call.viewer)
     may = may_edit(call.viewer, "r.member_id", SIGHT)
-    return await journal.miss(
+    return await current.miss(
         tx, TIME_LOG, id, viewer=call.member_id, sight=sight, may=may, expected=expected
     )
 

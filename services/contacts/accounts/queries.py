@@ -8,6 +8,7 @@ from services.contacts.accounts.domain import AccountKind, TargetType
 from services.contacts.accounts.tables import Account
 from services.contacts.members.queries import NAMES as MEMBERS
 from services.kit.access import Sight
+from services.kit.aggregates import Aggregate
 from services.kit.app import Call
 from services.kit.db import Session, one
 from services.kit.filters import (
@@ -22,7 +23,6 @@ from services.kit.filters import (
     plain,
 )
 from services.kit.identity import Viewer
-from services.kit.journal import Aggregate
 from services.kit.listing import Listing, Pair
 from services.kit.past import Names, Past
 from services.kit.rows import STAMPS

@@ -8,13 +8,13 @@ from uuid import UUID
 from services.contacts.accounts import queries
 from services.contacts.accounts.queries import ACCOUNT, PAST, SIGHT
 from services.contacts.accounts.schemas import AccountCreate, AccountFields, AccountUpdate
-from services.kit import journal, past, upserts
+from services.kit import aggregates, journal, past, upserts
 from services.kit.access import may_edit, may_hand_over, require_writer
 from services.kit.app import Call
 from services.kit.conditional import Expected
+from services.kit.current import Shown
 from services.kit.db import Session
 from services.kit.identity import Viewer
-from services.kit.journal import Shown
 from services.kit.problems import FieldError, Forbidden, Invalid, NotFound, invalid
 from services.kit.upserts import Slot
 
@@ -62,7 +62,7 @@ async def change_account(tx: Session, call: Call, id: UUID, body: AccountUpdate,
     may = _may(call.viewer, edits=values.keys() != handed.keys(), handed=handed.keys())
     return await journal.change(
         tx, ACCOUNT, id, values, call.cause,
-        expected=expected, sight=SIGHT.visible(call.viewer), may=may, given=journal.sent(ACCOUNT, handed),
+        expected=expected, sight=SIGHT.visible(call.viewer), may=may, given=aggregates.sent(ACCOUNT, handed),
     )  # fmt: skip
 
 

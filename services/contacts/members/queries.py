@@ -6,9 +6,9 @@ from uuid import UUID
 from services.contacts.members.domain import MemberFunction
 from services.contacts.members.tables import Member
 from services.kit.access import everybody
+from services.kit.aggregates import Aggregate
 from services.kit.db import Session, one
 from services.kit.filters import BOOLEAN, EMAIL, IDENTIFIER, TEXT, Filter, code, plain
-from services.kit.journal import Aggregate
 from services.kit.listing import Listing, Pair
 from services.kit.past import Names, Past
 from services.kit.rows import STAMPS

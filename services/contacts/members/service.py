@@ -12,8 +12,8 @@ from services.kit import journal, past, upserts
 from services.kit.access import require_admin
 from services.kit.app import Call
 from services.kit.conditional import Expected
+from services.kit.current import Shown
 from services.kit.db import Session
-from services.kit.journal import Shown
 from services.kit.problems import invalid
 from services.kit.upserts import Slot
 

@@ -8,11 +8,11 @@ from services.contacts.members.queries import NAMES as MEMBERS
 from services.contacts.people.domain import Department, Level, LinkKind, RealInfluence
 from services.contacts.people.tables import Contact, ContactLink
 from services.kit.access import Sight, as_teammate
+from services.kit.aggregates import Aggregate
 from services.kit.app import Call
 from services.kit.db import Session, one
 from services.kit.filters import BOOLEAN, DAY, IDENTIFIER, INSTANT, TEXT, Filter, code, day, plain
 from services.kit.identity import Viewer
-from services.kit.journal import Aggregate
 from services.kit.listing import Listing, Pair, Within
 from services.kit.past import Names, Past
 from services.kit.rows import STAMPS

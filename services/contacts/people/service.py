@@ -8,13 +8,13 @@ from services.contacts.people import queries
 from services.contacts.people.domain import LinkKind
 from services.contacts.people.queries import CONTACT, LINK, LINK_PAST, PAST, SIGHT, link_seen, notes
 from services.contacts.people.schemas import ContactCreate, ContactUpdate, LinkCreate
-from services.kit import journal, past, upserts
+from services.kit import current, journal, past, upserts
 from services.kit.access import as_seller, may_edit, require_writer
 from services.kit.app import Call
 from services.kit.clock import now
 from services.kit.conditional import Expected
+from services.kit.current import Shown
 from services.kit.db import Session
-from services.kit.journal import Shown
 from services.kit.problems import NotFound, invalid
 from services.kit.upserts import Slot
 
@@ -90,7 +90,7 @@ async def show_link(tx: Session, call: Call, contact: UUID, id: UUID, as_of: dat
     if as_of is not None:
         return await past.at(tx, LINK_PAST, as_of, call.viewer, {"id": id, **given})
     sight, knows = link_seen(call.viewer), notes(call.viewer)
-    return await journal.read(tx, LINK, id, viewer=call.member_id, sight=sight, knows=knows, given=given)
+    return await current.read(tx, LINK, id, viewer=call.member_id, sight=sight, knows=knows, given=given)
 
 
 async def unlink_contacts(tx: Session, call: Call, contact: UUID, id: UUID, expected: Expected) -> None:
@@ -102,7 +102,7 @@ async def unlink_contacts(tx: Session, call: Call, contact: UUID, id: UUID, expe
         tx, LINK, id, call.cause, at=now(), expected=expected, allowed=sight, given=given
     )
     if row is None:
-        await journal.miss(
+        await current.miss(
             tx, LINK, id,
             viewer=call.member_id, sight=sight, knows=notes(call.viewer), expected=expected, given=given,
         )  # fmt: skip

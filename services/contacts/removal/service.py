@@ -29,8 +29,8 @@ from services.kit.access import (
 from services.kit.app import Call
 from services.kit.clock import instant, now
 from services.kit.conditional import Expected
+from services.kit.current import Shown
 from services.kit.db import Session
-from services.kit.journal import Shown
 from services.kit.mentions import Erased
 from services.kit.problems import Conflict
 

@@ -5,8 +5,8 @@ from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from services.contacts.standings.tables import AccountStanding
+from services.kit.aggregates import Aggregate
 from services.kit.db import Session
-from services.kit.journal import Aggregate
 from services.kit.rows import STAMPS
 
 STANDING = Aggregate(

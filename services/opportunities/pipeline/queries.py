@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg import sql
 
 from services.kit.access import below
+from services.kit.aggregates import Aggregate
 from services.kit.app import Call
 from services.kit.db import Session, literal, one
 from services.kit.filters import (
@@ -24,7 +25,6 @@ from services.kit.filters import (
     number,
     plain,
 )
-from services.kit.journal import Aggregate
 from services.kit.listing import Asked, Listing, Pair, matching
 from services.kit.past import Past
 from services.kit.problems import NotFound

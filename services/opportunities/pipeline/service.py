@@ -7,15 +7,15 @@ from uuid import UUID
 
 import orjson
 
-from services.kit import journal, listing, past, upserts
+from services.kit import current, journal, listing, past, upserts
 from services.kit.access import SHOWN, may_edit, may_hand_over, require_writer
 from services.kit.app import Call
 from services.kit.clock import instant, now
 from services.kit.conditional import Expected
+from services.kit.current import Shown
 from services.kit.db import Session
 from services.kit.idempotency import keep
 from services.kit.ids import new_id
-from services.kit.journal import Shown
 from services.kit.problems import FieldError, Forbidden, Invalid, invalid
 from services.kit.upserts import Slot, without_nobody
 from services.opportunities.copies import require_vouched
@@ -237,7 +237,7 @@ def _require_account(call: Call, row: Shown, values: Mapping[str, Any]) -> None:
 
 
 async def _miss(tx: Session, call: Call, id: UUID, values: Mapping[str, Any], expected: Expected) -> Shown:
-    return await journal.miss(
+    return await current.miss(
         tx,
         OPPORTUNITY,
         id,

@@ -3,8 +3,8 @@
 from typing import LiteralString
 
 from services.kit.access import everybody
+from services.kit.aggregates import Aggregate
 from services.kit.filters import INTEGER, TEXT, Filter, number, plain
-from services.kit.journal import Aggregate
 from services.kit.listing import Listing, Pair
 from services.kit.past import Past
 from services.kit.rows import STAMPS

@@ -7,8 +7,8 @@ from services.kit import journal, past, upserts
 from services.kit.access import require_admin
 from services.kit.app import Call
 from services.kit.conditional import Expected
+from services.kit.current import Shown
 from services.kit.db import Session
-from services.kit.journal import Shown
 from services.kit.upserts import Slot
 from services.opportunities.products.queries import EVERYBODY, PAST, PRODUCT
 from services.opportunities.products.schemas import ProductCreate, ProductUpdate

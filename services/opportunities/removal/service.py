@@ -10,8 +10,9 @@ from services.kit import deletion, erasure, mentions
 from services.kit.access import may_hand_over, require_admin, require_entrusted
 from services.kit.app import Call
 from services.kit.conditional import Expected
+from services.kit.current import Shown
 from services.kit.db import Session
-from services.kit.journal import Cause, Shown
+from services.kit.journal import Cause
 from services.opportunities.policy import policy_of
 from services.opportunities.products.queries import EVERYBODY
 from services.opportunities.removal import queries

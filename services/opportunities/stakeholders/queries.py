@@ -12,12 +12,13 @@ from psycopg.rows import TupleRow
 
 from services.kit import past
 from services.kit.access import may_edit
+from services.kit.aggregates import Aggregate
 from services.kit.app import Call
 from services.kit.clock import now
+from services.kit.current import Shown
 from services.kit.db import Session, literal, one
 from services.kit.filters import IDENTIFIER, Filter, code, plain
 from services.kit.identity import Viewer
-from services.kit.journal import Aggregate, Shown
 from services.kit.listing import Listing
 from services.kit.past import Past
 from services.kit.problems import NotFound

@@ -13,9 +13,10 @@ from services.kit.access import SHOWN
 from services.kit.app import Call
 from services.kit.clock import now
 from services.kit.conditional import Expected, parse_if_match
+from services.kit.current import Shown
 from services.kit.db import Session
 from services.kit.ids import new_id
-from services.kit.journal import Along, Shown
+from services.kit.journal import Along
 from services.kit.problems import (
     FieldError,
     Forbidden,

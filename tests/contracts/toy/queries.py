@@ -1,9 +1,9 @@
 """What rivals are, how they are listed, what their past is, what a delete means for them."""
 
 from services.kit.access import Sight
+from services.kit.aggregates import Aggregate
 from services.kit.dependants import Deletable
 from services.kit.filters import IDENTIFIER, TEXT, Filter, plain
-from services.kit.journal import Aggregate
 from services.kit.listing import Listing, Pair
 from services.kit.past import Past
 from services.kit.rows import STAMPS

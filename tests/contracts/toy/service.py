@@ -7,9 +7,8 @@ from services.kit import deletion, journal, upserts
 from services.kit.access import may_edit, require_writer
 from services.kit.app import Call
 from services.kit.conditional import Expected
+from services.kit.current import Shown
 from services.kit.db import Session
-from services.kit.journal import Shown
-from services.kit.upserts import Slot
 from tests.contracts.toy.queries import DELETABLE, RIVAL, SIGHT
 from tests.contracts.toy.schemas import RivalCreate, RivalUpdate
 
@@ -27,7 +26,7 @@ async def change(tx: Session, call: Call, id: UUID, body: RivalUpdate, expected:
     return await journal.change(tx, RIVAL, id, values, call.cause, expected=expected, sight=sight, may=may)
 
 
-async def put(tx: Session, call: Call, slot: Slot, body: RivalCreate) -> tuple[Shown, bool]:
+async def put(tx: Session, call: Call, slot: upserts.Slot, body: RivalCreate) -> tuple[Shown, bool]:
     """Adds the rival, or changes what the body names; tells whether it is new."""
     named = slot.named(body)
     patch = RivalUpdate.model_validate(named.model_dump(exclude_unset=True))
