@@ -6,8 +6,8 @@ from services.activities.copies import ACCOUNTS, CONTACTS, MEMBERS, OPPORTUNITIE
 from services.activities.removal.queries import TEXTS
 from services.kit import erasure
 from services.kit.db import Session
-from services.kit.delivery import Batch, Handler
 from services.kit.events import Event
+from services.kit.handlers import Batch, Handler
 
 
 async def fold_contacts(session: Session, events: Sequence[Event]) -> None:

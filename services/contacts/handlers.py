@@ -9,8 +9,8 @@ from services.contacts.standings import service as standings
 from services.contacts.standings.queries import accounts_of
 from services.kit.copies import Copy
 from services.kit.db import Session
-from services.kit.delivery import Batch, Handler
 from services.kit.events import Event
+from services.kit.handlers import Batch, Handler
 
 
 class Deal(BaseModel):

@@ -30,10 +30,10 @@ from services.kit.collisions import anew
 from services.kit.conditional import etag, etag_of, unless_had
 from services.kit.current import Shown
 from services.kit.db import Database, OnStatement, Session
-from services.kit.delivery import Batch, Handler
 from services.kit.dependants import Deletable
 from services.kit.events import PublicAggregate
 from services.kit.growth import MAX_WAIT, UNKNOWN, Head
+from services.kit.handlers import Batch, Handler
 from services.kit.heads import HeadLimit
 from services.kit.identity import Verifier, Viewer
 from services.kit.journal import Cause

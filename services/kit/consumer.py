@@ -30,18 +30,9 @@ from kafka.errors import KafkaError, KafkaTimeoutError, LogTruncationError, Offs
 from services.kit.backoff import Backoff, breathe, pause
 from services.kit.db import Database
 from services.kit.deadletters import Burial
-from services.kit.delivery import (
-    Batch,
-    Delivery,
-    Displaced,
-    Handler,
-    Handlers,
-    Place,
-    Took,
-    is_outage,
-    untimed,
-)
+from services.kit.delivery import Delivery, Displaced, Took, untimed
 from services.kit.events import topic_of
+from services.kit.handlers import Batch, Handler, Handlers
 from services.kit.kafka import (
     GroupConsumer,
     NotAcknowledged,
@@ -49,12 +40,11 @@ from services.kit.kafka import (
     end_offsets,
     reachable,
 )
+from services.kit.outages import is_outage
 from services.kit.rebuilding import Rebuilds
 from services.kit.settings import Settings
-from services.kit.sorting import Polled, Sorted, sort
+from services.kit.sorting import Place, Polled, Sorted, sort
 from services.kit.topics import WrongTopic, require_declared
-
-__all__ = ["Batch", "Consumer", "Counts", "Handler", "Lag", "lag"]
 
 _POLL_MS = 400
 _FEW = 50  # Records that are decoded sooner than a thread is told to, and among which others may still come.

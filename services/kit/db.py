@@ -185,6 +185,11 @@ async def execute(
     return await factory(session).execute(text, [parameters[name] for name in names], prepare=prepare)
 
 
+async def blame_at_once(tx: Session) -> None:
+    """Deferred constraints would speak up at the commit, when nobody knows any more whose fault it was."""
+    await tx.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
 @lru_cache(maxsize=2048)
 def _numbered(statement: LiteralString) -> tuple[LiteralString, tuple[str, ...]]:
     """The statement with numbers for placeholders, and their names in the order of the numbers."""

@@ -18,9 +18,9 @@ from psycopg.types.json import Jsonb
 
 from services.kit.backoff import Backoff, pause
 from services.kit.db import Database, Session, one
-from services.kit.delivery import is_outage
 from services.kit.ids import new_id
 from services.kit.journal import Cause
+from services.kit.outages import is_outage
 
 # Seconds: between signs of life, of silence after which a job is another's, between looks for work.
 HEARTBEAT: Final = 2.0

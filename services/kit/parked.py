@@ -12,9 +12,9 @@ from typing import Any, Final, LiteralString
 
 import structlog
 
-from services.kit.db import Database, Session
-from services.kit.delivery import Batch, Handler, Handlers, blame_at_once, tried
+from services.kit.db import Database, Session, blame_at_once
 from services.kit.events import Undecodable, decode, wire_type
+from services.kit.handlers import Batch, Handler, Handlers, tried
 
 ROUND: Final = 200
 """Records that one transaction drives at the most: as long as it lasts, the consumer waits."""

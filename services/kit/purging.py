@@ -14,8 +14,7 @@ import structlog
 from psycopg import sql
 
 from services.kit import erasure
-from services.kit.db import Database, Session, literal
-from services.kit.delivery import blame_at_once
+from services.kit.db import Database, Session, blame_at_once, literal
 from services.kit.dependants import Deletable, Meaning
 from services.kit.events import PURGE
 from services.kit.journal import Cause

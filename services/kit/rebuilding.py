@@ -22,9 +22,11 @@ from services.kit.backoff import Backoff, pause
 from services.kit.clock import now
 from services.kit.copies import Copy
 from services.kit.db import Database, Session, execute, one
-from services.kit.delivery import Batch, Handler, Slice, is_outage
 from services.kit.events import STARTED, SWEPT, Event
+from services.kit.handlers import Batch, Handler
 from services.kit.ids import new_id
+from services.kit.outages import is_outage
+from services.kit.sorting import Slice
 
 BATCH: Final = 1_000
 """Copies that one transaction sweeps at the most."""

@@ -12,12 +12,40 @@ from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
 from services.kit.deadletters import Dead
-from services.kit.delivery import Handlers, Place, Received, Slice
 from services.kit.events import MARKS, Event, Undecodable, decode, wire_type
+from services.kit.handlers import Batch, Handler, Handlers
 
 Polled = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
 _MARKS = frozenset(f"{type_}.v{MARKS.version}" for type_ in MARKS.types)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a consumer stands in a partition: the offset that comes next, the last position handled."""
+
+    next_offset: int
+    last_position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event, the record it came in, and who handles it."""
+
+    event: Event
+    record: ConsumerRecord
+    handler: Handler | Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What a batch holds of one partition, from one place to the next; where it ends with one, a republish's mark."""
+
+    partition: TopicPartition
+    before: Place
+    after: Place
+    received: tuple[Received, ...]
+    mark: Event | None = None
 
 
 @dataclass(slots=True)

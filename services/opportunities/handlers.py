@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from services.kit import erasure
 from services.kit.copies import GONE
 from services.kit.db import Session
-from services.kit.delivery import Batch, Handler
 from services.kit.events import ERASED, Event
+from services.kit.handlers import Batch, Handler
 from services.kit.settings import Settings
 from services.opportunities.copies import (
     ACCOUNTS,

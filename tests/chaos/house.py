@@ -8,8 +8,8 @@ from uuid import UUID, uuid5
 from kafka.consumer.fetcher import ConsumerRecord
 
 from deploy.local.stack import SERVICES, service_of
-from services.kit.delivery import Handlers
 from services.kit.events import Encoder, JournalRow, wire_type
+from services.kit.handlers import Handlers
 from services.kit.kafka import partition_of
 from services.opportunities.copies import JOINT_ACTIVITIES
 from tests.chaos.checks.copies import COPIES

@@ -13,8 +13,8 @@ from psycopg.rows import TupleRow
 
 from services.kit.app import Service
 from services.kit.db import Session
-from services.kit.delivery import Batch, Handler
 from services.kit.events import Event
+from services.kit.handlers import Batch, Handler
 
 
 def counted(service: Service) -> Service:

@@ -18,17 +18,18 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from deploy.local.stack import service_of
-from services.kit import consumer, delivery, idempotency, journal, numbering, relay
+from services.kit import consumer, idempotency, journal, numbering, relay
 from services.kit.aggregates import Aggregate
 from services.kit.current import Shown
 from services.kit.db import Database, Session
-from services.kit.delivery import Delivery, Outcome, Place, Slice
+from services.kit.delivery import Delivery, Outcome
 from services.kit.events import Encoder
 from services.kit.journal import Cause
 from services.kit.kafka import NotAcknowledged, RoundProducer
+from services.kit.parking import Parking
 from services.kit.relay import Publisher
 from services.kit.settings import Settings
-from services.kit.sorting import Polled, Sorted
+from services.kit.sorting import Place, Polled, Slice, Sorted
 
 _WINDOW = 0.3
 _LATE = 1.0
@@ -143,7 +144,6 @@ async def _numbered(tx: Session, statement: str) -> tuple[int, int]:
 
 def _move_before_handling() -> None:
     """The place of a consumer moves in a transaction of its own, before the events are handled."""
-    parking_of = getattr(delivery, "_Parking")  # noqa: B009  # private, and meant to be
 
     async def apart(self: Any, slices: Sequence[Slice], handle: Callable[..., Any]) -> Outcome:
         received = [one for slice_ in slices for one in slice_.received]
@@ -151,7 +151,7 @@ def _move_before_handling() -> None:
             await self._move(tx, slices)
         await asyncio.sleep(_WINDOW)
         async with self._db.transaction() as tx:
-            parking = parking_of(self._consumer, tx)
+            parking = Parking(self._consumer, tx)
             await parking.look_up(received)
             await handle(tx, received, parking)
         return Outcome(len(received) - parking.parked, parking.parked)

@@ -19,8 +19,8 @@ from services.kit import imports_work, republish
 from services.kit.app import Service
 from services.kit.clients import ASGITransport, AsyncClient
 from services.kit.db import Database
-from services.kit.delivery import Batch
 from services.kit.events import Encoder, JournalRow
+from services.kit.handlers import Batch
 from services.kit.jobs import Kind, Worker
 from services.kit.journal import Cause
 from services.kit.kafka import Record

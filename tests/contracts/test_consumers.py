@@ -21,8 +21,8 @@ from services.contacts.members.queries import MEMBER
 from services.kit import journal
 from services.kit.app import Service
 from services.kit.clients import AsyncClient
-from services.kit.delivery import Batch, Handlers
 from services.kit.events import SIGHT, Event
+from services.kit.handlers import Batch, Handlers
 from services.kit.journal import Cause
 from services.kit.rebuilding import Sweeping, copies_of
 from services.kit.testing import api_of, callers, prepared

@@ -15,8 +15,8 @@ from services.activities.main import SERVICE as ACTIVITIES
 from services.contacts.main import SERVICE as CONTACTS
 from services.kit.app import Service, create_api
 from services.kit.db import Database
-from services.kit.delivery import Batch, Handlers
 from services.kit.events import Encoder, Event, JournalRow, decode, wire_type
+from services.kit.handlers import Batch, Handlers
 from services.kit.identity import Verifier
 from services.kit.membership import member_lookup
 from services.kit.numbering import number

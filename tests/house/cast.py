@@ -20,8 +20,8 @@ from services.kit import journal
 from services.kit.app import Service, create_api
 from services.kit.clients import ASGITransport, AsyncClient
 from services.kit.clock import now
-from services.kit.delivery import Batch
 from services.kit.events import Encoder, Event, JournalRow, decode
+from services.kit.handlers import Batch
 from services.kit.journal import Cause
 from services.kit.numbering import number
 from services.kit.testing import Callers, as_, callers, prepared, serving, settings_for

@@ -13,8 +13,8 @@ from services.contacts.main import SERVICE as CONTACTS
 from services.kit import journal
 from services.kit.app import Service
 from services.kit.clients import ASGITransport, AsyncClient
-from services.kit.delivery import Batch
 from services.kit.events import ERASED
+from services.kit.handlers import Batch
 from services.kit.ids import new_id
 from services.kit.journal import Cause
 from services.kit.testing import Callers, api_of, as_, callers

@@ -18,8 +18,8 @@ from pydantic import BaseModel, SecretStr
 from services.kit.app import Part
 from services.kit.consumer import Consumer
 from services.kit.db import Database, Session
-from services.kit.delivery import Batch, Handler
 from services.kit.events import Event, PublicAggregate
+from services.kit.handlers import Batch, Handler
 from services.kit.kafka import connect_admin, last_records
 from services.kit.migrations import SQL
 from services.kit.relay import Relay

@@ -15,8 +15,8 @@ from services.kit import journal, republish
 from services.kit.consumer import Consumer
 from services.kit.copies import Copy
 from services.kit.db import Database
-from services.kit.delivery import Batch, Handler
 from services.kit.events import PublicAggregate, topic_of
+from services.kit.handlers import Batch, Handler
 from services.kit.ids import new_id
 from services.kit.jobs import Worker
 from services.kit.journal import Cause

@@ -14,20 +14,12 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from services.kit.consumer import Consumer, lag
 from services.kit.db import Database, Session
-from services.kit.delivery import (
-    Batch,
-    Delivery,
-    Displaced,
-    Handler,
-    Handlers,
-    Place,
-    Received,
-    Slice,
-    grouped,
-    is_outage,
-)
+from services.kit.delivery import Delivery, Displaced, grouped
 from services.kit.events import Event, Undecodable, decode
+from services.kit.handlers import Batch, Handler, Handlers
 from services.kit.kafka import Record, RoundProducer, connect_admin
+from services.kit.outages import is_outage
+from services.kit.sorting import Place, Received, Slice
 from tests.kit.backbone import (
     PARTITIONS,
     Backbone,

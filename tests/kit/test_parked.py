@@ -7,8 +7,8 @@ import pytest
 
 from services.kit import parked
 from services.kit.db import Database, Session
-from services.kit.delivery import Batch, Handler
 from services.kit.events import Event
+from services.kit.handlers import Batch, Handler
 from services.kit.parked import Driven, NotParked
 from tests.kit.backbone import Backbone, Change, scalar
 from tests.kit.test_consumer import copies, counted, failing_on, fold, publish, running

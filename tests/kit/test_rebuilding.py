@@ -14,12 +14,13 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from services.kit import epochs, rebuilding
 from services.kit.db import Database
-from services.kit.delivery import Delivery, Place, Received, Slice
+from services.kit.delivery import Delivery
 from services.kit.events import FINISHED, MARKS, STARTED, Event
 from services.kit.ids import new_id
 from services.kit.kafka import ranges
 from services.kit.rebuilding import Rebuilds, Sweeping
 from services.kit.relay import backlog
+from services.kit.sorting import Place, Received, Slice
 from tests.conftest import DatabaseUrl
 from tests.jobs import work_off
 from tests.kit import library

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pydantic import SecretStr
 
 from services.kit.db import Session
-from services.kit.delivery import Batch
 from services.kit.events import Event
+from services.kit.handlers import Batch
 from services.kit.run import create_worker, serve_worker
 from tests.kit.backbone import PUBLIC, StackSettings, fold
 from tests.kit.library import SERVICE

@@ -16,8 +16,8 @@ from services.activities.handlers import HANDLERS
 from services.activities.main import SERVICE
 from services.kit.clients import ASGITransport, AsyncClient
 from services.kit.db import Session
-from services.kit.delivery import Batch
 from services.kit.events import Event
+from services.kit.handlers import Batch
 from services.kit.ids import new_id
 from services.kit.testing import Callers, api_of, as_, callers, prepared
 from tests.conftest import DatabaseUrl

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from services.contacts.handlers import HANDLERS
-from services.kit.delivery import Batch
+from services.kit.handlers import Batch
 from tests.problems import assert_problem
 from tests.services.contacts.conftest import House
 from tests.services.contacts.test_statements import filled

@@ -11,8 +11,8 @@ import pytest
 
 from services.contacts.handlers import HANDLERS
 from services.kit.db import Database
-from services.kit.delivery import Batch
 from services.kit.events import Event
+from services.kit.handlers import Batch
 from tests.services.contacts.conftest import House
 
 DEAL, OTHER_DEAL = uuid4(), uuid4()

@@ -10,9 +10,10 @@ from psycopg import sql
 
 from services.kit import parked
 from services.kit.db import Database
-from services.kit.delivery import Delivery, Place, Received, Slice
+from services.kit.delivery import Delivery
 from services.kit.events import ERASED
 from services.kit.parked import Driven
+from services.kit.sorting import Place, Received, Slice
 from services.opportunities.handlers import HANDLERS, fold_contacts
 from tests.problems import assert_problem
 from tests.services.contacts.removal.test_erasure import MARK, places
