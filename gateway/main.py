@@ -25,7 +25,7 @@ from gateway.routes.person import erased, held
 from gateway.routes.stream import Stream
 from gateway.upstreams import Calls, Upstreams
 from gateway.views.account import PARTS as VIEWED
-from gateway.views.openapi import CHANGES_PATH, ERASURE_PATH, PERSONAL_DATA_PATH, STREAM_PATH, VIEW_PATH
+from gateway.views.operations import CHANGES_PATH, ERASURE_PATH, PERSONAL_DATA_PATH, STREAM_PATH, VIEW_PATH
 from gateway.views.person import ERASED, HELD
 from gateway.watch import Watch
 from services.kit.bodies import BodyLimit

@@ -10,7 +10,7 @@ import httpx
 import orjson
 
 from gateway.main import create_gateway
-from gateway.views.openapi import STREAM_PATH
+from gateway.views.operations import STREAM_PATH
 from services.kit.identity import Verifier
 from services.kit.settings import Settings
 from tests.gateway.hearing import Ear, heard
