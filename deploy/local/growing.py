@@ -23,7 +23,7 @@ from services.kit.events import topic_of
 from services.kit.journal import Cause
 from services.kit.kafka import end_offsets, ranges
 from services.kit.numbering import dedicated
-from services.kit.relay import take_lock
+from services.kit.publishing import take_lock
 from services.kit.topics import declare
 
 Say = Callable[[str], None]

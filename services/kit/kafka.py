@@ -68,7 +68,7 @@ class RoundProducer:
     The records of a round for one partition travel in one batch, which the broker appends as a whole or not
     at all, and nothing more is sent before the round is acknowledged. Hence no record overtakes another of
     its partition, whatever fails, and whichever producers still have a round on its way: see
-    `services.kit.relay`.
+    `services.kit.publishing`.
 
     So that a partition's share is one batch, records linger until `flush`, and a round is at most
     ROUND_BYTES. So that the client never gives one up by itself and goes on with the next, no record

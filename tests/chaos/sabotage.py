@@ -18,7 +18,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from deploy.local.stack import service_of
-from services.kit import consumer, idempotency, journal, numbering, relay
+from services.kit import consumer, idempotency, journal, numbering, publishing
 from services.kit.aggregates import Aggregate
 from services.kit.current import Shown
 from services.kit.db import Database, Session
@@ -27,7 +27,7 @@ from services.kit.events import Encoder
 from services.kit.journal import Cause
 from services.kit.kafka import NotAcknowledged, RoundProducer
 from services.kit.parking import Parking
-from services.kit.relay import Publisher
+from services.kit.publishing import Publisher
 from services.kit.settings import Settings
 from services.kit.sorting import Place, Polled, Slice, Sorted
 
@@ -82,7 +82,7 @@ def _publish_before_commit() -> None:
 
 
 async def _tell(tx: Session, cursor: int, encoder: Encoder) -> None:
-    read = getattr(relay, "_read")  # noqa: B009  # private, and meant to be
+    read = getattr(publishing, "_read")  # noqa: B009  # private, and meant to be
     records = [record for row in await read(tx, cursor) if (record := encoder.encode(row))]
     producer = await asyncio.to_thread(
         RoundProducer, Settings().kafka_bootstrap_servers, client_id="sabotage", connect_seconds=2
@@ -175,7 +175,7 @@ def _handle_duplicates() -> None:
 
 def _move_cursor_first() -> None:
     """The relay moves its cursor and then sends."""
-    move = getattr(relay, "_move")  # noqa: B009  # private, and meant to be
+    move = getattr(publishing, "_move")  # noqa: B009  # private, and meant to be
 
     async def early(self: Any, session: Session, cursor: int, rows: Any, stop: Any, backoff: Any) -> int:
         records, upto = self._round(rows)

@@ -9,7 +9,7 @@ from deploy.local.problems import StackProblem
 from deploy.local.topics import Topic
 from services.kit.kafka import end_offsets
 from services.kit.numbering import dedicated
-from services.kit.relay import take_lock
+from services.kit.publishing import take_lock
 from tests.conftest import DatabaseUrl
 from tests.kit import library
 from tests.kit.backbone import PARTITIONS, Backbone, prepare, running, until

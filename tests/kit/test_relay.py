@@ -18,7 +18,8 @@ from deploy.local.kafka import KafkaBroker
 from services.kit.db import Database
 from services.kit.events import PublicAggregate
 from services.kit.numbering import BATCH, Bell, dedicated, number
-from services.kit.relay import PUBLISHER_OPTIONS, READ, Relay, backlog
+from services.kit.publishing import PUBLISHER_OPTIONS, READ
+from services.kit.relay import Relay, backlog
 from tests.conftest import DatabaseUrl
 from tests.kit.backbone import (
     AccountState,
@@ -173,7 +174,7 @@ async def test_a_relay_gives_way_to_other_work_and_publishes_all_the_same(
     async def rest(_: asyncio.Event, seconds: float) -> None:
         rested.append(seconds)
 
-    monkeypatch.setattr("services.kit.relay.pause", rest)
+    monkeypatch.setattr("services.kit.publishing.pause", rest)
     await fill(db, 2_500)
     async with running(backbone.relay(db, busy=lambda: busy)):
         await published(db, 2_500)
@@ -287,7 +288,7 @@ async def test_a_standby_takes_over_when_the_leader_loses_its_session(
 
 _STUCK_AFTER_ACKNOWLEDGEMENT = """
 import asyncio, sys
-from services.kit import relay
+from services.kit import publishing
 from tests.kit.backbone import Backbone
 
 async def never(*_):
@@ -295,7 +296,7 @@ async def never(*_):
     await asyncio.sleep(3600)
 
 async def main():
-    relay._move = never
+    publishing._move = never
     backbone = Backbone(*sys.argv[1:])
     async with backbone.database() as db:
         await backbone.relay(db).run(asyncio.Event())
