@@ -21,8 +21,8 @@ from services.contacts.main import SERVICE as OF_CONTACTS
 from services.contacts.members.queries import MEMBERS
 from services.contacts.people.queries import CONTACTS
 from services.kit import listing
-from services.kit.app import Service
 from services.kit.db import Session
+from services.kit.descriptor import Service
 from services.kit.grammar import Listing
 from services.kit.testing import prepared
 from services.opportunities.main import SERVICE as OF_OPPORTUNITIES

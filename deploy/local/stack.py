@@ -23,7 +23,7 @@ from deploy.local.problems import StackProblem
 from deploy.local.supervisor import Charge
 
 if TYPE_CHECKING:
-    from services.kit.app import Service
+    from services.kit.descriptor import Service
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("contacts", "opportunities", "activities")

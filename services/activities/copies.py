@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from services.kit import lookup
 from services.kit.access import Sight
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.copies import Copy
 from services.kit.identity import Viewer
 from services.kit.lookup import Owned

@@ -15,7 +15,7 @@ from services.activities.tables import Base
 from services.activities.timelogs.queries import TIME_LOG
 from services.activities.timelogs.routes import routes as timelogs
 from services.kit import catalog
-from services.kit.app import Service
+from services.kit.descriptor import Service
 from services.kit.run import run
 from services.kit.words import KIT_WORDS
 

@@ -19,7 +19,7 @@ from services.contacts.removal.queries import DELETABLES
 from services.contacts.standings.queries import STANDING
 from services.contacts.tables import Base
 from services.kit import catalog
-from services.kit.app import Service
+from services.kit.descriptor import Service
 from services.kit.run import run
 from services.kit.words import KIT_WORDS
 

@@ -14,13 +14,14 @@ from typing import Any, Final
 import orjson
 from fastapi import FastAPI, Request, Response
 
-from services.kit.app import CallDep, Service, router
 from services.kit.conditional import TAGGED, etag_of
 from services.kit.currencies import UNUSUAL, USUAL
+from services.kit.descriptor import Service
 from services.kit.fields import Read
 from services.kit.illustrations import IN_PART
 from services.kit.languages import LANGUAGES, Language, language_of, spoken_in
 from services.kit.openapi import references
+from services.kit.routing import CallDep, router
 from services.kit.settings import Settings
 from services.kit.words import Text
 

@@ -29,7 +29,7 @@ from psycopg import sql
 from services.kit import opaque
 from services.kit.access import Sight, everybody
 from services.kit.aggregates import Aggregate
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.db import Session, literal, one
 from services.kit.events import SIGHT, SIGHT_OVERTURNED, SNAPSHOT
 from services.kit.fields import Read

@@ -18,7 +18,7 @@ from psycopg import sql
 from services.kit import current, journal
 from services.kit.access import SHOWN
 from services.kit.aggregates import Aggregate
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.clock import instant, now
 from services.kit.conditional import Expected
 from services.kit.current import Shown

@@ -21,7 +21,8 @@ from starlette.datastructures import FormData, UploadFile
 from services.kit import idempotency, jobs, listing
 from services.kit.access import require_entrusted
 from services.kit.aggregates import Aggregate
-from services.kit.app import Call, json_text
+from services.kit.answers import json_text
+from services.kit.calls import Call
 from services.kit.db import Session, one
 from services.kit.fields import Paged, Read
 from services.kit.filters import Filter, code, plain

@@ -16,7 +16,7 @@ from psycopg import sql
 from pydantic import Field
 
 from services.kit import tracing
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.clients import HTTPError
 from services.kit.collisions import anew
 from services.kit.copies import Copy

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, MetaData, create_engine, text
 
 if TYPE_CHECKING:
-    from services.kit.app import Service
+    from services.kit.descriptor import Service
 
 SQL = Path(__file__).parent / "sql"
 OLDEST_SERVER = 180000

@@ -9,11 +9,13 @@ import structlog
 from fastapi import FastAPI, Response
 
 from services.kit import imports_work, republish
-from services.kit.app import Part, Service, create_api, json_text, require_migrated
+from services.kit.answers import json_text
+from services.kit.app import create_api, require_migrated
 from services.kit.backoff import pause
 from services.kit.consumer import Consumer
 from services.kit.db import Database
 from services.kit.delivery import Took, untimed
+from services.kit.descriptor import Part, Service
 from services.kit.events import dead_letter_topic_of, topic_of
 from services.kit.heads import HeadLimit
 from services.kit.jobs import Worker

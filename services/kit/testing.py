@@ -12,9 +12,10 @@ from httpx import ASGITransport
 from pydantic import SecretStr
 
 from services.kit import migrations
-from services.kit.app import Service, create_api
+from services.kit.app import create_api
 from services.kit.clients import AsyncClient
 from services.kit.db import OnStatement
+from services.kit.descriptor import Service
 from services.kit.identity import Viewer
 from services.kit.problems import Unauthorized
 from services.kit.settings import Settings

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from services.kit.db import Session, one
 
 if TYPE_CHECKING:
-    from services.kit.app import Service
+    from services.kit.descriptor import Service
 
 
 @cache

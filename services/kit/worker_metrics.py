@@ -16,10 +16,10 @@ from kafka.errors import KafkaError
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.metrics_core import Metric
 
-from services.kit.app import Part
 from services.kit.consumer import Consumer
 from services.kit.db import Database
 from services.kit.delivery import Took
+from services.kit.descriptor import Part
 from services.kit.events import dead_letter_topic_of
 from services.kit.figures import Figures, figures
 from services.kit.kafka import end_offsets, reachable

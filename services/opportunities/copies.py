@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from services.kit import lookup
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.copies import Copy
 from services.kit.lookup import Owned
 

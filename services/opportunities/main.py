@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from services.kit import catalog
-from services.kit.app import Service
+from services.kit.descriptor import Service
 from services.kit.run import run
 from services.kit.settings import Settings
 from services.kit.words import KIT_WORDS

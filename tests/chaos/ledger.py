@@ -11,8 +11,8 @@ from typing import LiteralString
 import psycopg
 from psycopg.rows import TupleRow
 
-from services.kit.app import Service
 from services.kit.db import Session
+from services.kit.descriptor import Service
 from services.kit.events import Event
 from services.kit.handlers import Batch, Handler
 

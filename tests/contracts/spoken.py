@@ -8,8 +8,9 @@ from typing import Any
 
 from services.activities.main import SERVICE as ACTIVITIES
 from services.contacts.main import SERVICE as CONTACTS
-from services.kit.app import Service, create_api
+from services.kit.app import create_api
 from services.kit.catalog import enumerations, resources
+from services.kit.descriptor import Service
 from services.kit.settings import Settings
 from services.kit.words import KEYS, Words
 from services.opportunities.main import SERVICE as OPPORTUNITIES

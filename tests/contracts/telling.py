@@ -16,9 +16,9 @@ from services.activities.main import SERVICE as ACTIVITIES
 from services.contacts.handlers import HANDLERS
 from services.contacts.main import SERVICE as CONTACTS
 from services.kit import imports_work, republish
-from services.kit.app import Service
 from services.kit.clients import ASGITransport, AsyncClient
 from services.kit.db import Database
+from services.kit.descriptor import Service
 from services.kit.events import Encoder, JournalRow
 from services.kit.handlers import Batch
 from services.kit.jobs import Kind, Worker

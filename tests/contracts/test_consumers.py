@@ -19,8 +19,8 @@ from services.contacts.accounts.queries import ACCOUNT
 from services.contacts.main import SERVICE as CONTACTS
 from services.contacts.members.queries import MEMBER
 from services.kit import journal
-from services.kit.app import Service
 from services.kit.clients import AsyncClient
+from services.kit.descriptor import Service
 from services.kit.events import SIGHT, Event
 from services.kit.handlers import Batch, Handlers
 from services.kit.journal import Cause

@@ -11,8 +11,8 @@ from starlette.types import ASGIApp
 from deploy.local import openapi
 from services.activities.main import SERVICE as ACTIVITIES
 from services.contacts.main import SERVICE as CONTACTS
-from services.kit.app import Service
 from services.kit.clients import ASGITransport, AsyncClient
+from services.kit.descriptor import Service
 from services.kit.testing import api_of, callers, prepared
 from services.opportunities.main import SERVICE as OPPORTUNITIES
 from tests.conftest import DatabaseUrl

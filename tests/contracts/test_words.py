@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.kit.app import Service
 from services.kit.catalog import Teller
+from services.kit.descriptor import Service
 from services.kit.events import STANDARD
 from services.kit.words import Words
 from tests.contracts.spoken import (

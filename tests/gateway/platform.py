@@ -13,8 +13,9 @@ from pydantic import SecretStr
 from gateway.main import create_gateway
 from services.activities.main import SERVICE as ACTIVITIES
 from services.contacts.main import SERVICE as CONTACTS
-from services.kit.app import Service, create_api
+from services.kit.app import create_api
 from services.kit.db import Database
+from services.kit.descriptor import Service
 from services.kit.events import Encoder, Event, JournalRow, decode, wire_type
 from services.kit.handlers import Batch, Handlers
 from services.kit.identity import Verifier

@@ -17,9 +17,10 @@ from fastapi import FastAPI
 from services.activities.main import SERVICE as ACTIVITIES
 from services.contacts.main import SERVICE as CONTACTS
 from services.kit import journal
-from services.kit.app import Service, create_api
+from services.kit.app import create_api
 from services.kit.clients import ASGITransport, AsyncClient
 from services.kit.clock import now
+from services.kit.descriptor import Service
 from services.kit.events import Encoder, Event, JournalRow, decode
 from services.kit.handlers import Batch
 from services.kit.journal import Cause

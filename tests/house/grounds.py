@@ -11,8 +11,8 @@ import psycopg
 from services.activities.main import SERVICE as ACTIVITIES
 from services.contacts.main import SERVICE as CONTACTS
 from services.kit import journal
-from services.kit.app import Service
 from services.kit.clients import ASGITransport, AsyncClient
+from services.kit.descriptor import Service
 from services.kit.events import ERASED
 from services.kit.handlers import Batch
 from services.kit.ids import new_id

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 
-from services.kit.app import Service, router
 from services.kit.clock import instant, now
+from services.kit.descriptor import Service
+from services.kit.routing import router
 from tests.conftest import DatabaseUrl
 from tests.house.cast import SERVICES, Cast, opened, send_file
 from tests.house.happening import LOG, NUMBERS, VISIT, filled, happens, refresh_all

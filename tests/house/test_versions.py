@@ -6,7 +6,7 @@ from alembic.script import ScriptDirectory
 from services.activities.main import SERVICE as ACTIVITIES
 from services.contacts.main import SERVICE as CONTACTS
 from services.kit import versions
-from services.kit.app import Service
+from services.kit.descriptor import Service
 from services.opportunities.main import SERVICE as OPPORTUNITIES
 
 

@@ -15,9 +15,9 @@ from kafka.consumer.fetcher import ConsumerRecord
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, SecretStr
 
-from services.kit.app import Part
 from services.kit.consumer import Consumer
 from services.kit.db import Database, Session
+from services.kit.descriptor import Part
 from services.kit.events import Event, PublicAggregate
 from services.kit.handlers import Batch, Handler
 from services.kit.kafka import connect_admin, last_records

@@ -17,12 +17,14 @@ from psycopg.rows import dict_row
 from pydantic import SecretStr
 
 from services.kit import imports, imports_work
-from services.kit.app import CallDep, Reading, create_api, json_text, router
+from services.kit.answers import json_text
+from services.kit.app import create_api
 from services.kit.cells import code, money, past_day, whole, words
 from services.kit.clients import AsyncClient
 from services.kit.db import Database
 from services.kit.jobs import Worker
 from services.kit.profiles import Column, Import, Profile, Reference, Telling, Together, Told, Walk, of
+from services.kit.routing import CallDep, Reading, router
 from services.kit.testing import callers, serving
 from tests.jobs import work_off
 from tests.kit.library import BOOK, SERVICE, Genre, LibrarySettings, prepare, told

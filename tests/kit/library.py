@@ -23,23 +23,15 @@ from sqlmodel import Field, SQLModel
 from services.kit import changes, current, history, idempotency, journal, listing, past
 from services.kit.access import Sight, may_edit
 from services.kit.aggregates import Aggregate
-from services.kit.app import (
-    Call,
-    CallDep,
-    Reading,
-    Service,
-    Statement,
-    Transaction,
-    create_api,
-    json_text,
-    router,
-    shown,
-)
+from services.kit.answers import json_text, shown
+from services.kit.app import create_api
+from services.kit.calls import Call
 from services.kit.changes import Feed, Followed, Limit, Since, Wait
 from services.kit.clients import AsyncClient
 from services.kit.clock import now
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.db import Database, OnStatement
+from services.kit.descriptor import Service
 from services.kit.fields import Body, Count, Day, ExternalIds, Flag, Instant, Money, Name
 from services.kit.filters import (
     BOOLEAN,
@@ -60,6 +52,7 @@ from services.kit.journal import Cause
 from services.kit.listing import Listing, Pair, Within
 from services.kit.past import AsOf, Names, Past
 from services.kit.problems import Conflict
+from services.kit.routing import CallDep, Reading, Statement, Transaction, router
 from services.kit.rows import STAMPS, External, Row, live
 from services.kit.rows import Instant as InstantType
 from services.kit.settings import Settings

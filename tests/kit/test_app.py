@@ -13,8 +13,9 @@ from starlette.types import Message
 from structlog.testing import capture_logs
 
 from services.kit import journal
-from services.kit.app import CallDep, Statement, Transaction, router, shown
+from services.kit.answers import shown
 from services.kit.db import Session
+from services.kit.routing import CallDep, Statement, Transaction, router
 from tests.colliding import collide
 from tests.conftest import DatabaseUrl
 from tests.kit.library import BOOK, Library, book, opened, prepare, told

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from services.kit import lookup
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.clients import AsyncClient
 from services.kit.identity import Viewer
 from services.kit.journal import Cause

@@ -7,8 +7,9 @@ from typing import Annotated
 import pytest
 from fastapi import Query, Response
 
-from services.kit.app import CallDep, Reading, Statement, json_text, router
+from services.kit.answers import json_text
 from services.kit.pressure import Pressure, dear
+from services.kit.routing import CallDep, Reading, Statement, router
 from tests.conftest import DatabaseUrl
 from tests.gateway.standing import until
 from tests.kit.library import Library, opened, prepare, told

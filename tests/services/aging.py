@@ -5,8 +5,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from services.kit.app import Service
 from services.kit.db import Database
+from services.kit.descriptor import Service
 from services.kit.purging import purge
 
 

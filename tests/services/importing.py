@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from services.kit import imports_work
-from services.kit.app import Service
 from services.kit.clients import AsyncClient
 from services.kit.db import Database
+from services.kit.descriptor import Service
 from services.kit.jobs import Worker
 from services.kit.testing import WATCHERS, as_, settings_for
 from tests.jobs import work_off

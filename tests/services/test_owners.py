@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from services.activities.main import SERVICE as ACTIVITIES
-from services.kit.app import Service
 from services.kit.clients import ASGITransport, AsyncClient
+from services.kit.descriptor import Service
 from services.kit.testing import api_of, as_, callers
 from services.opportunities.main import SERVICE as OPPORTUNITIES
 from tests.colliding import collide

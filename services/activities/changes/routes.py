@@ -5,8 +5,9 @@ from fastapi import Response
 from services.activities.changes.queries import FEED
 from services.activities.changes.schemas import ChangeList
 from services.kit import changes
-from services.kit.app import CallDep, json_text, router
+from services.kit.answers import json_text
 from services.kit.changes import Limit, Since, Wait
+from services.kit.routing import CallDep, router
 
 routes = router("changes")
 

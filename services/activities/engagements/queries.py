@@ -9,7 +9,7 @@ from services.activities.engagements.domain import ActivityStatus, ActivityType
 from services.activities.engagements.tables import Activity
 from services.kit.access import Sight, below
 from services.kit.aggregates import Aggregate
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.db import Session, one
 from services.kit.filters import BOOLEAN, IDENTIFIER, INSTANT, Filter, code, plain
 from services.kit.identity import Viewer

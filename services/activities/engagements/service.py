@@ -18,7 +18,7 @@ from services.activities.engagements.queries import ACTIVITY, PAST, SIGHT, Named
 from services.activities.engagements.schemas import ActivityCreate, ActivityRead, ActivityUpdate
 from services.kit import current, journal, past, upserts
 from services.kit.access import may_edit, may_hand_over, require_writer
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.clock import now
 from services.kit.conditional import Expected, settled
 from services.kit.current import Shown

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from services.activities.copies import ACCOUNT_SIGHT
 from services.activities.engagements.queries import ACTIVITY
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.clock import today
 from services.kit.db import Session, literal, one
 from services.kit.problems import NotFound

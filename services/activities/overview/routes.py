@@ -6,9 +6,10 @@ from fastapi import Response
 
 from services.activities.overview import queries
 from services.activities.overview.schemas import AccountView
-from services.kit.app import CallDep, Reading, router, tagged
+from services.kit.answers import tagged
 from services.kit.conditional import TAGGED
 from services.kit.pressure import dear
+from services.kit.routing import CallDep, Reading, router
 
 routes = router("views")
 

@@ -9,7 +9,7 @@ from psycopg import sql
 from services.activities.engagements.queries import ACTIVITY
 from services.activities.timelogs.queries import TIME_LOG
 from services.kit.access import Sight, as_teammate
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.db import Session, literal, one
 from services.kit.dependants import Deletable, Dependant, Meaning, Need
 from services.kit.mentions import FreeText, mentions

@@ -8,9 +8,10 @@ from services.activities.engagements.schemas import ActivityRead
 from services.activities.removal import queries, service
 from services.activities.removal.schemas import ActivitiesAboutContact, ActivitiesMentioningContact
 from services.activities.timelogs.schemas import TimeLogRead
-from services.kit.app import CallDep, Reading, Transaction, json_text, router, shown
+from services.kit.answers import json_text, shown
 from services.kit.conditional import IfMatch
 from services.kit.deletion import Deleted
+from services.kit.routing import CallDep, Reading, Transaction, router
 
 activities, time_logs, contacts = router("activities"), router("time-logs"), router("contacts")
 

@@ -9,7 +9,7 @@ from services.activities.removal.queries import ACTIVITIES, TIME_LOGS
 from services.activities.timelogs.queries import SIGHT as TIME_SIGHT
 from services.kit import deletion, mentions
 from services.kit.access import may_edit, may_hand_over, require_entrusted
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.conditional import Expected
 from services.kit.current import Shown
 from services.kit.db import Session

@@ -10,7 +10,7 @@ from services.activities.timelogs.domain import Robber, TimeCategory
 from services.activities.timelogs.tables import TimeLog
 from services.kit.access import Sight, below
 from services.kit.aggregates import Aggregate
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.db import Session, one
 from services.kit.filters import DAY, IDENTIFIER, Filter, code, plain
 from services.kit.identity import Viewer

@@ -8,10 +8,11 @@ from services.activities.timelogs import service
 from services.activities.timelogs.queries import PAST, TIME_LOGS
 from services.activities.timelogs.schemas import TimeLogCreate, TimeLogList, TimeLogRead, TimeLogUpdate
 from services.kit import history, listing
-from services.kit.app import CallDep, Reading, Statement, json_text, router, shown
+from services.kit.answers import json_text, shown
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
 from services.kit.past import AsOf
+from services.kit.routing import CallDep, Reading, Statement, router
 
 routes = router("time-logs")
 

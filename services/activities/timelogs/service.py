@@ -12,7 +12,7 @@ from services.activities.timelogs.queries import PAST, SIGHT, TIME_LOG, Named, S
 from services.activities.timelogs.schemas import TimeLogCreate, TimeLogRead, TimeLogUpdate
 from services.kit import current, journal, past
 from services.kit.access import may_edit, require_writer
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.clock import today
 from services.kit.conditional import Expected, settled
 from services.kit.current import Shown

@@ -9,7 +9,7 @@ from services.contacts.accounts.tables import Account
 from services.contacts.members.queries import NAMES as MEMBERS
 from services.kit.access import Sight
 from services.kit.aggregates import Aggregate
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.db import Session, one
 from services.kit.filters import (
     IDENTIFIER,

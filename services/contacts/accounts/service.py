@@ -10,7 +10,7 @@ from services.contacts.accounts.queries import ACCOUNT, PAST, SIGHT
 from services.contacts.accounts.schemas import AccountCreate, AccountFields, AccountUpdate
 from services.kit import aggregates, journal, past, upserts
 from services.kit.access import may_edit, may_hand_over, require_writer
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.conditional import Expected
 from services.kit.current import Shown
 from services.kit.db import Session

@@ -10,7 +10,7 @@ from services.contacts.members.queries import EVERYBODY, MEMBER, PAST
 from services.contacts.members.schemas import MemberCreate, MemberUpdate
 from services.kit import journal, past, upserts
 from services.kit.access import require_admin
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.conditional import Expected
 from services.kit.current import Shown
 from services.kit.db import Session

@@ -9,7 +9,7 @@ from psycopg import sql
 from services.contacts.accounts.queries import ACCOUNT, SIGHT
 from services.contacts.people.queries import CONTACT
 from services.contacts.standings.queries import STANDING
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.db import Session, literal, one
 from services.kit.problems import NotFound
 

@@ -9,7 +9,7 @@ from services.contacts.people.domain import Department, Level, LinkKind, RealInf
 from services.contacts.people.tables import Contact, ContactLink
 from services.kit.access import Sight, as_teammate
 from services.kit.aggregates import Aggregate
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.db import Session, one
 from services.kit.filters import BOOLEAN, DAY, IDENTIFIER, INSTANT, TEXT, Filter, code, day, plain
 from services.kit.identity import Viewer

@@ -17,11 +17,12 @@ from services.contacts.people.schemas import (
     LinkRead,
 )
 from services.kit import history, listing, lookup
-from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, put_under, router, shown
+from services.kit.answers import json_text, put_under, shown
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
 from services.kit.lookup import LookupRequest
 from services.kit.past import AsOf
+from services.kit.routing import CallDep, Reading, Statement, Transaction, router
 from services.kit.upserts import SlotDep, made
 
 routes = router("contacts")

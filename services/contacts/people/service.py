@@ -10,7 +10,7 @@ from services.contacts.people.queries import CONTACT, LINK, LINK_PAST, PAST, SIG
 from services.contacts.people.schemas import ContactCreate, ContactUpdate, LinkCreate
 from services.kit import current, journal, past, upserts
 from services.kit.access import as_seller, may_edit, require_writer
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.clock import now
 from services.kit.conditional import Expected
 from services.kit.current import Shown

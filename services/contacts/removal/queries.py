@@ -14,7 +14,7 @@ from services.contacts.people.queries import CONTACT, LINK
 from services.contacts.people.queries import SIGHT as CONTACT_SIGHT
 from services.contacts.standings.queries import STANDING
 from services.kit.access import Sight, as_teammate
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.db import Session, literal, one
 from services.kit.dependants import Deletable, Dependant, Meaning, Need
 from services.kit.mentions import FreeText, mentions

@@ -9,9 +9,10 @@ from services.contacts.members.schemas import MemberRead
 from services.contacts.people.schemas import ContactRead, LinkRead
 from services.contacts.removal import queries, service
 from services.contacts.removal.schemas import ContactHeld, ErasureCreate, ErasureRead, ErasureShown
-from services.kit.app import CallDep, Reading, Transaction, json_text, router, shown
+from services.kit.answers import json_text, shown
 from services.kit.conditional import IfMatch
 from services.kit.deletion import Deleted
+from services.kit.routing import CallDep, Reading, Transaction, router
 
 members, accounts, contacts = router("members"), router("accounts"), router("contacts")
 

@@ -26,7 +26,7 @@ from services.kit.access import (
     require_entrusted,
     require_writer,
 )
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.clock import instant, now
 from services.kit.conditional import Expected
 from services.kit.current import Shown

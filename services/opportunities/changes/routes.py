@@ -3,8 +3,9 @@
 from fastapi import Response
 
 from services.kit import changes
-from services.kit.app import CallDep, json_text, router
+from services.kit.answers import json_text
 from services.kit.changes import Limit, Since, Wait
+from services.kit.routing import CallDep, router
 from services.opportunities.changes.queries import FEED
 from services.opportunities.changes.schemas import ChangeList
 

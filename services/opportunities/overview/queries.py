@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg import sql
 
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.db import Session, literal, one
 from services.kit.problems import NotFound
 from services.opportunities.policy import Status

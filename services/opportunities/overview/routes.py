@@ -4,9 +4,10 @@ from uuid import UUID
 
 from fastapi import Response
 
-from services.kit.app import CallDep, Reading, router, tagged
+from services.kit.answers import tagged
 from services.kit.conditional import TAGGED
 from services.kit.pressure import dear
+from services.kit.routing import CallDep, Reading, router
 from services.opportunities.overview import queries
 from services.opportunities.overview.schemas import AccountView
 

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from services.kit.access import below
 from services.kit.aggregates import Aggregate
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.db import Session, literal, one
 from services.kit.filters import (
     BOOLEAN,

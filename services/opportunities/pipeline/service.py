@@ -9,7 +9,7 @@ import orjson
 
 from services.kit import current, journal, listing, past, upserts
 from services.kit.access import SHOWN, may_edit, may_hand_over, require_writer
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.clock import instant, now
 from services.kit.conditional import Expected
 from services.kit.current import Shown

@@ -5,12 +5,13 @@ from uuid import UUID
 from fastapi import Request, Response
 
 from services.kit import history, imports, listing, lookup
-from services.kit.app import CallDep, Reading, Statement, json_text, put_under, router, shown, tagged
+from services.kit.answers import json_text, put_under, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
 from services.kit.past import AsOf
+from services.kit.routing import CallDep, Reading, Statement, router
 from services.kit.upserts import SlotDep, made
 from services.opportunities.products import service
 from services.opportunities.products.imports import IMPORT

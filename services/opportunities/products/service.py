@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.kit import journal, past, upserts
 from services.kit.access import require_admin
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.conditional import Expected
 from services.kit.current import Shown
 from services.kit.db import Session

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from services.kit import journal
 from services.kit.access import as_teammate
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.db import Session, execute, literal, one
 from services.kit.dependants import Deletable, Dependant, Meaning, Need
 from services.kit.journal import Cause, entry

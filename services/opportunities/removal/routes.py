@@ -4,9 +4,10 @@ from uuid import UUID
 
 from fastapi import Response
 
-from services.kit.app import CallDep, Reading, Transaction, json_text, router, shown
+from services.kit.answers import json_text, shown
 from services.kit.conditional import IfMatch
 from services.kit.deletion import Deleted
+from services.kit.routing import CallDep, Reading, Transaction, router
 from services.opportunities.pipeline.schemas import OpportunityRead
 from services.opportunities.products.schemas import ProductRead
 from services.opportunities.removal import queries, service

@@ -8,7 +8,7 @@ import orjson
 
 from services.kit import deletion, erasure, mentions
 from services.kit.access import may_hand_over, require_admin, require_entrusted
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.conditional import Expected
 from services.kit.current import Shown
 from services.kit.db import Session

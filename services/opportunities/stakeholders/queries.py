@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow
 from services.kit import past
 from services.kit.access import may_edit
 from services.kit.aggregates import Aggregate
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.clock import now
 from services.kit.current import Shown
 from services.kit.db import Session, literal, one

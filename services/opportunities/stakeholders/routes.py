@@ -6,10 +6,11 @@ from uuid import UUID
 from fastapi import Header, Request, Response
 
 from services.kit import history, listing
-from services.kit.app import CallDep, Reading, Transaction, json_text, router, shown, tagged
+from services.kit.answers import json_text, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch, etag
 from services.kit.history import HistoryPage
 from services.kit.past import AsOf
+from services.kit.routing import CallDep, Reading, Transaction, router
 from services.opportunities.stakeholders import queries, service
 from services.opportunities.stakeholders.queries import PAST, STAKEHOLDERS
 from services.opportunities.stakeholders.schemas import (

@@ -10,7 +10,7 @@ import orjson
 
 from services.kit import idempotency, journal, sets
 from services.kit.access import SHOWN
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.clock import now
 from services.kit.conditional import Expected, parse_if_match
 from services.kit.current import Shown

@@ -5,11 +5,12 @@ from uuid import UUID
 from fastapi import Request, Response
 
 from services.kit import history, listing, past
-from services.kit.app import CallDep, Reading, Statement, Transaction, json_text, put_under, router, shown
+from services.kit.answers import json_text, put_under, shown
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.deletion import Deleted
 from services.kit.history import PARAMETERS, HistoryPage
 from services.kit.past import AsOf
+from services.kit.routing import CallDep, Reading, Statement, Transaction, router
 from services.kit.upserts import SlotDep, made
 from tests.contracts.toy import service
 from tests.contracts.toy.queries import PAST, RIVALS

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.kit import deletion, journal, upserts
 from services.kit.access import may_edit, require_writer
-from services.kit.app import Call
+from services.kit.calls import Call
 from services.kit.conditional import Expected
 from services.kit.current import Shown
 from services.kit.db import Session

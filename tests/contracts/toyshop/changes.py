@@ -3,9 +3,10 @@
 from fastapi import Response
 
 from services.kit import changes
-from services.kit.app import CallDep, json_text, router
+from services.kit.answers import json_text
 from services.kit.changes import Change, Feed, Followed, Limit, Since, Wait
 from services.kit.fields import Read
+from services.kit.routing import CallDep, router
 from tests.contracts.toy.queries import RIVAL, SIGHT
 from tests.contracts.toy.schemas import RivalRead
 

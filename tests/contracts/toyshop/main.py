@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.kit.app import Service
+from services.kit.descriptor import Service
 from services.kit.words import KIT_WORDS
 from tests.contracts.toy.queries import RIVAL
 from tests.contracts.toy.routes import routes as rivals
