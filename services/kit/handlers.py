@@ -6,7 +6,8 @@ from typing import TypeAlias
 
 from services.kit.copies import Copy
 from services.kit.db import Session
-from services.kit.events import Event, type_of
+from services.kit.envelope import type_of
+from services.kit.events import Event
 from services.kit.outages import is_outage
 
 Handler: TypeAlias = Callable[[Session, Event], Awaitable[None]]

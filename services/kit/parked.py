@@ -13,7 +13,7 @@ from typing import Any, Final, LiteralString
 import structlog
 
 from services.kit.db import Database, Session, blame_at_once
-from services.kit.events import Undecodable, decode, wire_type
+from services.kit.envelope import Undecodable, decode, wire_type
 from services.kit.handlers import Batch, Handler, Handlers, tried
 
 ROUND: Final = 200

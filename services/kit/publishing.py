@@ -31,7 +31,7 @@ from psycopg.types.json import set_json_loads
 from services.kit import epochs, tracing
 from services.kit.backoff import Backoff, breathe, pause
 from services.kit.db import Session
-from services.kit.events import Encoder, JournalRow, UnknownType
+from services.kit.envelope import Encoder, JournalRow, UnknownType
 from services.kit.kafka import ROUND_BYTES, NotAcknowledged, Record, RoundProducer, reachable
 from services.kit.numbering import POLL, dedicated
 from services.kit.topics import WrongTopic, declared

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import LiteralString
 
 from services.kit.db import Database, Session
-from services.kit.events import Encoder, PublicAggregate
+from services.kit.envelope import Encoder
+from services.kit.events import PublicAggregate
 from services.kit.numbering import Numberer
 from services.kit.publishing import PATIENCE, Publisher
 from services.kit.settings import Settings

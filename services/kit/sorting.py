@@ -12,7 +12,8 @@ from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
 from services.kit.deadletters import Dead
-from services.kit.events import MARKS, Event, Undecodable, decode, wire_type
+from services.kit.envelope import Undecodable, decode, wire_type
+from services.kit.events import MARKS, Event
 from services.kit.handlers import Batch, Handler, Handlers
 
 Polled = Mapping[TopicPartition, Sequence[ConsumerRecord]]

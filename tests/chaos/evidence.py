@@ -23,7 +23,8 @@ from services.contacts.members.queries import MEMBER
 from services.contacts.people.queries import CONTACT, LINK
 from services.contacts.standings.queries import STANDING as ACCOUNT_STANDING
 from services.kit.aggregates import Aggregate
-from services.kit.events import MARKS, SIGHT, SNAPSHOT, JournalRow, topic_of
+from services.kit.envelope import JournalRow
+from services.kit.events import MARKS, SIGHT, SNAPSHOT, topic_of
 from services.kit.kafka import last_records
 from services.opportunities.pipeline.queries import OPPORTUNITY
 from services.opportunities.products.queries import PRODUCT

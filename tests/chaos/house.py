@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from kafka.consumer.fetcher import ConsumerRecord
 
 from deploy.local.stack import SERVICES, service_of
-from services.kit.events import Encoder, JournalRow, wire_type
+from services.kit.envelope import Encoder, JournalRow, wire_type
 from services.kit.handlers import Handlers
 from services.kit.kafka import partition_of
 from services.opportunities.copies import JOINT_ACTIVITIES

@@ -23,7 +23,7 @@ from services.kit.aggregates import Aggregate
 from services.kit.current import Shown
 from services.kit.db import Database, Session
 from services.kit.delivery import Delivery, Outcome
-from services.kit.events import Encoder
+from services.kit.envelope import Encoder
 from services.kit.journal import Cause
 from services.kit.kafka import NotAcknowledged, RoundProducer
 from services.kit.parking import Parking

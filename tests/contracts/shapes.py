@@ -5,7 +5,8 @@ from typing import Any, cast
 
 import orjson
 
-from services.kit.events import Event, decode
+from services.kit.envelope import decode
+from services.kit.events import Event
 from services.kit.kafka import Record
 
 

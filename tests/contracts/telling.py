@@ -19,7 +19,7 @@ from services.kit import imports_work, republish
 from services.kit.clients import ASGITransport, AsyncClient
 from services.kit.db import Database
 from services.kit.descriptor import Service
-from services.kit.events import Encoder, JournalRow
+from services.kit.envelope import Encoder, JournalRow
 from services.kit.handlers import Batch
 from services.kit.jobs import Kind, Worker
 from services.kit.journal import Cause

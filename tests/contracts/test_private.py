@@ -11,7 +11,8 @@ import pytest
 from deploy.local.schemas import PUBLIC
 from deploy.local.stack import SERVICES, service_of
 from services.kit.aggregates import Aggregate
-from services.kit.events import Encoder, JournalRow, PublicAggregate
+from services.kit.envelope import Encoder, JournalRow
+from services.kit.events import PublicAggregate
 from services.kit.kafka import Record
 from tests.contracts.examples import EXAMPLES
 

@@ -9,7 +9,8 @@ import pytest_asyncio
 from pydantic import create_model
 
 from deploy.local.schemas import PUBLIC
-from services.kit.events import MARKS, Encoder, JournalRow
+from services.kit.envelope import Encoder, JournalRow
+from services.kit.events import MARKS
 from services.kit.kafka import Record
 from tests.contracts.examples import (
     ALL_TYPES,

@@ -16,7 +16,8 @@ from services.contacts.main import SERVICE as CONTACTS
 from services.kit.app import create_api
 from services.kit.db import Database
 from services.kit.descriptor import Service
-from services.kit.events import Encoder, Event, JournalRow, decode, wire_type
+from services.kit.envelope import Encoder, JournalRow, decode, wire_type
+from services.kit.events import Event
 from services.kit.handlers import Batch, Handlers
 from services.kit.identity import Verifier
 from services.kit.membership import member_lookup

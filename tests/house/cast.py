@@ -21,7 +21,8 @@ from services.kit.app import create_api
 from services.kit.clients import ASGITransport, AsyncClient
 from services.kit.clock import now
 from services.kit.descriptor import Service
-from services.kit.events import Encoder, Event, JournalRow, decode
+from services.kit.envelope import Encoder, JournalRow, decode
+from services.kit.events import Event
 from services.kit.handlers import Batch
 from services.kit.journal import Cause
 from services.kit.numbering import number

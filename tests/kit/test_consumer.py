@@ -15,7 +15,8 @@ from kafka.consumer.fetcher import ConsumerRecord
 from services.kit.consumer import Consumer, lag
 from services.kit.db import Database, Session
 from services.kit.delivery import Delivery, Displaced, grouped
-from services.kit.events import Event, Undecodable, decode
+from services.kit.envelope import Undecodable, decode
+from services.kit.events import Event
 from services.kit.handlers import Batch, Handler, Handlers
 from services.kit.kafka import Record, RoundProducer, connect_admin
 from services.kit.outages import is_outage

@@ -12,15 +12,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from services.kit.contract import schema_files, write_schemas
-from services.kit.events import (
-    Encoder,
-    JournalRow,
-    PublicAggregate,
-    Undecodable,
-    UnknownType,
-    decode,
-    wire_type,
-)
+from services.kit.envelope import Encoder, JournalRow, Undecodable, UnknownType, decode, wire_type
+from services.kit.events import PublicAggregate
 from tests.contracts.shapes import event_of, example_of
 
 ACCOUNT = UUID("0199c0de-0000-7000-8000-000000000001")

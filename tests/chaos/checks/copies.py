@@ -13,7 +13,7 @@ from deploy.local.stack import service_of
 from services.activities import copies as of_activities
 from services.contacts.handlers import OPPORTUNITIES
 from services.kit.copies import Copy
-from services.kit.events import wire_type
+from services.kit.envelope import wire_type
 from services.kit.handlers import Handlers
 from services.opportunities import copies as of_opportunities
 from tests.chaos.checks import sight, standings

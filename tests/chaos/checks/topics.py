@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from kafka.consumer.fetcher import ConsumerRecord
 
 from deploy.local.stack import service_of
-from services.kit.events import Encoder
+from services.kit.envelope import Encoder
 from services.kit.kafka import Record, partition_of
 from tests.chaos.evidence import Entry, Evidence
 from tests.chaos.finding import Finding

@@ -6,7 +6,7 @@ from typing import Any, LiteralString
 import orjson
 
 from services.activities.events import PUBLIC
-from services.kit.events import Encoder, JournalRow
+from services.kit.envelope import Encoder, JournalRow
 from tests.services.activities.conftest import House
 
 SECRET = "只有我们知道的话"

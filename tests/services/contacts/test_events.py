@@ -5,7 +5,7 @@ from typing import Any, LiteralString
 import orjson
 
 from services.contacts.events import PUBLIC
-from services.kit.events import Encoder, JournalRow
+from services.kit.envelope import Encoder, JournalRow
 from tests.services.contacts.conftest import House
 
 ROWS: LiteralString = """

@@ -1,6 +1,7 @@
 """What is told in public, and what never is."""
 
-from services.kit.events import SNAPSHOT, Encoder, JournalRow
+from services.kit.envelope import Encoder, JournalRow
+from services.kit.events import SNAPSHOT
 from services.opportunities.events import PUBLIC
 from tests.services.opportunities.conftest import House, person
 
