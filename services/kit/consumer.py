@@ -24,26 +24,21 @@ from time import monotonic
 from typing import ParamSpec, TypeVar
 
 import structlog
-from kafka import ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
+from kafka import OffsetAndMetadata
 from kafka.errors import KafkaError, KafkaTimeoutError, LogTruncationError, OffsetOutOfRangeError
 
+from services.kit.assignment import Assignment
 from services.kit.backoff import Backoff, breathe, pause
 from services.kit.db import Database
 from services.kit.deadletters import Burial
 from services.kit.delivery import Delivery, Displaced, Took, untimed
 from services.kit.events import topic_of
 from services.kit.handlers import Batch, Handler, Handlers
-from services.kit.kafka import (
-    GroupConsumer,
-    NotAcknowledged,
-    connect_consumer,
-    end_offsets,
-    reachable,
-)
+from services.kit.kafka import GroupConsumer, NotAcknowledged, connect_consumer, reachable
 from services.kit.outages import is_outage
 from services.kit.rebuilding import Rebuilds
 from services.kit.settings import Settings
-from services.kit.sorting import Place, Polled, Sorted, sort
+from services.kit.sorting import Polled, Sorted, sort
 from services.kit.topics import WrongTopic, require_declared
 
 _POLL_MS = 400
@@ -109,7 +104,7 @@ class Consumer:
         self._delivery = Delivery(name, db, settle=self._rebuilds.settle, took=took)
         self._burial = Burial(name, settings.kafka_bootstrap_servers)
         self._thread: ThreadPoolExecutor | None = None
-        self._assignment = _Assignment()
+        self._assignment = Assignment()
         self._trouble: str | None = "consuming has not started yet"
         self._broker: str | None = None
         self._looked = self._shown = self._settled = 0.0
@@ -168,7 +163,7 @@ class Consumer:
             connect_consumer, self._bootstrap_servers, group=self._name, client_id=f"{self._name}-consumer"
         )
         try:
-            self._assignment = _Assignment(kafka)
+            self._assignment = Assignment(kafka)
             # Metadata first: an assignment made without it is empty.
             for topic in self._topics:
                 await self._call(kafka.partitions_for_topic, topic)
@@ -279,77 +274,3 @@ class Consumer:
         return await asyncio.get_running_loop().run_in_executor(
             self._thread, partial(function, *args, **kwargs)
         )
-
-
-class _Assignment(ConsumerRebalanceListener):
-    """The partitions that the group has given to us, and our place in each. New ones rest until they have
-    theirs.
-
-    kafka-python calls back inside `poll`, in a thread of its own, while we wait for `poll`.
-    """
-
-    def __init__(self, kafka: GroupConsumer | None = None) -> None:
-        self._kafka = kafka
-        self.joined = False
-        self.unplaced: set[TopicPartition] = set()
-        self.places: dict[TopicPartition, Place] = {}
-
-    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        self.joined = True
-        self.places.clear()
-        self.unplaced = set(assigned)
-        self._rest()
-
-    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        self.unplaced -= set(revoked)
-        for partition in revoked:
-            self.places.pop(partition, None)
-
-    def forget(self) -> None:
-        """Lets every partition rest until its place is read anew."""
-        self.unplaced |= self.places.keys()
-        self.places.clear()
-        self._rest()
-
-    def place(self, places: Mapping[TopicPartition, Place]) -> None:
-        """Goes on from these places."""
-        if self._kafka is not None:
-            for partition, place in places.items():
-                self._kafka.seek(partition, place.next_offset)
-            self._kafka.resume(*places)
-        self.places.update(places)
-        self.unplaced -= places.keys()
-
-    def _rest(self) -> None:
-        if self._kafka is not None:
-            for partition in self.unplaced:
-                # Some position, or the client would look for one among Kafka's offsets.
-                self._kafka.seek(partition, 0)
-            self._kafka.pause(*self.unplaced)
-
-
-@dataclass(frozen=True)
-class Lag:
-    """How far a consumer is behind in one partition. `next_offset` is None where it has not begun."""
-
-    topic: str
-    partition: int
-    next_offset: int | None
-    end_offset: int
-
-    @property
-    def records(self) -> int:
-        """Records that it has yet to read."""
-        return self.end_offset - (self.next_offset or 0)
-
-
-async def lag(consumer: str, settings: Settings, db: Database, consumes: Collection[str]) -> list[Lag]:
-    """How far the consumer is behind, a line for each partition. Raises KafkaError and psycopg.Error."""
-    ends = await asyncio.to_thread(
-        end_offsets, settings.kafka_bootstrap_servers, [topic_of(service) for service in consumes]
-    )
-    places = await Delivery(consumer, db).places(ends.keys())
-    return [
-        Lag(*partition, places[partition].next_offset if partition in places else None, end)
-        for partition, end in sorted(ends.items())
-    ]

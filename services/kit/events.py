@@ -24,7 +24,7 @@ SWEPT = "swept"
 """What a consumer tells itself of a copy that a republish did not tell of: it is gone."""
 
 SIGHT = "sight"
-"""The aggregate of the journal's rows that tell of who sees what: for the feed of changes alone, and never published."""
+"""The aggregate of rows of the journal that tell of who sees what: for the feed of changes alone, never published."""
 SIGHT_OVERTURNED = "sight.overturned"
 """The type of such a row that names no account: so much has changed for its viewers that all is to be read afresh."""
 

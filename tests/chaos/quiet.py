@@ -11,9 +11,10 @@ from psycopg_pool import PoolTimeout
 from pydantic import SecretStr
 
 from deploy.local.stack import SERVICES, service_of
-from services.kit.consumer import lag
 from services.kit.db import Database
-from services.kit.relay import backlog
+from services.kit.events import topic_of
+from services.kit.figures import figures
+from services.kit.kafka import end_offsets
 from services.kit.settings import Settings
 from tests.chaos.poison import Poisoner
 from tests.chaos.retelling import Retelling
@@ -55,14 +56,17 @@ class Quiet:
         await db.open()
         try:
             async with db.connect() as session:
-                found = await backlog(session)
-            behind = await lag(service, self._settings, db, service_of(service).consumes)
+                found = await figures(session, service)
+            topics = [topic_of(told) for told in service_of(service).consumes]
+            ends = await asyncio.to_thread(end_offsets, self._settings.kafka_bootstrap_servers, topics)
         finally:
             await db.close()
         counts = {
-            "rows wait to be numbered": found.unnumbered,
-            "positions wait to be published": found.unpublished,
-            "records wait to be consumed": sum(each.records for each in behind),
+            "rows wait to be numbered": found.backlog.unnumbered,
+            "positions wait to be published": found.backlog.unpublished,
+            "records wait to be consumed": sum(
+                end - found.places.get(place, 0) for place, end in ends.items()
+            ),
         }
         said = [f"{service}: {count} {what}" for what, count in counts.items() if count]
         return said + await self._retelling.left(service)

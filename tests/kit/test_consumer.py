@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
-from services.kit.consumer import Consumer, lag
+from services.kit.consumer import Consumer
 from services.kit.db import Database, Session
 from services.kit.delivery import Delivery, Displaced, grouped
 from services.kit.envelope import Undecodable, decode
@@ -400,20 +400,6 @@ async def test_an_offset_out_of_range_stops_the_consumer_and_names_the_rebuild(
         await until(lambda: asyncio.sleep(0, "foothold events rebuild" in (late.ready() or "")))
     assert f"foothold events rebuild {backbone.consumer} --from {backbone.producer}" in (late.ready() or "")
     assert await copies(db) == {account: ("Acme", 1, 1)}
-
-
-async def test_lag_is_what_is_left_to_read(backbone: Backbone, db: Database) -> None:
-    async def left() -> int:
-        found = await lag(backbone.consumer, backbone.settings, db, [backbone.producer])
-        assert len(found) == PARTITIONS
-        return sum(each.records for each in found)
-
-    await publish(backbone, db, *(Change() for _ in range(12)))
-    assert await left() == 12
-    consumer = backbone.reader(db, {"account": fold})
-    async with running(consumer):
-        await counted(consumer, 12)
-    assert await left() == 0
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
