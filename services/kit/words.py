@@ -5,7 +5,7 @@ of a refusal its title, and what to do. A service's file says what is its own, t
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -47,10 +47,6 @@ class Words:
         text = self.text(language, "problems", code)
         return text.label if text else None
 
-    def paths(self) -> Iterator[tuple[str, ...]]:
-        """Every path under which there is a text in some language."""
-        return _paths(self.said, ())
-
     def and_those_in(self, path: Path) -> "Words":
         """These, and those of another file, which is heard first. Raises tomllib.TOMLDecodeError, OSError."""
         return Words(_over(self.said, tomllib.loads(path.read_text(encoding="utf-8"))))
@@ -66,13 +62,6 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
         table = _table(value)
         merged[key] = _over(_table(below.get(key)), table) if table else value
     return merged
-
-
-def _paths(said: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    if any(isinstance(said.get(key), list) for key in KEYS.values()):
-        yield path
-    for key, value in said.items():
-        yield from _paths(_table(value), (*path, key))
 
 
 KIT_WORDS: Final = Words({}).and_those_in(Path(__file__).with_name("words.toml"))

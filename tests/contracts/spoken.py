@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from services.activities.main import SERVICE as ACTIVITIES
 from services.contacts.main import SERVICE as CONTACTS
@@ -80,10 +80,19 @@ def _both(pair: Any) -> bool:
     return isinstance(pair, list) and len(pair) == 2 and all(pair)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
+def paths_of(said: Mapping[str, Any], path: Path_ = ()) -> Iterator[Path_]:
+    """Every path under which there is a text in some language."""
+    if any(isinstance(said.get(key), list) for key in KEYS.values()):
+        yield path
+    for key, value in said.items():
+        if isinstance(value, dict):
+            yield from paths_of(cast("dict[str, Any]", value), (*path, key))
+
+
 def idle(words: Words, spoken_of: set[Path_]) -> list[str]:
     """Words for what does not exist."""
     used = {home for path in spoken_of for home in homes(words, path)}
-    return sorted(".".join(path) for path in words.paths() if path not in used)
+    return sorted(".".join(path) for path in paths_of(words.said) if path not in used)
 
 
 def problem_codes(*packages: str) -> set[str]:

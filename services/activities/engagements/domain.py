@@ -44,19 +44,6 @@ class ActivityType(StrEnum):
     TRAINING = "TRAINING"
 
 
-METHODS = frozenset(
-    {
-        ActivityType.TECH_EXCHANGE,
-        ActivityType.TRACK_RECORD,
-        ActivityType.PRODUCT_INTRO,
-        ActivityType.FACTORY_VISIT,
-        ActivityType.AUTHORITY_REFERRAL,
-        ActivityType.DEMO_TEST,
-    }
-)
-"""The six awareness methods."""
-
-
 class ActivityStatus(StrEnum):
     """Whether it is still to come, has happened, or will not."""
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.activities.engagements.domain import (
-    METHODS,
     ActivityStatus,
     ActivityType,
     Timing,
@@ -36,10 +35,6 @@ def refusal(timing: Timing) -> dict[str, str]:
 
 def test_the_types_are_those_of_the_method() -> None:
     assert list(ActivityType) == TYPES.split()
-
-
-def test_six_types_are_methods_of_awareness() -> None:
-    assert set(ActivityType) - METHODS == set(TYPES.split()[6:])
 
 
 @pytest.mark.parametrize("to", OVER)
