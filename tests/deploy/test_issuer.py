@@ -13,8 +13,8 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
-from deploy.local import issuer as development
 from deploy.local.issuer import create_issuer
+from deploy.local.issuing import MAX_CODES
 from services.kit.identity import Verifier
 from services.kit.problems import Unauthorized
 from services.kit.settings import Settings
@@ -207,7 +207,7 @@ async def test_a_code_made_up_is_worth_nothing(client: AsyncClient) -> None:
 
 async def test_codes_kept_are_bounded(client: AsyncClient) -> None:
     first = await code_for(client)
-    for _ in range(development.MAX_CODES):
+    for _ in range(MAX_CODES):
         await code_for(client)
     refused(await redeemed(client, first), "invalid_grant")
 
