@@ -26,12 +26,13 @@ from services.kit.aggregates import Aggregate
 from services.kit.answers import json_text, shown
 from services.kit.app import create_api
 from services.kit.calls import Call
-from services.kit.changes import Feed, Followed, Limit, Since, Wait
+from services.kit.changes import Limit, Since, Wait
 from services.kit.clients import AsyncClient
 from services.kit.clock import now
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.db import Database, OnStatement
 from services.kit.descriptor import Service
+from services.kit.feeds import Feed, Followed
 from services.kit.fields import Body, Count, Day, ExternalIds, Flag, Instant, Money, Name
 from services.kit.filters import (
     BOOLEAN,

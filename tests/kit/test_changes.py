@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.kit import changes, epochs, journal
+from services.kit import changes, epochs, feeds, journal
 from services.kit.db import Database
 from services.kit.journal import Cause
 from services.kit.numbering import number
@@ -378,8 +378,8 @@ async def test_a_token_that_was_never_given_is_refused_by_name(place: Place, tex
 
 
 async def test_a_token_of_another_service_is_refused(place: Place) -> None:
-    feed = changes.Feed("elsewhere", ())
-    token = changes.closed(feed, changes.Token(1, 0, "x"))
+    feed = feeds.Feed("elsewhere", ())
+    token = changes.closed(feed, feeds.Token(1, 0, "x"))
     answer = await place.library.call("admin", "GET", f"/v1/changes?since={token}")
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "since")
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from services.contacts.changes.queries import FEED as CONTACTS
 from services.kit import opaque
-from services.kit.changes import Token, closed
+from services.kit.changes import closed
+from services.kit.feeds import Token
 from tests.conftest import DatabaseUrl
 from tests.syncing.story import STEPS, Step, add_person, hand_account_over
 from tests.syncing.world import FOLLOWERS, HAPPENINGS, Cable, act, differences

@@ -4,7 +4,7 @@ from services.activities.engagements.queries import ACTIVITY
 from services.activities.engagements.queries import SIGHT as ACTIVITY_SIGHT
 from services.activities.timelogs.queries import SIGHT as TIME_SIGHT
 from services.activities.timelogs.queries import TIME_LOG
-from services.kit.changes import Feed, Followed
+from services.kit.feeds import Feed, Followed
 
 FEED = Feed(
     "activities",

@@ -5,7 +5,7 @@ from services.contacts.accounts.queries import SIGHT as ACCOUNT_SIGHT
 from services.contacts.members.queries import MEMBER
 from services.contacts.people.queries import CONTACT, LINK, notes
 from services.contacts.people.queries import SIGHT as CONTACT_SIGHT
-from services.kit.changes import Feed, Followed
+from services.kit.feeds import Feed, Followed
 
 FEED = Feed(
     "contacts",

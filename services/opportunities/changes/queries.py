@@ -1,6 +1,6 @@
 """Of what the feed tells, and who hears it."""
 
-from services.kit.changes import Feed, Followed
+from services.kit.feeds import Feed, Followed
 from services.opportunities.pipeline.queries import OPPORTUNITY
 from services.opportunities.products.queries import PRODUCT
 from services.opportunities.sight import DEAL_SIGHT, stances

@@ -4,7 +4,8 @@ from fastapi import Response
 
 from services.kit import changes
 from services.kit.answers import json_text
-from services.kit.changes import Change, Feed, Followed, Limit, Since, Wait
+from services.kit.changes import Change, Limit, Since, Wait
+from services.kit.feeds import Feed, Followed
 from services.kit.fields import Read
 from services.kit.routing import CallDep, router
 from tests.contracts.toy.queries import RIVAL, SIGHT
