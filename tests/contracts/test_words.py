@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from services.kit.catalog import Teller
 from services.kit.descriptor import Service
 from services.kit.events import STANDARD
+from services.kit.telling import Teller
 from services.kit.words import Words
 from tests.contracts.spoken import (
     SERVICES,
