@@ -149,6 +149,20 @@ async def journal(session: Session, *changes: Change) -> None:
         )
 
 
+async def fill(db: Database, rows: int) -> None:
+    """Journals so many rows, each of an account of its own."""
+    async with db.connect() as session:
+        await session.execute(
+            """WITH entry AS (
+              INSERT INTO journal (type, aggregate, aggregate_id, version, partition_key, actor, state)
+              SELECT 'account.updated', 'account', id, 1, id, 'sub:tests', jsonb_build_object('id', id, 'name', n::text)
+              FROM (SELECT n, uuidv7() AS id FROM generate_series(1, %s) n) made ORDER BY n
+              RETURNING id, recorded_at
+            ) INSERT INTO journal_queue SELECT id, recorded_at FROM entry""",
+            [rows],
+        )
+
+
 async def fold(tx: Session, event: Event) -> None:
     """Sets the copy to what the event says; `effects` counts how often that happened."""
     await tx.execute(

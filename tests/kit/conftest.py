@@ -3,13 +3,15 @@
 import gc
 import logging
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
 import pytest
 
 from services.kit.db import Database
+from services.kit.identity import Verifier
 from tests.conftest import DatabaseUrl
 from tests.kit.backbone import Backbone, prepare
+from tests.kit.issuing import SETTINGS, StubIssuer
 
 
 @pytest.fixture
@@ -50,3 +52,16 @@ def broken_connections() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
+
+
+@pytest.fixture
+def issuer() -> StubIssuer:
+    """Whose tokens are believed."""
+    return StubIssuer()
+
+
+@pytest.fixture
+async def verifier(issuer: StubIssuer) -> AsyncGenerator[Verifier]:
+    """Who believes the issuer, and knows no member."""
+    async with Verifier(SETTINGS, transport=issuer.transport, clock=issuer.clock) as opened:
+        yield opened

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from services.kit.identity import Verifier
+from services.kit.problems import Problem
 from services.kit.settings import Settings
 
 ISSUER = "https://issuer.test"
@@ -80,3 +83,10 @@ class StubIssuer:
 
 def new_key() -> ECKey:
     return ECKey.generate_key("P-256", auto_kid=True)
+
+
+async def code_of(verifier: Verifier, token: str | None) -> str:
+    """The code with which the token is refused."""
+    with pytest.raises(Problem) as refused:
+        await verifier.viewer(token if token is None else f"Bearer {token}")
+    return refused.value.code

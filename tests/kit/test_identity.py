@@ -1,44 +1,19 @@
-"""Who asks: which tokens are believed, which are not and why, keys that change, members joined to identities."""
+"""Who asks: which tokens are believed, which are not and why, and for how long."""
 
-import asyncio
 import base64
 import hmac
 import json
-from collections.abc import AsyncGenerator
 from typing import Any
-from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
-from services.kit import keys
-from services.kit.db import Database
 from services.kit.identity import LEEWAY, MAX_TOKEN, VERIFIED_FOR, Verifier, Viewer
-from services.kit.membership import MEMBER_FOR, Membership, member_lookup
-from services.kit.problems import Forbidden, Problem, Unauthorized, Unavailable
+from services.kit.problems import Unauthorized
 from services.kit.remembered import Remembered
 from services.kit.settings import Settings
-from tests.conftest import DatabaseUrl
-from tests.kit.issuing import ISSUER, SETTINGS, Clock, StubIssuer, new_key
-
-
-@pytest.fixture
-def issuer() -> StubIssuer:
-    return StubIssuer()
-
-
-@pytest.fixture
-async def verifier(issuer: StubIssuer) -> AsyncGenerator[Verifier]:
-    async with Verifier(SETTINGS, transport=issuer.transport, clock=issuer.clock) as opened:
-        yield opened
-
-
-async def code_of(verifier: Verifier, token: str | None) -> str:
-    with pytest.raises(Problem) as refused:
-        await verifier.viewer(token if token is None else f"Bearer {token}")
-    return refused.value.code
+from tests.kit.issuing import ISSUER, SETTINGS, Clock, StubIssuer, code_of, new_key
 
 
 def forged(header: dict[str, Any], claims: dict[str, Any], secret: bytes | None = None) -> str:
@@ -383,127 +358,6 @@ async def test_scopes_are_where_the_settings_say(issuer: StubIssuer) -> None:
     assert viewer.scopes == {"contacts:read", "imports"}
 
 
-# Keys
-
-
-async def test_keys_are_fetched_once_for_all_who_wait(issuer: StubIssuer, verifier: Verifier) -> None:
-    tokens = [issuer.token(sub=f"caller {n}") for n in range(20)]
-    await asyncio.gather(*(verifier.viewer(f"Bearer {token}") for token in tokens))
-    assert issuer.fetches == 1
-
-
-async def test_a_new_key_is_found_at_once(issuer: StubIssuer, verifier: Verifier) -> None:
-    await verifier.viewer(f"Bearer {issuer.token()}")
-    issuer.keys = [new_key()]
-    issuer.clock.now += keys.FETCH_PAUSE
-    assert await verifier.viewer(f"Bearer {issuer.token()}")
-    assert issuer.fetches == 2
-
-
-async def test_a_key_that_was_withdrawn_verifies_nothing_more(issuer: StubIssuer, verifier: Verifier) -> None:
-    old = issuer.keys[0]
-    await verifier.viewer(f"Bearer {issuer.token()}")
-    issuer.keys = [new_key()]
-    issuer.clock.now += keys.FETCH_PAUSE
-    await verifier.viewer(f"Bearer {issuer.token()}")
-    assert await code_of(verifier, issuer.token(key=old, sub="late")) == "token_key_unknown"
-
-
-async def test_unknown_keys_ask_the_issuer_once_in_a_while(issuer: StubIssuer, verifier: Verifier) -> None:
-    await verifier.viewer(f"Bearer {issuer.token()}")
-    for n in range(50):
-        await code_of(verifier, issuer.token(header={"kid": f"made up {n}"}))
-    assert issuer.fetches == 1
-    issuer.clock.now += keys.FETCH_PAUSE
-    for n in range(50):
-        await code_of(verifier, issuer.token(header={"kid": f"made up {n}"}))
-    assert issuer.fetches == 2
-
-
-async def test_a_flood_of_made_up_keys_is_one_fetch_and_keeps_nobody_waiting(
-    issuer: StubIssuer, verifier: Verifier
-) -> None:
-    good = f"Bearer {issuer.token(sub='regular')}"
-    await verifier.viewer(good)
-    issuer.clock.now += keys.FETCH_PAUSE
-    issuer.hold = asyncio.Event()
-    flood = [
-        asyncio.create_task(code_of(verifier, issuer.token(header={"kid": f"made up {n}"})))
-        for n in range(200)
-    ]
-    await asyncio.sleep(0)
-    assert (await verifier.viewer(f"Bearer {issuer.token(sub='meanwhile')}")).subject == "meanwhile"
-    assert (await verifier.viewer(good)).subject == "regular"
-    assert not any(task.done() for task in flood)
-    issuer.hold.set()
-    assert set(await asyncio.gather(*flood)) == {"token_key_unknown"}
-    assert issuer.fetches == 2
-
-
-async def test_one_key_that_makes_no_sense_does_not_spoil_the_others(
-    issuer: StubIssuer, verifier: Verifier
-) -> None:
-    bad = {"kty": "EC", "crv": "P-256", "kid": "bad", "x": "AAAA", "y": "AAAA"}
-    issuer.jwks = {"keys": [bad, {**bad, "kid": "worse", "x": 7}, issuer.keys[0].as_dict(private=False)]}
-    assert await verifier.viewer(f"Bearer {issuer.token()}")
-
-
-async def test_keys_are_renewed_in_the_background(issuer: StubIssuer, verifier: Verifier) -> None:
-    await verifier.viewer(f"Bearer {issuer.token()}")
-    issuer.clock.now += keys.FRESH_FOR + 1
-    await verifier.viewer(f"Bearer {issuer.token(sub='next')}")
-    await asyncio.sleep(0.05)
-    assert issuer.fetches == 2
-
-
-async def test_keys_at_hand_serve_while_the_issuer_is_away(issuer: StubIssuer, verifier: Verifier) -> None:
-    await verifier.viewer(f"Bearer {issuer.token()}")
-    issuer.down = True
-    issuer.clock.now += keys.USED_FOR - 1
-    assert await verifier.viewer(f"Bearer {issuer.token()}")
-
-
-async def test_keys_do_not_outlive_the_issuer(issuer: StubIssuer, verifier: Verifier) -> None:
-    await verifier.viewer(f"Bearer {issuer.token()}")
-    issuer.down = True
-    issuer.clock.now += keys.USED_FOR
-    with pytest.raises(Unavailable) as refused:
-        await verifier.viewer(f"Bearer {issuer.token()}")
-    assert refused.value.code == "issuer_unreachable"
-
-
-async def test_issuer_that_is_not_up_yet_is_unavailable_then_found(
-    issuer: StubIssuer, verifier: Verifier
-) -> None:
-    issuer.down = True
-    assert not await verifier.ready()
-    assert await code_of(verifier, issuer.token()) == "issuer_unreachable"
-    issuer.down = False
-    issuer.clock.now += 1
-    assert await verifier.ready()
-    assert await verifier.viewer(f"Bearer {issuer.token()}")
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"metadata": {"issuer": "https://elsewhere.test", "jwks_uri": f"{ISSUER}/keys"}},
-        {"metadata": {"issuer": ISSUER}},
-        {"metadata": {"issuer": ISSUER, "jwks_uri": "no address"}},
-        {"metadata": {"issuer": ISSUER, "jwks_uri": ISSUER.replace("https", "http") + "/keys"}},
-        {"jwks": {"keys": []}},
-        {"jwks": {"keys": "none"}},
-        {"jwks": {"keys": [{"kty": "EC", "crv": "P-256", "kid": "x", "x": "AAAA", "y": "AAAA"}]}},
-        {"jwks": {"keys": [{"kty": "EC", "crv": "P-256", "kid": "x"}]}},
-    ],
-)
-async def test_an_issuer_that_makes_no_sense_is_not_ready(
-    wrong: dict[str, Any], issuer: StubIssuer, verifier: Verifier
-) -> None:
-    vars(issuer).update(wrong)
-    assert not await verifier.ready()
-
-
 # Remembered
 
 
@@ -529,76 +383,6 @@ def test_what_is_remembered_is_bounded() -> None:
     assert (len(remembered), remembered.get(0), remembered.get(24)) == (10, None, 24)
 
 
-# Members
-
-
-class Members:
-    """A table of members that counts how often it is asked."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, Membership] = {}
-        self.asked = 0
-
-    def hire(self) -> UUID:
-        """Makes somebody@example.com a member."""
-        self.found["somebody@example.com"] = Membership(uuid4(), active=True)
-        return self.found["somebody@example.com"].member_id
-
-    async def __call__(self, subject: str, email: str | None) -> Membership | None:
-        self.asked += 1
-        return self.found.get(subject) or self.found.get(email or "")
-
-
-async def test_a_member_is_joined_by_verified_address(issuer: StubIssuer) -> None:
-    members = Members()
-    member = members.hire()
-    async with Verifier(SETTINGS, members, transport=issuer.transport, clock=issuer.clock) as verifier:
-        joined = await verifier.viewer(f"Bearer {issuer.token()}")
-        stranger = await verifier.viewer(f"Bearer {issuer.token(email_verified=False)}")
-    assert (joined.member_id, joined.actor) == (member, str(member))
-    assert (stranger.member_id, stranger.actor) == (None, "sub:somebody")
-
-
-async def test_a_member_is_joined_by_subject_whatever_the_address(issuer: StubIssuer) -> None:
-    members = Members()
-    members.hire()
-    members.found["somebody"] = bound = Membership(uuid4(), active=True)
-    async with Verifier(SETTINGS, members, transport=issuer.transport, clock=issuer.clock) as verifier:
-        for token in (issuer.token(), issuer.token(email_verified=False), issuer.token(email=None)):
-            assert (await verifier.viewer(f"Bearer {token}")).member_id == bound.member_id
-
-
-async def test_a_member_who_has_left_is_nobody_whatever_the_roles(issuer: StubIssuer) -> None:
-    members = Members()
-    members.found["somebody"] = Membership(uuid4(), active=False)
-    settings = SETTINGS.model_copy(update={"access_contact": "sales-ops@example.com"})
-    async with Verifier(settings, members, transport=issuer.transport, clock=issuer.clock) as verifier:
-        with pytest.raises(Forbidden, match=r"ask sales-ops@example\.com") as refused:
-            await verifier.viewer(f"Bearer {issuer.token(roles=['executive', 'admin'])}")
-    assert refused.value.code == "member_inactive"
-
-
-async def test_members_are_asked_for_twice_in_a_second(issuer: StubIssuer) -> None:
-    members = Members()
-    members.hire()
-    async with Verifier(SETTINGS, members, transport=issuer.transport, clock=issuer.clock) as verifier:
-        for _ in range(3):
-            await verifier.viewer(f"Bearer {issuer.token()}")
-        assert members.asked == 1
-        issuer.clock.now += MEMBER_FOR
-        await verifier.viewer(f"Bearer {issuer.token()}")
-    assert members.asked == 2
-
-
-async def test_somebody_who_becomes_a_member_is_let_in_within_a_second(issuer: StubIssuer) -> None:
-    members = Members()
-    async with Verifier(SETTINGS, members, transport=issuer.transport, clock=issuer.clock) as verifier:
-        assert (await verifier.viewer(f"Bearer {issuer.token()}")).member_id is None
-        member = members.hire()
-        issuer.clock.now += MEMBER_FOR
-        assert (await verifier.viewer(f"Bearer {issuer.token()}")).member_id == member
-
-
 @pytest.mark.parametrize(
     ("roles", "sees_all", "is_admin"),
     [
@@ -614,55 +398,6 @@ async def test_somebody_who_becomes_a_member_is_let_in_within_a_second(issuer: S
 def test_roles_say_what_is_seen(roles: tuple[str, ...], sees_all: bool, is_admin: bool) -> None:
     viewer = Viewer("x", ISSUER, roles=frozenset(roles))
     assert (viewer.sees_all, viewer.is_admin) == (sees_all, is_admin)
-
-
-MEMBERS = """
-CREATE TABLE member (id uuid, email text, subject text, active boolean, deleted_at timestamptz);
-INSERT INTO member VALUES
-  ('00000000-0000-0000-0000-000000000001', 'Anna@Example.com', NULL, true, NULL),
-  ('00000000-0000-0000-0000-000000000002', 'gone@example.com', 'sub-gone', true, now()),
-  ('00000000-0000-0000-0000-000000000003', 'idle@example.com', NULL, false, NULL),
-  ('00000000-0000-0000-0000-000000000004', 'two@example.com', NULL, true, NULL),
-  ('00000000-0000-0000-0000-000000000005', 'Two@example.com', NULL, true, NULL),
-  ('00000000-0000-0000-0000-000000000006', 'bound@example.com', 'sub-bound', true, NULL),
-  ('00000000-0000-0000-0000-000000000007', 'left@example.com', 'sub-left', false, NULL),
-  ('00000000-0000-0000-0000-000000000008', 'back@example.com', NULL, false, NULL),
-  ('00000000-0000-0000-0000-000000000009', 'Back@example.com', NULL, true, NULL)"""
-
-
-@pytest.mark.parametrize(
-    ("subject", "email", "found"),
-    [
-        ("x", "anna@example.com", (1, True)),
-        ("x", "gone@example.com", None),
-        ("sub-gone", None, None),
-        ("sub-gone", "anna@example.com", (1, True)),
-        ("x", "idle@example.com", (3, False)),
-        ("x", "two@example.com", None),
-        ("x", "nobody@example.com", None),
-        ("x", None, None),
-        ("sub-bound", None, (6, True)),
-        ("sub-bound", "anna@example.com", (6, True)),
-        ("SUB-BOUND", None, None),
-        ("x", "bound@example.com", None),
-        ("sub-left", "anna@example.com", (7, False)),
-        ("x", "back@example.com", (9, True)),
-    ],
-)
-async def test_lookup_joins_by_subject_or_else_by_address(
-    subject: str, email: str | None, found: tuple[int, bool] | None, database_url: DatabaseUrl
-) -> None:
-    url = database_url("members", _with_members)
-    db = Database(url, name="lookup", size=1)
-    await db.open()
-    told = await member_lookup(db)(subject, email)
-    await db.close()
-    assert told == (None if found is None else Membership(UUID(int=found[0]), found[1]))
-
-
-def _with_members(url: str) -> None:
-    with psycopg.connect(url, autocommit=True) as session:
-        session.execute(MEMBERS)
 
 
 def test_stub_issuer_publishes_no_private_key() -> None:

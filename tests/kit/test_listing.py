@@ -1,11 +1,9 @@
-"""Lists: one grammar for every resource, and pages that hold what a plain reading of all rows would give."""
+"""Lists: pages hold what a plain reading of all rows would give, each row once."""
 
 import base64
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
-from itertools import groupby
+from datetime import date, datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import orjson
@@ -16,89 +14,39 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.kit import listing
-from services.kit.listing import MAX_LIMIT
-from tests.kit.library import BOOKS, Library, opened, prepare
-from tests.plans import plan_of
+from tests.kit.library import BOOKS, Library
+from tests.kit.shelves import (
+    ACCOUNTS,
+    BELOW,
+    INSERT,
+    MOMENT,
+    OTHER,
+    PEOPLE,
+    REP,
+    SORTS,
+    TITLES,
+    Row,
+    ask,
+    in_order,
+    plain_row,
+    shelves,
+    store,
+    walked,
+)
 from tests.problems import assert_problem
 from tests.servers import Databases
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("lists")]
 
-Row = dict[str, Any]
-
-ONE_OWNER = "00000000-0000-0000-0002-000000000007"
-ONE_ACCOUNT = "00000000-0000-0000-0001-000000000007"
-
-TITLES = ["Emma", "emma", "Émile", "EMILE", "100% sure", "100 sure", "a_b", "axb", r"back\slash", "backslash",
-          "云山电网", "山电", "电网", "", "Z", "a"]  # fmt: skip
-INSERT = """
-INSERT INTO book (id, version, partition_key, created_at, created_by, updated_at, updated_by, title, genre, pages,
-                  price, printed_on, lent_at, sold, account_id, owner_id, deleted_at)
-SELECT id, 1, id, created_at, 'x', created_at, 'x', title, genre, pages, price, printed_on, lent_at, sold, account_id,
-       owner_id, CASE WHEN gone THEN now() END
-FROM jsonb_to_recordset(%s) AS r(id uuid, created_at timestamptz, title text, genre text, pages int, price bigint,
-  printed_on date, lent_at timestamptz, sold boolean, account_id uuid, owner_id uuid, gone boolean)"""
-
-ACCOUNTS = [UUID(int=0xB00 + n) for n in range(3)]
-PEOPLE = [UUID(int=0xA00 + n) for n in range(3)]
-REP, BELOW, OTHER = PEOPLE
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def library(databases: Databases) -> AsyncIterator[Library]:
-    async with opened(databases.create("lists", prepare)) as it:
-        it.callers.join("rep", REP)
-        await people(it)
-        yield it
-
-
-async def people(library: Library) -> None:
-    """REP is above BELOW and owns the first account; OTHER owns the second; nobody the third."""
-    await library.rows(
-        "INSERT INTO member"
-        " (id, version, partition_key, created_at, created_by, updated_at, updated_by, name, manager_id)"
-        " SELECT id, 1, id, now(), 'x', now(), 'x', 'x', CASE id WHEN %(below)s::uuid THEN %(rep)s::uuid END"
-        " FROM unnest(%(all)s::uuid[]) id",
-        below=str(BELOW), rep=str(REP), all=PEOPLE,
-    )  # fmt: skip
-    await library.rows(
-        "INSERT INTO account (id, version, partition_key, created_at, created_by, updated_at, updated_by, owner_id)"
-        " SELECT id, 1, id, now(), 'x', now(), 'x', owner"
-        " FROM unnest(%(accounts)s::uuid[], %(owners)s::uuid[]) a(id, owner)",
-        accounts=ACCOUNTS, owners=[REP, OTHER, None],
-    )  # fmt: skip
-
-
-async def store(library: Library, rows: list[Row]) -> None:
-    async with await psycopg.AsyncConnection.connect(library.url, autocommit=True) as connection:
-        await connection.execute("TRUNCATE book")
-        await connection.execute(INSERT.encode(), [orjson.dumps(rows).decode()])
-
-
-async def ask(library: Library, who: str = "admin", path: str = "/v1/books", **query: Any) -> Any:
-    return await library.client.get(f"{path}?{urlencode(query)}", headers={"Authorization": f"Bearer {who}"})
-
-
-async def walked(
-    library: Library, who: str, query: Mapping[str, str], limit: int, path: str = "/v1/boxed-books"
-) -> list[str]:
-    """The ids of all pages, one after the other; of a list that takes every filter with every sort."""
-    found: list[str] = []
-    cursor: dict[str, str] = {}
-    while True:
-        answer = await ask(library, who, path, **query, **cursor, limit=limit)
-        assert answer.status_code == 200, answer.text
-        page = answer.json()
-        found += [item["id"] for item in page["items"]]
-        if page["next_cursor"] is None:
-            return found
-        assert len(page["items"]) == limit
-        cursor = {"cursor": page["next_cursor"]}
+    async with shelves(databases, "lists") as made:
+        yield made
 
 
 # The model: plain Python over all rows.
 
-MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 few = st.integers(0, 3)
 
 
@@ -199,36 +147,11 @@ FILTERS: list[tuple[dict[str, str], Test]] = [
     ({"owner_id": str(BELOW)}, lambda row: row["owner_id"] == BELOW),
     ({"owner_id": str(OTHER), "sold": "true"}, lambda row: row["owner_id"] == OTHER and row["sold"]),
 ]  # fmt: skip
-SORTS = ["title", "-title", "price", "-price", "printed_on", "-printed_on", "created_at", "-created_at",
-         "-price,title"]  # fmt: skip
 SEEN: dict[str, Test] = {
     "admin": lambda _: True,
     "rep": lambda row: row["account_id"] == ACCOUNTS[0] or row["owner_id"] in (REP, BELOW),
     "other": lambda _: False,
 }
-
-
-def in_order(rows: list[Row], sort: str) -> list[Row]:
-    """Sorted with nulls last in both directions, the id as tie-break; upwards under two keys."""
-    if "," in sort:
-        rows = sorted(rows, key=lambda row: row["id"])
-        for one_key in reversed(sort.split(",")):
-            rows = _by(rows, one_key)
-        return rows
-    return _by(sorted(rows, key=lambda row: row["id"], reverse=sort.startswith("-")), sort)
-
-
-def _by(rows: list[Row], sort: str) -> list[Row]:
-    """Sorted by one key, what is equal in the order in which it came, nulls last."""
-    field, down = sort.removeprefix("-"), sort.startswith("-")
-    known = sorted((row for row in rows if row[field] is not None), key=lambda row: row[field])
-    if down:
-        known = [
-            row
-            for _, equal in reversed([(k, list(g)) for k, g in groupby(known, key=lambda row: row[field])])
-            for row in equal
-        ]
-    return known + [row for row in rows if row[field] is None]
 
 
 def welcome(query: Mapping[str, str], sort: str) -> bool:
@@ -308,14 +231,6 @@ def some_rows_of_every_kind() -> list[Row]:
     return [plain_row(n, **{name: few[n % len(few)] for name, few in values.items()}) for n in range(180)]
 
 
-def plain_row(n: int, **values: Any) -> Row:
-    return {
-        "id": UUID(int=n), "created_at": MOMENT, "title": f"book {n:05}", "genre": "NOVEL", "pages": None,
-        "price": None, "printed_on": None, "lent_at": None, "sold": False, "account_id": None, "owner_id": None,
-        "gone": False,
-    } | values  # fmt: skip
-
-
 async def test_a_page_is_what_the_resource_looks_like(library: Library) -> None:
     await store(library, [plain_row(1, lent_at=MOMENT)])
     page = (await ask(library)).json()
@@ -332,146 +247,6 @@ async def test_a_page_has_fifty_rows_unless_told_otherwise(library: Library) -> 
         assert len((await ask(library, limit=limit)).json()["items"]) == limit
     exact = (await ask(library, limit=10, **{"title[prefix]": "book 0000"})).json()
     assert (len(exact["items"]), exact["next_cursor"]) == (10, None)
-
-
-@pytest.mark.parametrize(
-    "limit", ["0", "-1", "201", "1000", "0000000050000", "1.0", "1e2", " 5", "+5", "٥", "", "ten", "9" * 5000]
-)
-async def test_a_limit_out_of_range_is_refused(library: Library, limit: str) -> None:
-    problem = assert_problem(await ask(library, limit=limit), 422, "invalid")
-    assert problem["errors"] == [
-        {"field": "limit", "code": "range", "message": f"must be a whole number from 1 to {MAX_LIMIT}"}
-    ]
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "code"),
-    [
-        ("title", "", "value"),
-        ("title", "x" * 501, "value"),
-        ("title", "a\x00b", "value"),
-        ("title[in]", ",", "value"),
-        ("title[in]", ",".join("x" * 101), "value"),
-        ("title[contains]", "\x00", "value"),
-        ("title[null]", "yes", "value"),
-        ("title[null]", "", "value"),
-        ("genre", "novel", "value"),
-        ("genre", "X", "value"),
-        ("genre[in]", "NOVEL,X", "value"),
-        ("pages", "one", "value"),
-        ("pages", "1.0", "value"),
-        ("pages", "1_000", "value"),
-        ("pages", " 1", "value"),
-        ("pages", "+1", "value"),
-        ("pages", "٣", "value"),
-        ("pages", "9223372036854775808", "value"),
-        ("pages", "9" * 5000, "value"),
-        ("pages[in]", "1,,2", "value"),
-        ("pages[null]", "1", "value"),
-        ("printed_on", "2026-02-30", "value"),
-        ("printed_on", "20260228", "value"),
-        ("printed_on", "2026-W01-1", "value"),
-        ("printed_on", "0000-01-01", "value"),
-        ("printed_on", "infinity", "value"),
-        ("lent_at", "2026-01-01", "value"),
-        ("lent_at", "2026-01-01T00:00:00", "value"),
-        ("lent_at", "20260101T000000Z", "value"),
-        ("lent_at", "now", "value"),
-        ("lent_at", "2026-01-01 00:00Z", "value"),
-        ("sold", "1", "value"),
-        ("sold", "True", "value"),
-        ("sold", "yes", "value"),
-        ("account_id", "1", "value"),
-        ("account_id[in]", f"{ONE_OWNER},x", "value"),
-        ("title[lt]", "a", "unknown_parameter"),
-        ("title[eq]", "a", "unknown_parameter"),
-        ("title[", "a", "unknown_parameter"),
-        ("title[ne", "a", "unknown_parameter"),
-        ("title[]", "a", "unknown_parameter"),
-        ("title[NE]", "a", "unknown_parameter"),
-        ("title[ne][in]", "a", "unknown_parameter"),
-        ("sold[ne]", "true", "unknown_parameter"),
-        ("genre[contains]", "N", "unknown_parameter"),
-        ("account_id[gt]", ONE_OWNER, "unknown_parameter"),
-        ("lent_at[contains]", "1", "unknown_parameter"),
-        ("Title", "a", "unknown_parameter"),
-        ("titel", "a", "unknown_parameter"),
-        ("", "a", "unknown_parameter"),
-        ("fields", "", "unknown"),
-        ("fields", "id,", "unknown"),
-        ("fields", "secret", "unknown"),
-        ("fields", "deleted_at", "unknown"),
-        ("fields", "title, genre", "unknown"),
-        ("fields", "id,title,id", "duplicate"),
-        ("offset", "5", "unknown_parameter"),
-        ("x" * 5000, "1", "unknown_parameter"),
-        ("\x00", "1", "unknown_parameter"),
-        ("created_by", "x", "unknown_parameter"),
-        ("sort", "pages", "unknown"),
-        ("sort", "--title", "unknown"),
-        ("sort", "", "unknown"),
-        ("sort", "title,price", "unknown"),
-        ("sort", "price,title", "unknown"),
-        ("sort", "-price,title,genre", "unknown"),
-        ("sort", "-price,", "unknown"),
-        ("sort", "title; DROP TABLE book", "unknown"),
-        ("count", "1", "value"),
-        ("count", "True", "value"),
-        ("count", "", "value"),
-        ("q", "", "value"),
-        ("q", "   ", "value"),
-        ("q", "x" * 101, "value"),
-        ("q", "\x00", "value"),
-        ("cursor", "", "cursor"),
-        ("cursor", "x", "cursor"),
-        ("cursor", "%%%", "cursor"),
-        ("cursor", "é", "cursor"),
-        ("cursor", "W10=", "cursor"),
-        ("cursor", "WzEsMiwzXQ==", "cursor"),
-        ("cursor", "e30=", "cursor"),
-    ],
-)
-async def test_what_a_list_does_not_know_is_refused_by_name(
-    library: Library, name: str, value: str, code: str
-) -> None:
-    problem = assert_problem(await ask(library, **{name: value}), 422, "invalid")
-    assert [(e["field"], e["code"]) for e in problem["errors"]] == [(name[:100], code)]
-
-
-async def test_an_unknown_parameter_is_told_the_known_ones(library: Library) -> None:
-    problem = assert_problem(await ask(library, titel="Emma"), 422, "invalid")
-    said = problem["errors"][0]["message"]
-    assert all(name in said for name in [*BOOKS.filters, "limit", "cursor", "sort", "fields", "count", "q"])
-    problem = assert_problem(await ask(library, **{"title[lt]": "Emma"}), 422, "invalid")
-    assert problem["errors"][0]["message"].endswith("it takes ne, in, contains, prefix, null")
-    problem = assert_problem(await ask(library, genre="X"), 422, "invalid")
-    assert problem["errors"][0]["message"] == "must be one of NOVEL, POEMS, MATHS"
-    shelf = assert_problem(await ask(library, path=f"/v1/shelves/{ACCOUNTS[0]}/books", q="x"), 422, "invalid")
-    assert shelf["errors"][0]["code"] == "unknown_parameter"
-
-
-async def test_every_wrong_parameter_is_named_at_once(library: Library) -> None:
-    problem = assert_problem(
-        await ask(library, titel="x", pages="x", limit="x", sort="x", count="x"), 422, "invalid"
-    )
-    assert [e["field"] for e in problem["errors"]] == ["titel", "pages", "sort", "limit", "count"]
-
-
-@pytest.mark.parametrize(
-    "query", ["title=a&title=a", "limit=5&limit=6", "title[ne]=a&title[ne]=b", "q=a&q=b"]
-)
-async def test_a_parameter_given_twice_is_refused(library: Library, query: str) -> None:
-    answer = await library.call("admin", "GET", f"/v1/books?{query}")
-    assert assert_problem(answer, 422, "invalid")["errors"][0]["code"] == "duplicate"
-
-
-async def test_a_list_takes_twelve_filters(library: Library) -> None:
-    twelve = {f"pages[{op}]": "1" for op in ("ne", "in", "lt", "lte", "gt", "gte")}
-    twelve |= {f"price[{op}]": "1" for op in ("ne", "in", "lt", "lte", "gt", "gte")}
-    boxed = "/v1/boxed-books"
-    assert (await ask(library, path=boxed, **twelve)).status_code == 200
-    problem = assert_problem(await ask(library, path=boxed, **twelve, sold="true"), 422, "invalid")
-    assert [(e["field"], e["code"]) for e in problem["errors"]] == [("sold", "too_many")]
 
 
 async def test_a_cursor_belongs_to_its_list_filters_and_sort(library: Library) -> None:
@@ -592,91 +367,3 @@ async def test_rows_that_stay_are_listed_once_while_others_come_and_go(library: 
     kept = [id for id in found if UUID(id).int % 10 == 0]
     assert sorted(kept) == sorted(str(row["id"]) for row in staying)
     assert len(found) == len(set(found))
-
-
-# The indexes
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def large(databases: Databases) -> AsyncIterator[Library]:
-    """20,000 books of 400 accounts and 50 owners."""
-    async with opened(databases.create("large", prepare)) as it:
-        it.callers.join("rep", REP)
-        await people(it)
-        await it.rows(
-            "INSERT INTO book (id, version, partition_key, created_at, created_by, updated_at, updated_by, title,"
-            " genre, sold, price, printed_on, account_id, owner_id)"
-            " SELECT id, 1, id, now() + n * interval '1 second', 'x', now(), 'x', md5(n::text), 'NOVEL', false,"
-            "  nullif(n %% 500, 0), date '2026-01-01' + n %% 500,"
-            "  ('00000000-0000-0000-0001-' || lpad((n %% 400)::text, 12, '0'))::uuid,"
-            "  ('00000000-0000-0000-0002-' || lpad((n %% 50)::text, 12, '0'))::uuid"
-            " FROM (SELECT n, uuidv7() AS id FROM generate_series(1, 20000) n) numbered"
-        )
-        await it.rows("ANALYZE")
-        yield it
-
-
-@pytest.mark.parametrize(
-    ("query", "index"),
-    [
-        ({}, "book_title"),
-        ({"sort": "-title"}, "book_title"),
-        ({"sort": "created_at"}, "book_born"),
-        ({"sort": "-created_at"}, "book_born"),
-        ({"sort": "price"}, "book_price_up"),
-        ({"sort": "-price"}, "book_price_down"),
-        ({"sort": "printed_on"}, "book_printed_up"),
-        ({"sort": "-printed_on"}, "book_printed_down"),
-        ({"owner_id": ONE_OWNER}, "book_owner"),
-        ({"account_id": ONE_ACCOUNT}, "book_account"),
-        ({"owner_id": ONE_OWNER, "sort": "-title"}, "book_owner"),
-        ({"q": "0123"}, "book_search"),
-    ],
-)
-async def test_a_page_is_found_by_an_index(large: Library, query: dict[str, str], index: str) -> None:
-    for who in ("admin", "rep"):
-        for deep in (False, True):
-            cursor = {"cursor": (await ask(large, **query, limit=5)).json()["next_cursor"]} if deep else {}
-            told = [*query.items(), ("limit", "50"), *cursor.items()]
-            plan = await plan_of(large.url, BOOKS, large.callers.viewers[who], told)
-            assert "" not in plan.indexes("book"), plan.tree
-            if who == "admin":
-                assert plan.indexes("book") == {index}, plan.tree
-
-
-@pytest.mark.parametrize("sort", ["title", "-price"])
-async def test_a_deep_page_reads_no_more_than_the_first(large: Library, sort: str) -> None:
-    query: dict[str, str] = {"sort": sort}
-    for _ in range(3):
-        plan = await plan_of(
-            large.url, BOOKS, large.callers.viewers["admin"], [*query.items(), ("limit", "100")]
-        )
-        assert plan.rows("book") <= 101, plan.tree
-        for _ in range(20):
-            query["cursor"] = (await ask(large, **query, limit=200)).json()["next_cursor"]
-
-
-async def test_the_parameters_of_a_list_are_documented() -> None:
-    told = {one["name"]: one for one in BOOKS.parameters()}
-    for name, filter_ in BOOKS.filters.items():
-        assert name in told
-        assert {f"{name}[{op}]" for op in filter_.kind.ops} <= told.keys()
-    assert {"limit", "cursor", "count", "q"} <= told.keys()
-    assert all(one["description"] for one in told.values())
-    for name in ("sort", "fields", "genre[in]"):
-        assert (told[name]["style"], told[name]["explode"], told[name]["schema"]["type"]) == (
-            "form",
-            False,
-            "array",
-        )
-    assert told["sort"]["schema"]["items"]["enum"][:2] == ["title", "-title"]
-    assert "`-price,title`" in told["sort"]["description"]
-    assert told["fields"]["schema"]["items"]["enum"] == list(BOOKS.fields)
-    assert told["genre"]["schema"] == {"type": "string", "enum": ["NOVEL", "POEMS", "MATHS"]}
-    assert told["genre"]["description"].startswith(
-        "Equal to. Indexed with `sort` `title`, `-title`, `-price`;"
-    )
-    assert told["genre[null]"]["schema"] == {"type": "boolean"}
-    assert told["pages[ne]"]["description"] == (
-        "Not equal to, unknown ones included. Only beside a filter that is indexed with the sort."
-    )

@@ -13,8 +13,8 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.kit.library import Library, opened, prepare
-from tests.kit.test_listing import ACCOUNTS, PEOPLE, REP, SORTS, in_order, people, plain_row, store, walked
+from tests.kit.library import Library
+from tests.kit.shelves import ACCOUNTS, PEOPLE, SORTS, in_order, plain_row, shelves, store, walked
 from tests.servers import Databases
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("lists")]
@@ -63,9 +63,7 @@ STILL = st.fixed_dictionaries(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def library(databases: Databases) -> AsyncIterator[Library]:
-    async with opened(databases.create("paging", prepare)) as it:
-        it.callers.join("rep", REP)
-        await people(it)
+    async with shelves(databases, "paging") as it:
         yield it
 
 
