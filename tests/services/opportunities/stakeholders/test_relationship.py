@@ -6,7 +6,7 @@ import pytest
 
 from services.opportunities.stakeholders.schemas import RelationshipRead
 from tests.services.opportunities.conftest import House
-from tests.services.opportunities.stakeholders.test_domain import SCENARIOS, Scenario
+from tests.services.opportunities.stakeholders.maps import SCENARIOS, Scenario
 
 
 def stated(notation: str) -> dict[str, Any]:
