@@ -13,8 +13,8 @@ from psycopg import sql
 from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Date, DateTime, Integer, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
+from services.kit.grammar import Listing
 from services.kit.identity import Viewer
-from services.kit.listing import Listing
 
 ACCOUNTS, PEOPLE, WORDS = 2_000, 20, 20
 """How many accounts, people of ours and values of a word there are among the rows."""

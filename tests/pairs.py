@@ -20,7 +20,7 @@ from services.contacts.accounts.queries import ACCOUNTS
 from services.contacts.main import SERVICE as OF_CONTACTS
 from services.contacts.members.queries import MEMBERS
 from services.contacts.people.queries import CONTACTS
-from services.kit import listing
+from services.kit import asking, listing
 from services.kit.db import Session
 from services.kit.descriptor import Service
 from services.kit.grammar import Listing
@@ -164,7 +164,7 @@ class Shelf:
 
     def counted(self, query: Mapping[str, str]) -> int:
         """How many rows match, whoever asks."""
-        asked = listing.parse(self.described, query.items())
+        asked = asking.parse(self.described, query.items())
         text = sql.SQL("SELECT count(*) FROM {} r WHERE {}").format(
             sql.Identifier(self.described.relation),
             sql.SQL(" AND ".join((self.described.where, *asked.all_conditions))),
@@ -195,7 +195,7 @@ class Shelf:
 
     async def behind(self, session: Session, who: str, case: Case) -> Mapping[str, str]:
         """The cursor of a page 1,000 rows behind the first, or of the first where there are less."""
-        asked = listing.parse(self.described, {**case.query, "fields": "id"}.items())
+        asked = asking.parse(self.described, {**case.query, "fields": "id"}.items())
         for limit in (1_000, 200, LIMIT):
             text = await listing.page(session, self.described, replace(asked, limit=limit), VIEWERS[who])
             cursor = orjson.loads(text)["next_cursor"]

@@ -7,9 +7,9 @@ from typing import Any, Self, cast
 
 import psycopg
 
-from services.kit import listing
+from services.kit import asking, listing
+from services.kit.grammar import Listing
 from services.kit.identity import Viewer
-from services.kit.listing import Listing
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ async def plan_in(
     given: Mapping[str, Any] | None = None,
 ) -> Plan:
     """How a page of the list is found for the viewer, asked in a session that others ask in as well."""
-    asked = listing.parse(described, query)
+    asked = asking.parse(described, query)
     await listing.page(session, described, asked, viewer, given)
     assert session.plan is not None
     return session.plan

@@ -18,7 +18,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 from starlette.datastructures import FormData, UploadFile
 
-from services.kit import idempotency, jobs, listing
+from services.kit import asking, idempotency, jobs, listing
 from services.kit.access import require_entrusted
 from services.kit.aggregates import Aggregate
 from services.kit.answers import json_text
@@ -26,10 +26,10 @@ from services.kit.calls import Call
 from services.kit.db import Session, one
 from services.kit.fields import Paged, Read
 from services.kit.filters import Filter, code, plain
+from services.kit.grammar import Listing
 from services.kit.ids import new_id
 from services.kit.imports_file import FileRows, digest, stage
 from services.kit.imports_work import COUNTS, KIND
-from services.kit.listing import Listing
 from services.kit.problems import FieldError, Invalid, NotFound, Unsupported
 from services.kit.profiles import Import, Profile
 
@@ -203,7 +203,7 @@ async def show(session: Session, call: Call, importing: Import, id: UUID) -> str
 
 async def report(session: Session, call: Call, importing: Import, id: UUID, request: Request) -> str:
     """A page of what was refused or mended, as JSON text. Raises Forbidden, NotFound, Invalid."""
-    asked = listing.parse(LINES, request.query_params.multi_items())
+    asked = asking.parse(LINES, request.query_params.multi_items())
     await show(session, call, importing, id)
     return await listing.page(session, LINES, asked, call.viewer, {"job": id})
 

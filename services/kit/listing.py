@@ -19,13 +19,11 @@ from psycopg.rows import TupleRow
 
 from services.kit import opaque
 from services.kit.access import FEW, Way
-from services.kit.asking import Asked, Over, parse
+from services.kit.asking import Asked, Over
 from services.kit.db import Session, execute, literal
-from services.kit.grammar import MAX_LIMIT, Listing, Order, Pair, Within
+from services.kit.grammar import Listing, Order, Within
 from services.kit.identity import Viewer
 from services.kit.problems import Invalid, NotFound, invalid
-
-__all__ = ["MAX_LIMIT", "Asked", "Listing", "Pair", "Within", "matching", "page", "parse"]
 
 
 def _opened(cursor: str, mark: str, keys: int) -> tuple[list[str], UUID]:

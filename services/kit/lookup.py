@@ -22,8 +22,8 @@ from services.kit.collisions import anew
 from services.kit.copies import Copy
 from services.kit.db import Database, Session, one
 from services.kit.fields import Body
+from services.kit.grammar import Listing
 from services.kit.identity import Viewer
-from services.kit.listing import Listing
 from services.kit.problems import Unavailable
 from services.kit.tracing import SpanKind
 from services.kit.vouching import Unvouched, Vouched

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from services.kit import changes, current, history, idempotency, journal, listing, past
+from services.kit import asking, changes, current, history, idempotency, journal, listing, past
 from services.kit.access import Sight, may_edit
 from services.kit.aggregates import Aggregate
 from services.kit.answers import json_text, shown
@@ -48,9 +48,9 @@ from services.kit.filters import (
     number,
     plain,
 )
+from services.kit.grammar import Listing, Pair, Within
 from services.kit.identity import Viewer
 from services.kit.journal import Cause
-from services.kit.listing import Listing, Pair, Within
 from services.kit.past import AsOf, Names, Past
 from services.kit.problems import Conflict
 from services.kit.routing import CallDep, Reading, Statement, Transaction, router
@@ -209,19 +209,19 @@ routes = router("books")
 
 @routes.get("/books", openapi_extra={"parameters": BOOKS.parameters()})
 async def list_books(request: Request, call: CallDep, tx: Reading) -> Response:
-    asked = listing.parse(BOOKS, request.query_params.multi_items())
+    asked = asking.parse(BOOKS, request.query_params.multi_items())
     return json_text(await listing.page(tx, BOOKS, asked, call.viewer))
 
 
 @routes.get("/boxed-books", openapi_extra={"parameters": BOXED.parameters()})
 async def list_boxed(request: Request, call: CallDep, tx: Reading) -> Response:
-    asked = listing.parse(BOXED, request.query_params.multi_items())
+    asked = asking.parse(BOXED, request.query_params.multi_items())
     return json_text(await listing.page(tx, BOXED, asked, call.viewer))
 
 
 @routes.get("/shelves/{account}/books", openapi_extra={"parameters": SHELF.parameters()})
 async def list_shelf(account: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
-    asked = listing.parse(SHELF, request.query_params.multi_items())
+    asked = asking.parse(SHELF, request.query_params.multi_items())
     return json_text(await listing.page(tx, SHELF, asked, call.viewer, {"account": account}))
 
 

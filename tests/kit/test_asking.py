@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from services.kit.listing import MAX_LIMIT
+from services.kit.grammar import MAX_LIMIT
 from tests.kit.library import BOOKS, Library
 from tests.kit.shelves import ACCOUNTS, ONE_OWNER, ask, shelves
 from tests.problems import assert_problem

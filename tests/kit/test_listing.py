@@ -13,7 +13,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.kit import listing
+from services.kit import asking, listing
 from tests.kit.library import BOOKS, Library
 from tests.kit.shelves import (
     ACCOUNTS,
@@ -275,7 +275,7 @@ async def test_a_forged_cursor_is_refused_or_finds_nothing_it_should_not(
     library: Library, sort: str, key: Any
 ) -> None:
     await store(library, [plain_row(n) for n in range(3)])
-    mark = listing._of_list(listing.parse(BOOKS, [("sort", sort)]).mark, {})  # pyright: ignore[reportPrivateUsage]
+    mark = listing._of_list(asking.parse(BOOKS, [("sort", sort)]).mark, {})  # pyright: ignore[reportPrivateUsage]
     forged = base64.urlsafe_b64encode(orjson.dumps([mark, key, str(uuid4())])).decode()
     answer = await ask(library, sort=sort, cursor=forged)
     if answer.status_code != 200:
@@ -287,7 +287,7 @@ async def test_a_forged_cursor_is_refused_or_finds_nothing_it_should_not(
 
 
 async def test_a_cursor_with_half_a_surrogate_pair_is_refused(library: Library) -> None:
-    mark = listing._of_list(listing.parse(BOOKS, []).mark, {})  # pyright: ignore[reportPrivateUsage]
+    mark = listing._of_list(asking.parse(BOOKS, []).mark, {})  # pyright: ignore[reportPrivateUsage]
     forged = base64.urlsafe_b64encode(
         b'["%s", "\\ud800", "%s"]' % (mark.encode(), str(uuid4()).encode())
     ).decode()

@@ -14,7 +14,7 @@ from services.activities.engagements.schemas import (
     ActivityRead,
     ActivityUpdate,
 )
-from services.kit import history, imports, listing, lookup
+from services.kit import asking, history, imports, listing, lookup
 from services.kit.answers import json_text, put_under, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
@@ -30,7 +30,7 @@ routes = router("activities")
 @routes.get("/activities", response_model=ActivityList, openapi_extra={"parameters": ACTIVITIES.parameters()})
 async def list_activities(request: Request, call: CallDep, tx: Reading) -> Response:
     """The activities that the caller sees, by default the latest first."""
-    asked = listing.parse(ACTIVITIES, request.query_params.multi_items())
+    asked = asking.parse(ACTIVITIES, request.query_params.multi_items())
     return json_text(await listing.page(tx, ACTIVITIES, asked, call.viewer))
 
 

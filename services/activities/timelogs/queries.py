@@ -13,8 +13,8 @@ from services.kit.aggregates import Aggregate
 from services.kit.calls import Call
 from services.kit.db import Session, one
 from services.kit.filters import DAY, IDENTIFIER, Filter, code, plain
+from services.kit.grammar import Listing, Pair
 from services.kit.identity import Viewer
-from services.kit.listing import Listing, Pair
 from services.kit.past import Past
 from services.kit.rows import STAMPS
 

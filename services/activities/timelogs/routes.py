@@ -7,7 +7,7 @@ from fastapi import Request, Response
 from services.activities.timelogs import service
 from services.activities.timelogs.queries import PAST, TIME_LOGS
 from services.activities.timelogs.schemas import TimeLogCreate, TimeLogList, TimeLogRead, TimeLogUpdate
-from services.kit import history, listing
+from services.kit import asking, history, listing
 from services.kit.answers import json_text, shown
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
@@ -20,7 +20,7 @@ routes = router("time-logs")
 @routes.get("/time-logs", response_model=TimeLogList, openapi_extra={"parameters": TIME_LOGS.parameters()})
 async def list_time_logs(request: Request, call: CallDep, tx: Reading) -> Response:
     """The time logs of the caller and of those who report to the caller, by default the latest day first."""
-    asked = listing.parse(TIME_LOGS, request.query_params.multi_items())
+    asked = asking.parse(TIME_LOGS, request.query_params.multi_items())
     return json_text(await listing.page(tx, TIME_LOGS, asked, call.viewer))
 
 

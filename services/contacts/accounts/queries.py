@@ -22,8 +22,8 @@ from services.kit.filters import (
     number,
     plain,
 )
+from services.kit.grammar import Listing, Pair
 from services.kit.identity import Viewer
-from services.kit.listing import Listing, Pair
 from services.kit.past import Names, Past
 from services.kit.rows import STAMPS
 

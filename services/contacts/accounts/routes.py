@@ -14,7 +14,7 @@ from services.contacts.accounts.schemas import (
     AccountRead,
     AccountUpdate,
 )
-from services.kit import history, imports, listing, lookup
+from services.kit import asking, history, imports, listing, lookup
 from services.kit.answers import json_text, put_under, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
@@ -30,7 +30,7 @@ routes = router("accounts")
 @routes.get("/accounts", response_model=AccountList, openapi_extra={"parameters": ACCOUNTS.parameters()})
 async def list_accounts(request: Request, call: CallDep, tx: Reading) -> Response:
     """The accounts that the caller sees."""
-    asked = listing.parse(ACCOUNTS, request.query_params.multi_items())
+    asked = asking.parse(ACCOUNTS, request.query_params.multi_items())
     return json_text(await listing.page(tx, ACCOUNTS, asked, call.viewer))
 
 

@@ -9,7 +9,7 @@ from services.kit.access import everybody
 from services.kit.aggregates import Aggregate
 from services.kit.db import Session, one
 from services.kit.filters import BOOLEAN, EMAIL, IDENTIFIER, TEXT, Filter, code, plain
-from services.kit.listing import Listing, Pair
+from services.kit.grammar import Listing, Pair
 from services.kit.past import Names, Past
 from services.kit.rows import STAMPS
 

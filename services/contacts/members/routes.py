@@ -15,7 +15,7 @@ from services.contacts.members.schemas import (
     MemberRead,
     MemberUpdate,
 )
-from services.kit import history, imports, listing, lookup
+from services.kit import asking, history, imports, listing, lookup
 from services.kit.answers import json_text, put_under, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
@@ -31,7 +31,7 @@ routes = router("members")
 @routes.get("/members", response_model=MemberList, openapi_extra={"parameters": MEMBERS.parameters()})
 async def list_members(request: Request, call: CallDep, tx: Reading) -> Response:
     """Our people, by name."""
-    asked = listing.parse(MEMBERS, request.query_params.multi_items())
+    asked = asking.parse(MEMBERS, request.query_params.multi_items())
     return json_text(await listing.page(tx, MEMBERS, asked, call.viewer))
 
 

@@ -12,8 +12,8 @@ from services.kit.aggregates import Aggregate
 from services.kit.calls import Call
 from services.kit.db import Session, one
 from services.kit.filters import BOOLEAN, DAY, IDENTIFIER, INSTANT, TEXT, Filter, code, day, plain
+from services.kit.grammar import Listing, Pair, Within
 from services.kit.identity import Viewer
-from services.kit.listing import Listing, Pair, Within
 from services.kit.past import Names, Past
 from services.kit.rows import STAMPS
 

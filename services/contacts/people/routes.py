@@ -16,7 +16,7 @@ from services.contacts.people.schemas import (
     LinkList,
     LinkRead,
 )
-from services.kit import history, listing, lookup
+from services.kit import asking, history, listing, lookup
 from services.kit.answers import json_text, put_under, shown
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
@@ -31,7 +31,7 @@ routes = router("contacts")
 @routes.get("/contacts", response_model=ContactList, openapi_extra={"parameters": CONTACTS.parameters()})
 async def list_contacts(request: Request, call: CallDep, tx: Reading) -> Response:
     """The people at the accounts that the caller sees."""
-    asked = listing.parse(CONTACTS, request.query_params.multi_items())
+    asked = asking.parse(CONTACTS, request.query_params.multi_items())
     return json_text(await listing.page(tx, CONTACTS, asked, call.viewer))
 
 
@@ -85,7 +85,7 @@ async def list_contact_history(id: UUID, request: Request, call: CallDep, tx: Re
 @routes.get("/contacts/{id}/links", response_model=LinkList, openapi_extra={"parameters": LINKS.parameters()})
 async def list_links(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
     """How the person stands to others."""
-    asked = listing.parse(LINKS, request.query_params.multi_items())
+    asked = asking.parse(LINKS, request.query_params.multi_items())
     return json_text(await listing.page(tx, LINKS, asked, call.viewer, {"contact": id}))
 
 

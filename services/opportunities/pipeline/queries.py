@@ -9,6 +9,7 @@ from psycopg import sql
 
 from services.kit.access import below
 from services.kit.aggregates import Aggregate
+from services.kit.asking import Asked
 from services.kit.calls import Call
 from services.kit.db import Session, literal, one
 from services.kit.filters import (
@@ -25,7 +26,8 @@ from services.kit.filters import (
     number,
     plain,
 )
-from services.kit.listing import Asked, Listing, Pair, matching
+from services.kit.grammar import Listing, Pair
+from services.kit.listing import matching
 from services.kit.past import Past
 from services.kit.problems import NotFound
 from services.kit.rows import STAMPS

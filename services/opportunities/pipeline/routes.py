@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import Request, Response
 
-from services.kit import history, imports, listing, lookup
+from services.kit import asking, history, imports, listing, lookup
 from services.kit.answers import json_text, put_under, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
@@ -36,7 +36,7 @@ routes = router("opportunities")
 )
 async def list_opportunities(request: Request, call: CallDep, tx: Reading) -> Response:
     """The deals that the caller sees."""
-    asked = listing.parse(OPPORTUNITIES, request.query_params.multi_items())
+    asked = asking.parse(OPPORTUNITIES, request.query_params.multi_items())
     return json_text(await listing.page(tx, OPPORTUNITIES, asked, call.viewer))
 
 

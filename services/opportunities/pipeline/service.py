@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from services.kit import current, journal, listing, past, upserts
+from services.kit import asking, current, journal, past, upserts
 from services.kit.access import SHOWN, may_edit, may_hand_over, require_writer
 from services.kit.calls import Call
 from services.kit.clock import instant, now
@@ -144,7 +144,7 @@ async def sum_up(tx: Session, call: Call, query: Iterable[tuple[str, str]]) -> s
         errors.append(FieldError("by", "value", "must be some of " + ", ".join(GROUPS) + ", each once"))
     if errors:
         raise Invalid(errors)
-    asked = listing.parse(OPPORTUNITIES, [pair for pair in pairs if pair[0] != "by"], whole=True)
+    asked = asking.parse(OPPORTUNITIES, [pair for pair in pairs if pair[0] != "by"], whole=True)
     # Amounts of different currencies do not add up.
     return await queries.summary(tx, call, asked, [name for name in GROUPS if name in {*columns, "currency"}])
 

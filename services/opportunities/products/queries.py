@@ -5,7 +5,7 @@ from typing import LiteralString
 from services.kit.access import everybody
 from services.kit.aggregates import Aggregate
 from services.kit.filters import INTEGER, TEXT, Filter, number, plain
-from services.kit.listing import Listing, Pair
+from services.kit.grammar import Listing, Pair
 from services.kit.past import Past
 from services.kit.rows import STAMPS
 from services.opportunities.products.tables import Product

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import Request, Response
 
-from services.kit import history, imports, listing, lookup
+from services.kit import asking, history, imports, listing, lookup
 from services.kit.answers import json_text, put_under, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.history import HistoryPage
@@ -30,7 +30,7 @@ routes = router("products")
 @routes.get("/products", response_model=ProductList, openapi_extra={"parameters": PRODUCTS.parameters()})
 async def list_products(request: Request, call: CallDep, tx: Reading) -> Response:
     """What we sell, by name."""
-    asked = listing.parse(PRODUCTS, request.query_params.multi_items())
+    asked = asking.parse(PRODUCTS, request.query_params.multi_items())
     return json_text(await listing.page(tx, PRODUCTS, asked, call.viewer))
 
 

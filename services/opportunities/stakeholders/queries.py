@@ -18,8 +18,8 @@ from services.kit.clock import now
 from services.kit.current import Shown
 from services.kit.db import Session, literal, one
 from services.kit.filters import IDENTIFIER, Filter, code, plain
+from services.kit.grammar import Listing
 from services.kit.identity import Viewer
-from services.kit.listing import Listing
 from services.kit.past import Past
 from services.kit.problems import NotFound
 from services.kit.rows import STAMPS

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Header, Request, Response
 
-from services.kit import history, listing
+from services.kit import asking, history, listing
 from services.kit.answers import json_text, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch, etag
 from services.kit.history import HistoryPage
@@ -35,7 +35,7 @@ IfMatchHeader = Annotated[str | None, Header(alias="If-Match")]
 )
 async def list_stakeholders(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
     """The people on the deal's map. The ETag is the version of the map as a whole."""
-    asked = listing.parse(STAKEHOLDERS, request.query_params.multi_items())
+    asked = asking.parse(STAKEHOLDERS, request.query_params.multi_items())
     version = await queries.map_version(tx, call, id)
     answer = json_text(await listing.page(tx, STAKEHOLDERS, asked, call.viewer, {"deal": id}))
     answer.headers["ETag"] = etag(version)

@@ -4,7 +4,7 @@ from services.kit.access import Sight
 from services.kit.aggregates import Aggregate
 from services.kit.dependants import Deletable
 from services.kit.filters import IDENTIFIER, TEXT, Filter, plain
-from services.kit.listing import Listing, Pair
+from services.kit.grammar import Listing, Pair
 from services.kit.past import Past
 from services.kit.rows import STAMPS
 from tests.contracts.toy.tables import Rival

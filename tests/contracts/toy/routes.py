@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import Request, Response
 
-from services.kit import history, listing, past
+from services.kit import asking, history, listing, past
 from services.kit.answers import json_text, put_under, shown
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.deletion import Deleted
@@ -22,7 +22,7 @@ routes = router("rivals")
 @routes.get("/rivals", response_model=RivalList, openapi_extra={"parameters": RIVALS.parameters()})
 async def list_rivals(request: Request, call: CallDep, tx: Reading) -> Response:
     """The rivals whom the caller's people watch."""
-    asked = listing.parse(RIVALS, request.query_params.multi_items())
+    asked = asking.parse(RIVALS, request.query_params.multi_items())
     return json_text(await listing.page(tx, RIVALS, asked, call.viewer))
 
 

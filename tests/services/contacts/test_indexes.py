@@ -12,8 +12,8 @@ from services.contacts.main import SERVICE
 from services.contacts.members.queries import MEMBERS
 from services.contacts.people.queries import CONTACTS, LINKS
 from services.contacts.removal.queries import ACCOUNTS as REMOVED
+from services.kit.grammar import Listing
 from services.kit.identity import Viewer
-from services.kit.listing import Listing
 from services.kit.testing import prepared
 from tests.plans import Plan, plan_of
 from tests.servers import Databases
