@@ -1,4 +1,8 @@
-"""Bodies held to their size: a plain ASGI middleware that refuses what is too large, before or while it comes."""
+"""Bodies held to their size: a plain ASGI middleware that refuses what is too large, before or while it comes.
+
+Where the connection ends with the answer, what the app has not read of a body is read before the answer: a socket that
+is closed with something unread takes back what was written to it (RFC 9112, section 9.6).
+"""
 
 import re
 
@@ -28,7 +32,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request of an ASGI server. A body whose length is told is refused before it is read."""
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+        if scope["type"] != "http" or (scope["method"] in ("GET", "HEAD") and not _tells_of_body(scope)):
             await self._app(scope, receive, send)
             return
         limit = _limit_of(scope)
@@ -46,7 +50,7 @@ class _LimitedBody:
     def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
         self._scope, self._receive, self._send = scope, receive, send
         self._limit, self._size = limit, 0
-        self._started = self._refused = False
+        self._started = self._refused = self._ended = False
 
     async def handled_by(self, app: ASGIApp) -> None:
         try:
@@ -59,6 +63,7 @@ class _LimitedBody:
         if self._size > self._limit:
             return {"type": "http.disconnect"}
         message = await self._receive()
+        self._ended = not message.get("more_body", False)
         self._size += len(message.get("body", b""))
         if self._size <= self._limit:
             return message
@@ -69,9 +74,23 @@ class _LimitedBody:
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        if not self._refused:
+        if self._refused:
+            return
+        if not self._started:
             self._started = True
-            await self._send(message)
+            if not self._ended and _hangs_up(self._scope):
+                await _read_to_end(self._receive)
+        await self._send(message)
+
+
+def _tells_of_body(scope: Scope) -> bool:
+    return any(header_of(scope, name) is not None for name in (b"content-length", b"transfer-encoding"))
+
+
+def _hangs_up(scope: Scope) -> bool:
+    """Whether the connection ends with the answer; who waits to be told to go on has sent nothing that is unread."""
+    last = scope["http_version"] == "1.0" or (header_of(scope, b"connection") or b"").lower() == b"close"
+    return last and header_of(scope, b"expect") is None
 
 
 def _limit_of(scope: Scope) -> int:

@@ -24,7 +24,7 @@ class Verdict:
     def wrong(self, request: Hostile, answer: Answered) -> str | None:
         """What is wrong with the answer, or None."""
         if answer.status is None:
-            return None
+            return _unanswered(request, answer)
         if answer.status >= 500:
             return f"answered {answer.status}"
         if found := _INSIDE.search(_without_echo(answer.body)):
@@ -34,6 +34,13 @@ class Verdict:
         if any(secret in answer.body for secret in self.secrets):
             return "shows somebody else's row"
         return _unlike_a_problem(request, answer)
+
+
+def _unanswered(request: Hostile, answer: Answered) -> str | None:
+    """Only what is no HTTP may go without an answer; what is answered is HTTP in any case."""
+    if answer.head:
+        return "was answered with what is no HTTP"
+    return None if request.no_http else "ended without an answer"
 
 
 def _without_echo(body: bytes) -> bytes:

@@ -1,11 +1,16 @@
 """What an answer must not be is found in it, and ordinary answers are left alone."""
 
+import asyncio
 import json
+import random
 
 import pytest
 
 from deploy.local.stack import ROOT
 from tests.fuzz.judging import Verdict
+from tests.fuzz.run import OFFENDERS, attack
+from tests.fuzz.test_conforming import checked, document
+from tests.fuzz.tricks import Tricks
 from tests.fuzz.wire import Answered, Hostile
 
 REQUEST = Hostile("plain", "GET", b"/v1/accounts")
@@ -29,6 +34,8 @@ def refused(head: bytes = HEAD, **told: object) -> Answered:
         (refused(detail=f"not below {ROOT}/services"), "shows a path of the machine"),
         (Answered(200, b"", b'{"items": [{"name": "Quondam Works"}]}'), "shows somebody else's row"),
         (refused(HEAD.replace(b"problem+json", b"json")), "answered 404 without a problem"),
+        (Answered(None), "ended without an answer"),
+        (Answered(None, b"SSH-2.0-OpenSSH"), "was answered with what is no HTTP"),
         (Answered(404, HEAD, b'{"status": 404}'), "a problem without code, detail, request_id, title, type"),
     ],
 )
@@ -42,8 +49,29 @@ def test_what_must_not_be_answered_is_found(answer: Answered, said: str) -> None
         Answered(200, b"HTTP/1.1 200 OK", b'{"items": []}'),
         refused(instance="/v1/accounts/x.py"),
         Answered(400, b"", b"Invalid HTTP request received."),
-        Answered(None),
     ],
 )
 def test_what_may_be_answered_is_let_be(answer: Answered) -> None:
     assert VERDICT.wrong(REQUEST, answer) is None
+
+
+def tricks() -> Tricks:
+    """Tricks upon an API of one operation."""
+    chance = random.Random(7)  # noqa: S311  # picks requests, guards nothing
+    ids = ("01a20127-d823-77b7-8f2d-d7bc50c99046",)
+    return Tricks(document({"/v1/checks": checked}), "e30.e30.e30", ids, ("abc",), chance)
+
+
+async def test_a_server_that_hangs_up_gets_nothing_through_but_what_is_no_http() -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1")
+    async with server:
+        outcome = await attack(server.sockets[0].getsockname()[1], tricks(), VERDICT, 500)
+    assert len(outcome.offenders) >= OFFENDERS
+    assert all("ended without an answer" in each for each in outcome.offenders)
+
+
+def test_only_tricks_that_break_http_may_go_unanswered() -> None:
+    made, unanswered = tricks(), Answered(None)
+    requests = [made.request() for _ in range(500)]
+    let_be = {each.kind for each in requests if VERDICT.wrong(each, unanswered) is None}
+    assert let_be == {"headers", "length"}

@@ -53,7 +53,7 @@ class Tricks:
         """The next one."""
         trick = self.chance.choice(_TRICKS)
         made = trick(self, self.chance.choice(self._operations))
-        return replace(made, kind=trick.__name__.strip("_"))
+        return replace(made, kind=trick.__name__.strip("_"), no_http=trick in _NO_HTTP)
 
     def plain(self, operation: Operation, body: bytes = b"", query: str = "") -> Hostile:
         """The operation as it might be asked, of a row that is not the caller's."""
@@ -230,3 +230,9 @@ _TRICKS: Sequence[Callable[[Tricks, Operation], Hostile]] = (
     _wrong_values, _wrong_values, _wrong_values, _no_object, _deep, _twice, _odd_encoding, _query, _query,
     _others_cursor, _path, _method, _headers, _length, _slow, _forged,
 )  # fmt: skip
+
+_NO_HTTP = frozenset((_headers, _length))
+"""Tricks that break HTTP itself, by a flood of fields or a length that frames nothing: whoever listens may hang up.
+
+Every other is answered.
+"""

@@ -14,7 +14,8 @@ LARGEST_ANSWER = 4_000_000
 class Hostile:
     """A request to send: `kind` names the trick; `pause` are seconds before the last of the body's bytes.
 
-    `length` is the Content-Length that is told, where it is not the body's.
+    `length` is the Content-Length that is told, where it is not the body's. `no_http` says that the request breaks HTTP
+    itself, so that the connection may end without an answer.
     """
 
     kind: str
@@ -24,6 +25,7 @@ class Hostile:
     body: bytes = b""
     length: bytes | None = None
     pause: float = 0.0
+    no_http: bool = False
 
     def head(self) -> bytes:
         """The bytes before the body."""

@@ -10,6 +10,7 @@ import pytest
 import structlog
 from fastapi import APIRouter, FastAPI, Request
 from httpx import ASGITransport, AsyncClient
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
@@ -236,6 +237,40 @@ async def test_an_app_that_answers_before_reading_is_not_disturbed() -> None:
     async with client_of(BodyLimit(hasty)) as client:
         answer = await client.post("/", content=pieces(3, MAX_BODY))
     assert (answer.status_code, answer.text) == (202, "done")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("headers", "version", "read"),
+    [
+        ([(b"connection", b"close"), (b"content-length", b"3")], "1.1", 3),
+        ([(b"connection", b"close"), (b"transfer-encoding", b"chunked")], "1.1", 3),
+        ([(b"content-length", b"3")], "1.0", 3),
+        ([(b"content-length", b"3")], "1.1", 0),
+        ([(b"connection", b"close"), (b"content-length", b"3"), (b"expect", b"100-continue")], "1.1", 0),
+    ],
+)
+async def test_an_answer_that_ends_its_connection_waits_for_the_body(
+    headers: list[tuple[bytes, bytes]], version: str, read: int, method: str
+) -> None:
+    happened: list[str] = []
+
+    async def receive() -> Message:
+        happened.append("read")
+        return {"type": "http.request", "body": b"x", "more_body": len(happened) < 3}
+
+    async def send(message: Message) -> None:
+        happened.append(message["type"])
+
+    scope: Scope = {
+        "type": "http",
+        "method": method,
+        "path": "/",
+        "headers": headers,
+        "http_version": version,
+    }
+    await BodyLimit(Response(b"done"))(scope, receive, send)
+    assert happened == [*["read"] * read, "http.response.start", "http.response.body"]
 
 
 # Redaction
