@@ -15,12 +15,15 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.tokens import ADMIN, fetch_token
-from tests.fuzz.conforming import ALONE, FOLLOWING, SEQUENCES, conformance
+from tests.fuzz.conforming import ALONE, FOLLOWING, SEQUENCES, Conformance, conformance
 from tests.fuzz.run import Outcome, attack, prepared
 from tests.stack import RunningStack
 
 OWNER = "darcel.schlecht@example.com"
 STRANGER = "carl.lin@example.com"
+
+FOLLOWERS = (ADMIN, OWNER, "melvin.marxen@example.com", "executive@example.com", STRANGER)
+"""As whom sequences of requests are made, by their seed: administrator, seller, manager above, executive, stranger."""
 
 SETTINGS = {"RATE_FAILURES": "0"}
 """Forged tokens are judged each for itself, however many come from one address."""
@@ -64,14 +67,15 @@ def _attacked(console: Console, stack: RunningStack, count: int, seed: int) -> O
 def _examined(console: Console, stack: RunningStack, examples: int, seed: int) -> bool:
     """Whether schemathesis finds nothing: once over every operation, then in sequences from as many seeds."""
     begun = time.monotonic()
-    token = fetch_token(stack.url("issuer"), ADMIN)
-    runs = [(ALONE, examples, seed), *((FOLLOWING, SEQUENCES, seed + n) for n in range(examples))]
-    found = [
-        conformance(stack.url(), token, seed=chosen, examples=most, phases=phases)
-        for phases, most, chosen in runs
-    ]
-    for each in found:
-        console.print(each.counted if each.holds else each.told, markup=False, highlight=False)
+    followers = [(FOLLOWERS[(seed + n) % len(FOLLOWERS)], seed + n) for n in range(examples)]
+    runs = [(ADMIN, ALONE, examples, seed), *((who, FOLLOWING, SEQUENCES, each) for who, each in followers)]
+    found: list[Conformance] = []
+    for who, phases, most, chosen in runs:
+        token = fetch_token(stack.url("issuer"), who)
+        each = conformance(stack.url(), token, seed=chosen, examples=most, phases=phases)
+        told = each.counted if each.holds else each.told
+        console.print(f"{who}, seed {chosen}: {told}", markup=False, highlight=False)
+        found.append(each)
     console.print(f"schemathesis took {time.monotonic() - begun:.0f} s.")
     return all(each.holds for each in found)
 

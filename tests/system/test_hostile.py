@@ -30,12 +30,9 @@ async def test_no_hostile_request_gets_through(stack: RunningStack, newcomer: st
     assert outcome.answers.total() == REQUESTS
 
 
-@pytest.mark.parametrize(
-    ("phases", "examples", "seed"),
-    [("fuzzing", 2, SEED), (FOLLOWING, SEQUENCES, SEED), (FOLLOWING, SEQUENCES, SEED + 1)],
-)
-def test_gateway_does_what_its_document_says(
-    phases: str, examples: int, seed: int, stack: RunningStack, newcomer: str
+@pytest.mark.parametrize(("phases", "examples"), [("fuzzing", 1), (FOLLOWING, SEQUENCES)])
+def test_gateway_does_for_a_seller_what_its_document_says(
+    phases: str, examples: int, stack: RunningStack, newcomer: str
 ) -> None:
-    found = conformance(stack.url(), newcomer, seed=seed, examples=examples, phases=phases)
+    found = conformance(stack.url(), newcomer, seed=SEED, examples=examples, phases=phases)
     assert found.holds, found.told
