@@ -10,7 +10,7 @@ CREATE SEQUENCE collided;
 CREATE FUNCTION collide() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF nextval('collided') <= {times} THEN
-    RAISE EXCEPTION 'in each other''s way' USING ERRCODE = 'deadlock_detected';
+    RAISE EXCEPTION 'in each other''s way' USING ERRCODE = {error};
   END IF;
   RETURN NEW;
 END $$;
@@ -18,7 +18,8 @@ CREATE TRIGGER collide BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION co
 """)
 
 
-def collide(url: str, table: str, *, times: int) -> None:
-    """Lets so many inserts of rows collide."""
+def collide(url: str, table: str, *, times: int, error: str = "deadlock_detected") -> None:
+    """Lets so many inserts of rows collide, with PostgreSQL's error of that name."""
+    told = _COLLIDING.format(times=sql.Literal(times), error=sql.Literal(error), table=sql.Identifier(table))
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(_COLLIDING.format(times=sql.Literal(times), table=sql.Identifier(table)))
+        connection.execute(told)

@@ -266,9 +266,17 @@ async def test_a_row_that_another_holds_is_waited_for_in_vain(library: Library) 
     assert (again.status_code, again.json()["pages"]) == (200, 5)
 
 
-@pytest.mark.parametrize("path", ["/v1/books", "/v1/books/pairs"])
-async def test_what_collides_is_done_anew(library: Library, path: str) -> None:
-    collide(library.url, "book", times=2)
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("/v1/books", "deadlock_detected"),
+        ("/v1/books", "lock_not_available"),
+        ("/v1/books", "serialization_failure"),
+        ("/v1/books/pairs", "deadlock_detected"),
+    ],
+)
+async def test_what_collides_is_done_anew(library: Library, path: str, error: str) -> None:
+    collide(library.url, "book", times=2, error=error)
     answer = await library.call("admin", "POST", path, {"title": "Emma"}, key="k")
     assert answer.status_code == 201
     books = await library.rows("SELECT id FROM book")

@@ -1,6 +1,7 @@
 """Accounts come from the sample's file, with their parents, and belong to nobody."""
 
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
@@ -124,6 +125,22 @@ async def test_a_parent_that_nobody_knows_refuses_the_row(house: House, importer
         in (await importer.report("accounts", job))[0][2]
     )
     assert set(await found(house)) == {"B"}
+
+
+async def test_a_row_too_large_to_be_sorted_by_is_refused_and_no_other(
+    house: House, importer: Importer
+) -> None:
+    """Characters of four bytes in an order that no compression shortens."""
+    text = Random(7)  # noqa: S311 - a text, no secret
+    name, sector = ("".join(chr(text.randrange(0x20000, 0x2A6D0)) for _ in range(n)) for n in (200, 500))
+    lines = [{"account": each} | EMPTY for each in ("A", name, "B")]
+    lines[1]["sector"] = sector
+    job = await importer.rows("accounts", lines)
+    assert (job["counts"]["created"], job["counts"]["refused"]) == (2, 1)
+    [(row, outcome, said)] = await importer.report("accounts", job)
+    assert (row, outcome) == (3, "REFUSED")
+    assert "cannot be stored" in said
+    assert set(await found(house)) == {"A", "B"}
 
 
 async def test_a_parent_from_an_earlier_file_is_known(house: House, importer: Importer) -> None:
