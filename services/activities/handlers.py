@@ -13,7 +13,7 @@ from services.kit.handlers import Batch, Handler
 async def fold_contacts(session: Session, events: Sequence[Event]) -> None:
     """Folds people; of those who were erased, what is kept beside the rows goes as well."""
     await erasure.forget_people(session, CONTACTS, TEXTS, events)
-    await CONTACTS.fold(session, events)
+    await CONTACTS.fold(session, erasure.unscrubbed(events))
 
 
 HANDLERS: Mapping[str, Handler | Batch] = {

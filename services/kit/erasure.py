@@ -18,7 +18,7 @@ from services.kit.aggregates import Aggregate
 from services.kit.copies import Copy
 from services.kit.db import Session, execute, literal
 from services.kit.dependants import Deletable
-from services.kit.events import Event
+from services.kit.events import ERASED, SWEPT, Event
 from services.kit.journal import Cause, entry
 from services.kit.mentions import Erased, FreeText
 
@@ -70,6 +70,13 @@ async def forget_people(
     await mentions.keep(tx, texts, [_erased(event, names[id]) for id, event in sorted(asked.items())])
     await forget_answers(tx, list(asked), everything)
     await forget_reports(tx, everything)
+
+
+def unscrubbed(events: Sequence[Event]) -> list[Event]:
+    """The events about people that are to be folded. One that was scrubbed before it was told has no name: the erasure
+    comes behind it, and is to find the person's copy as it was, to look for the name.
+    """
+    return [event for event in events if event.data["name"] or event.fact in (ERASED, SWEPT)]
 
 
 def _erased(event: Event, names: Collection[str]) -> Erased:

@@ -41,7 +41,7 @@ async def fold_contacts(session: Session, events: Sequence[Event]) -> None:
     if erased := sorted({event.subject_id for event in events if event.fact == ERASED}):
         await removal.silence_people(session, erased)
     await erasure.forget_people(session, CONTACTS, TEXTS, events)
-    await CONTACTS.fold(session, events)
+    await CONTACTS.fold(session, erasure.unscrubbed(events))
 
 
 async def fold_links(session: Session, events: Sequence[Event]) -> None:

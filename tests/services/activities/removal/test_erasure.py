@@ -1,5 +1,6 @@
 """A person who was erased elsewhere: here only ids are left, and texts for people to look at."""
 
+from importlib import import_module
 from typing import Any
 
 import psycopg
@@ -129,6 +130,28 @@ async def test_a_name_that_is_told_together_with_the_erasure_is_looked_for(house
     found = (await left(house, id))["mentions_in_activities"]
     assert {"noun": "activities", "id": activity, "field": "subject"} in found
     assert len(found) == 4
+
+
+async def test_what_was_scrubbed_before_it_was_told_hides_no_name(house: House) -> None:
+    id = await planted(house)
+    held = (await house.call("seller", "GET", f"/v1/contacts/{id}/personal-data")).json()
+    blank: dict[str, Any] = {"id": id, "account_id": house.account, "name": "", "title": None}
+    for version, fact in enumerate(("updated", "deleted", "restored"), start=2):
+        await house.hear("contact", fact, version, **blank)
+    await house.hear("contact", ERASED, 5, **blank)
+    assert (await left(house, id))["mentions_in_activities"] == held["mentions_in_activities"]
+    texts = {"activity.subject", "activity.outcome", "time_log.note", "journal.state"}
+    assert await places(house.url, MARK) == texts
+    assert ("", 5, True) in await house.rows("SELECT name, version, erased FROM contact")
+
+
+async def test_who_was_erased_before_it_was_kept_is_said_to_be_erased_and_not_searched(house: House) -> None:
+    id = await planted(house)
+    await erase(house, id)
+    before = import_module("services.activities.migrations.versions.0013_erasure").ERASED_BEFORE
+    await house.session.execute("DELETE FROM erasure")
+    await house.session.execute(before)
+    assert await left(house, id) == {"mentions_in_activities": [], "more_in_activities": True}
 
 
 async def test_of_whom_no_name_was_known_texts_may_tell_that_nobody_lists(house: House) -> None:

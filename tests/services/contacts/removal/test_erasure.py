@@ -1,5 +1,6 @@
 """Erasing a person: afterwards nothing in the database tells of them but ids, and texts for people to look at."""
 
+from importlib import import_module
 from typing import Any
 
 import psycopg
@@ -153,6 +154,15 @@ async def test_an_erasure_is_known_when_the_row_is_purged(house: House) -> None:
     assert await house.rows("SELECT id FROM contact") == []
     shown = await house.ok("admin", "GET", erased["location"])
     assert shown | {"location": erased["location"]} == erased
+
+
+async def test_who_was_erased_before_it_was_kept_is_said_to_be_erased_and_not_searched(house: House) -> None:
+    path = await house.meet("seller", await house.open("seller"))
+    erased = await house.ok("admin", "POST", f"{path}/erasure", {"reason": "UNLAWFUL"})
+    await house.rows("DELETE FROM erasure")
+    await house.rows(import_module("services.contacts.migrations.versions.0013_erasure").ERASED_BEFORE)
+    shown = await house.ok("admin", "GET", f"{path}/erasure")
+    assert shown | {"location": erased["location"]} == erased | {"more_in_contacts": True}
 
 
 @pytest.mark.parametrize("days", [30, 0])
