@@ -4,6 +4,8 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
+# A stack is a dozen processes and the tests start hundreds: without bytecode each would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 SHELL := /bin/sh
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \

@@ -1,7 +1,7 @@
 """The whole platform with its demo data, brought up once for a test run as a user would: `foothold up`.
 
 Tests that use it carry `on_the_stack`, so that the first may take its time. Of several workers one runs them all,
-and with them whatever else brings up a stack: `ON_ONE_WORKER` says where they are.
+and with them whatever else brings up a stack: `ON_ONE_WORKER` says where they are. It ends with the last of them.
 """
 
 import os
@@ -28,6 +28,8 @@ T = TypeVar("T")
 on_the_stack = pytest.mark.timeout(600)
 
 ON_ONE_WORKER = ("tests/system/", "tests/docs/", "tests/deploy/test_stack.py", "tests/chaos/")
+
+_running = pytest.StashKey["RunningStack"]()
 
 _UP_SECONDS = 400.0
 _PORTS = 20
@@ -139,10 +141,10 @@ class RunningStack:
 
 
 class OneWorkerForStacks(LoadScopeScheduling):
-    """Each test for itself to whoever is free, but those on a stack all to one worker, and first."""
+    """Each file to whoever is free, for its tests share what they set up; those on a stack all to one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "stack" if nodeid.startswith(ON_ONE_WORKER) else nodeid
+        return "stack" if nodeid.startswith(ON_ONE_WORKER) else nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -152,21 +154,34 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerFor
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that uses the stack and stands elsewhere would bring up a second one."""
+    """A test that uses the stack and stands elsewhere would bring up a second one; those that use it come first."""
     for item in items:
-        if "stack" in getattr(item, "fixturenames", ()) and not item.nodeid.startswith(ON_ONE_WORKER):
+        if _uses_the_stack(item) and not item.nodeid.startswith(ON_ONE_WORKER):
             raise pytest.UsageError(f"{item.nodeid} uses the stack; such tests stand in {ON_ONE_WORKER}.")
+    items.sort(key=lambda item: not _uses_the_stack(item))
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """The platform with its demo data, the same one for every test of the run."""
-    running = RunningStack(tmp_path_factory.mktemp("stack"))
+    running = request.config.stash[_running] = RunningStack(tmp_path_factory.mktemp("stack"))
     try:
         running.up()
         yield running
     finally:
         running.down()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """The last test that uses the stack ends it: a stack at rest takes a seventh of a core from those that follow."""
+    running = item.config.stash.get(_running, None)
+    if running and not (nextitem and _uses_the_stack(nextitem)):
+        running.down()
+
+
+def _uses_the_stack(item: pytest.Item) -> bool:
+    return "stack" in getattr(item, "fixturenames", ())
 
 
 def eventually(told: Callable[[], T], seconds: float = 20.0) -> T:

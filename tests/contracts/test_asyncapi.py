@@ -15,8 +15,8 @@ from tests.contracts.compatibility.asyncapi import breaks
 from tests.contracts.examples import EXAMPLES, header_refusals
 from tests.contracts.validator import Answer, parsed
 
-# Its packages may have to be installed first; one worker does all of it.
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("asyncapi")]
+# Its packages may have to be installed first.
+pytestmark = pytest.mark.timeout(300)
 
 Json = dict[str, Any]
 

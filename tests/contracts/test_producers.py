@@ -25,9 +25,6 @@ from tests.contracts.shapes import differences, event_of, example_of
 from tests.contracts.telling import PRIVATE, TELLING, encoded
 from tests.servers import Databases
 
-# One worker plays the scenes for all of them.
-pytestmark = pytest.mark.xdist_group("producers")
-
 MAPS: Final = ("value.changed", "value.data.external_ids")
 """Objects whose members are not of the shape."""
 

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 from jgo.maven import MavenContext
+from typer.testing import CliRunner
 
+from deploy.local.command import app
 from deploy.local.home import refuse_full_disk
 from deploy.local.jars import LockedJar, collect
 from deploy.local.launch import free_ports
@@ -35,6 +37,12 @@ def foothold(*arguments: str, **environment: str) -> "subprocess.CompletedProces
         check=False,
         timeout=60,
     )
+
+
+def asked(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """The same in this process, for commands that start nothing: a process of its own takes a second or two."""
+    ran = CliRunner().invoke(app, arguments, env=environment)
+    return subprocess.CompletedProcess(arguments, ran.exit_code, ran.stdout, ran.stderr)
 
 
 def assert_one_sentence(ran: "subprocess.CompletedProcess[str]", *parts: str) -> None:
@@ -60,7 +68,7 @@ def test_unwritable_home_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("port", ["here", "80", "65530"])
 def test_impossible_port_is_refused_by_name(tmp_path: Path, port: str) -> None:
-    ran = foothold("status", FOOTHOLD_HOME=str(tmp_path), FOOTHOLD_PORT=port)
+    ran = asked("status", FOOTHOLD_HOME=str(tmp_path), FOOTHOLD_PORT=port)
     assert_one_sentence(ran, f"FOOTHOLD_PORT={port}: give a number from 1024 to 65516.")
 
 
@@ -102,12 +110,12 @@ def test_database_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
 def test_commands_that_need_a_stack_say_that_none_runs(tmp_path: Path) -> None:
     base = free_base_port()
     here = {"FOOTHOLD_HOME": str(tmp_path), "FOOTHOLD_PORT": str(base)}
-    assert foothold("status", **here).returncode == 3
-    assert_one_sentence(foothold("token", "admin@example.com", **here), "No issuer answers at")
-    assert_one_sentence(foothold("events", "tail", "contacts.events", **here), "No stack runs in")
-    assert_one_sentence(foothold("logs", "gateway", **here), "gateway has no log")
-    assert_one_sentence(foothold("import", str(tmp_path), "--profile", "other", **here), "maven-crm")
-    assert "Nothing runs" in foothold("down", **here).stdout
+    assert asked("status", **here).returncode == 3
+    assert_one_sentence(asked("token", "admin@example.com", **here), "No issuer answers at")
+    assert_one_sentence(asked("events", "tail", "contacts.events", **here), "No stack runs in")
+    assert_one_sentence(asked("logs", "gateway", **here), "gateway has no log")
+    assert_one_sentence(asked("import", str(tmp_path), "--profile", "other", **here), "maven-crm")
+    assert "Nothing runs" in asked("down", **here).stdout
 
 
 def test_python_too_old_is_told_by_make(tmp_path: Path) -> None:

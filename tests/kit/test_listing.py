@@ -36,7 +36,7 @@ from tests.kit.shelves import (
 from tests.problems import assert_problem
 from tests.servers import Databases
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("lists")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

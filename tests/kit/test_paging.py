@@ -17,7 +17,7 @@ from tests.kit.library import Library
 from tests.kit.shelves import ACCOUNTS, PEOPLE, SORTS, in_order, plain_row, shelves, store, walked
 from tests.servers import Databases
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("lists")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Change: TypeAlias = tuple[LiteralString, dict[str, Any]]
 

@@ -10,7 +10,7 @@ from tests.kit.library import Library, opened, prepare, told
 from tests.problems import assert_problem
 from tests.servers import Databases
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("strict")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 JSON = "application/json"
 
 

@@ -11,9 +11,9 @@ from typing import cast
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-_PROCESS = """
+_ALL_OF_US = "import gateway.main, services.contacts.main, services.kit.run"
+_SPANS = """
 import sys
-import gateway.main, services.contacts.main, services.kit.run
 from services.kit import tracing
 tracing.configure_tracing("sample")
 with tracing.span("outer"), tracing.span("inner"):
@@ -58,11 +58,12 @@ def sink() -> Iterator[Sink]:
         thread.join()
 
 
-def modules_of_a_process(**environment: str) -> str:
-    """The modules of the SDK and its exporters that a process has imported which made two spans."""
+def modules_of_a_process(*before: str, **environment: str) -> str:
+    """The modules of the SDK and its exporters that a process has imported which did `before` and made two spans."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    program = "\n".join([*before, _SPANS])
     run = subprocess.run(
-        [sys.executable, "-c", _PROCESS], capture_output=True, check=True, text=True, env=plain | environment
+        [sys.executable, "-c", program], capture_output=True, check=True, text=True, env=plain | environment
     )
     return run.stdout.strip()
 
@@ -77,10 +78,13 @@ def test_spans_are_sent_where_the_environment_says(sink: Sink) -> None:
     assert [inner.name, outer.name, inner.parent_span_id] == ["inner", "outer", outer.span_id]
 
 
+def test_unasked_nothing_of_it_is_imported_by_any_of_us() -> None:
+    assert modules_of_a_process(_ALL_OF_US) == ""
+
+
 @pytest.mark.parametrize(
-    "environment", [{}, {"OTEL_SDK_DISABLED": "true"}, {"OTEL_TRACES_EXPORTER": "none"}], ids=str
+    "environment", [{"OTEL_SDK_DISABLED": "true"}, {"OTEL_TRACES_EXPORTER": "none"}], ids=str
 )
-def test_unless_it_does_nothing_is_imported_and_nothing_sent(environment: dict[str, str], sink: Sink) -> None:
-    told = {"OTEL_EXPORTER_OTLP_ENDPOINT": sink.address} if environment else {}
-    assert modules_of_a_process(**environment, **told) == ""
+def test_switched_off_nothing_is_imported_and_nothing_sent(environment: dict[str, str], sink: Sink) -> None:
+    assert modules_of_a_process(**environment, OTEL_EXPORTER_OTLP_ENDPOINT=sink.address) == ""
     assert sink.taken == []

@@ -17,7 +17,7 @@ from tests.filled import VIEWERS
 from tests.pairs import ALL, Case, Filled, Shelf
 from tests.servers import Databases
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("pairs")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

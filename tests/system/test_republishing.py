@@ -1,15 +1,11 @@
 """The commands that tell all once more and make copies anew, on the running stack, with a worker killed half-way."""
 
-import subprocess
-import sys
 import threading
 import time
 from uuid import uuid4
 
 import psycopg
-import pytest
 
-from deploy.local.stack import ROOT
 from tests.stack import RunningStack, eventually, on_the_stack
 
 pytestmark = on_the_stack
@@ -81,33 +77,6 @@ def test_a_restored_service_goes_on_in_a_new_epoch(stack: RunningStack) -> None:
     path = f"/v1/accounts/{rows(stack, 'contacts', 'SELECT id FROM account ORDER BY id LIMIT 1')[0][0]}/view"
     assert stack.get("admin@example.com", path)["missing"] == []
     assert rows(stack, "opportunities", "SELECT epoch FROM journal_epoch ORDER BY epoch") == [(1,), (2,)]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (
-            ("republish", "orders"),
-            "There is no service orders; there is: contacts, opportunities, activities.",
-        ),
-        (
-            ("republish", "contacts", "--aggregate", "deal"),
-            "contacts has no deal; there is: member, account, ",
-        ),
-        (
-            ("rebuild", "activities", "--from", "activities"),
-            "activities keeps no copies of activities; there is: ",
-        ),
-        (("new-epoch", "gateway"), "There is no service gateway; "),
-    ],
-)
-def test_what_there_is_not_is_named(stack: RunningStack, arguments: tuple[str, ...], said: str) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", "deploy.local.command", "events", *arguments],
-        cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert (ran.returncode, ran.stdout) == (1, "")
-    assert said in ran.stderr
 
 
 def test_one_kind_is_told_once_more(stack: RunningStack) -> None:

@@ -16,7 +16,7 @@ from tests.problems import assert_problem
 from tests.servers import Databases
 from tests.services.contacts.conftest import House
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("contacts bad input")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NOBODY = "01990000-0000-7000-8000-000000000000"
 WORDS = ["", "x", "云", "a\u0000b", "\ud800", "x" * 300, "1", "true", "null", NOBODY, "2026-02-30", "%", "\\"]

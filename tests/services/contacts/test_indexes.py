@@ -18,7 +18,7 @@ from services.kit.testing import prepared
 from tests.plans import Plan, plan_of
 from tests.servers import Databases
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("indexes")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ROW = "id, version, partition_key, created_at, created_by, updated_at, updated_by"
 STAMPS = "now() + n * interval '1 s', 'x', now(), 'x'"
