@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
+from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
 
 from services.kit.problems import TooMany
@@ -29,6 +29,56 @@ def rate(text: str) -> RateLimitItem | None:
     return found
 
 
+class _Windows(Storage):
+    """Counts in a dictionary. The library keeps its own in memory by threads, of which it starts 100 a second."""
+
+    STORAGE_SCHEME = None
+    _FEW = 1000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts: dict[str, tuple[int, float]] = {}
+        self._many = self._FEW
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]:
+        return ()
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        count, ends = self._window(key)
+        self._counts[key] = (count + amount, ends if count else time.time() + expiry)
+        if len(self._counts) > self._many:
+            self._sweep()
+        return count + amount
+
+    def get(self, key: str) -> int:
+        return self._window(key)[0]
+
+    def get_expiry(self, key: str) -> float:
+        return self._window(key)[1]
+
+    def check(self) -> bool:
+        return True
+
+    def reset(self) -> int:
+        gone = len(self._counts)
+        self._counts.clear()
+        return gone
+
+    def clear(self, key: str) -> None:
+        self._counts.pop(key, None)
+
+    def _window(self, key: str) -> tuple[int, float]:
+        now = time.time()
+        count, ends = self._counts.get(key, (0, now))
+        return (count, ends) if ends > now else (0, now)
+
+    def _sweep(self) -> None:
+        now = time.time()
+        self._counts = {key: window for key, window in self._counts.items() if window[1] > now}
+        self._many = max(self._FEW, 2 * len(self._counts))
+
+
 @dataclass(frozen=True, eq=False)
 class _Quota:
     name: str
@@ -45,7 +95,7 @@ class Rates:
     def __init__(
         self, *, reads: str, writes: str, failures: str, refused: Callable[[str], None] = lambda _: None
     ) -> None:
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._limiter = FixedWindowRateLimiter(_Windows())
         self._reads, self._writes = _quota("reads", reads), _quota("writes", writes)
         self._failures = _quota("failures", failures)
         self._refused = refused

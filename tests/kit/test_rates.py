@@ -1,5 +1,9 @@
 """Rates: each caller has a share of their own, what is left of it is said, and what is too much is refused."""
 
+import threading
+import time
+import tracemalloc
+
 import pytest
 
 from services.kit.problems import TooMany
@@ -51,3 +55,30 @@ def test_a_rate_of_nothing_is_no_rate() -> None:
 def test_what_is_no_rate_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         rate(text)
+
+
+def test_a_window_that_has_ended_counts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    of, _ = rates(reads="1/minute")
+    began = time.time()
+    of.asked("GET", "a")
+    monkeypatch.setattr(time, "time", lambda: began + 59)
+    with pytest.raises(TooMany):
+        of.asked("GET", "a")
+    monkeypatch.setattr(time, "time", lambda: began + 61)
+    assert of.asked("GET", "a")[1][1] == b'"reads";r=0;t=60'
+
+
+def test_callers_who_stay_away_are_forgotten_and_no_thread_is_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    of, _ = rates(reads="2/minute")
+    threads, clock = threading.active_count(), [time.time()]
+    monkeypatch.setattr(time, "time", lambda: clock[0])
+    tracemalloc.start()
+    for caller in range(20_000):
+        clock[0] += 1
+        of.asked("GET", f"one of many {caller}")
+    kept, _most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1_000_000
+    assert threading.active_count() == threads
