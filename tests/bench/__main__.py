@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,6 +53,24 @@ class Figure:
     refused: int = 0
 
 
+@dataclass(frozen=True)
+class Rows:
+    """What requests are about: accounts, open deals that can be moved, and those of them with people on their maps."""
+
+    accounts: list[dict[str, Any]]
+    deals: list[dict[str, Any]]
+    mapped: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of request: `make(n)` is the n-th of them, sent to a process."""
+
+    what: str
+    make: Callable[[int], Request]
+    process: str = "gateway"
+
+
 class Bench:
     """The measurements, against one running stack."""
 
@@ -81,15 +99,16 @@ class Bench:
     def _connection(self, process: str = "gateway") -> Connection:
         return Connection("127.0.0.1", self._stack.port(process))
 
-    async def measure(
-        self, what: str, make: Callable[[int], Request], *, floor: float | None, process: str = "gateway"
-    ) -> Measured:
+    async def measure(self, kind: Kind, *, floor: float) -> None:
         """Drives one kind of request for the given time."""
-        port = self._stack.port(process)
-        got = await drive("127.0.0.1", port, make, seconds=self._seconds, connections=CONNECTIONS)
-        figure = Figure(what, got.rate, "/s", got.quantile(0.5), got.quantile(0.99), floor, got.refused)
-        self.figures.append(figure)
-        return got
+        got = await self.drive(kind, self._seconds)
+        p50, p99 = got.quantile(0.5), got.quantile(0.99)
+        self.figures.append(Figure(kind.what, got.rate, "/s", p50, p99, floor, got.refused))
+
+    async def drive(self, kind: Kind, seconds: float) -> Measured:
+        """What so many seconds of one kind of request give."""
+        port = self._stack.port(kind.process)
+        return await drive("127.0.0.1", port, kind.make, seconds=seconds, connections=CONNECTIONS)
 
     def get(self, paths: list[str]) -> Callable[[int], Request]:
         """Requests that read the paths in a random order."""
@@ -116,12 +135,22 @@ class Bench:
         self.figures.append(Figure("floor: empty endpoint, gateway", empty, "/s"))
         self.figures.append(Figure("floor: empty endpoint, service", inner, "/s"))
         self.figures.append(Figure("floor: durable insert, bare", commits, "/s"))
+        rows = await self.rows()
+        for kind in self.reads(rows):
+            await self.measure(kind, floor=inner if kind.process != "gateway" else empty)
+        writes = self.writes(rows)
+        for kind in writes:
+            await self.measure(kind, floor=commits)
+        await asyncio.to_thread(drain, self._stack, "writes", self._console)
+        creating = writes[0]
+        await self._effects(rows.accounts, lambda number: creating.make(10**8 + number))
+
+    async def rows(self) -> Rows:
+        """What the requests are about; the first deals get people on their maps."""
         accounts = await self.ids("/v1/accounts?")
         deals = await self.ids("/v1/opportunities?status=OPEN&stage=ENGAGEMENT&account_id[null]=false&")
-        mapped = deals[:MAPS]
-        await self._draw(mapped)
-        await self._reads(accounts, mapped, empty, inner)
-        await self._writes(accounts, deals, commits)
+        await self._draw(deals[:MAPS])
+        return Rows(accounts, deals, deals[:MAPS])
 
     async def _draw(self, deals: list[dict[str, Any]]) -> None:
         """Puts people on the map of each deal: what relationship and view are measured on."""
@@ -146,29 +175,24 @@ class Bench:
             await send("PUT", f"/v1/opportunities/{deal['id']}/stakeholders", {"items": items})
         connection.close()
 
-    async def _reads(
-        self,
-        accounts: list[dict[str, Any]],
-        deals: list[dict[str, Any]],
-        empty: float,
-        inner: float,
-    ) -> None:
-        owners = sorted({deal["owner_id"] for deal in deals})
+    def reads(self, rows: Rows) -> Sequence[Kind]:
+        """Every kind of request that reads."""
+        owners = sorted({deal["owner_id"] for deal in rows.mapped})
         lists = [f"/v1/opportunities?limit=50&stage=ENGAGEMENT&owner_id={owner}" for owner in owners]
         searches = [f"/v1/accounts?q={n:03d}" for n in range(100, 1000)]
-        maps = [f"/v1/opportunities/{deal['id']}/relationship" for deal in deals]
-        views = [f"/v1/accounts/{account['id']}/view" for account in accounts]
-        await self.measure("account view", self.get(views), floor=empty)
-        await self.measure("50 deals by stage and owner", self.get(lists), floor=empty)
-        await self.measure(
-            "the same at the service", self.get(lists), floor=inner, process="opportunities-api"
-        )
-        await self.measure("search by name", self.get(searches), floor=empty)
-        await self.measure("relationship", self.get(maps), floor=empty)
+        maps = [f"/v1/opportunities/{deal['id']}/relationship" for deal in rows.mapped]
+        views = [f"/v1/accounts/{account['id']}/view" for account in rows.accounts]
+        return [
+            Kind("account view", self.get(views)),
+            Kind("50 deals by stage and owner", self.get(lists)),
+            Kind("the same at the service", self.get(lists), process="opportunities-api"),
+            Kind("search by name", self.get(searches)),
+            Kind("relationship", self.get(maps)),
+        ]
 
-    async def _writes(
-        self, accounts: list[dict[str, Any]], deals: list[dict[str, Any]], commits: float
-    ) -> None:
+    def writes(self, rows: Rows) -> Sequence[Kind]:
+        """Every kind of request that writes."""
+        accounts, deals = rows.accounts, rows.deals
         now = datetime.now(UTC).isoformat()
 
         def activity(number: int) -> dict[str, Any]:
@@ -185,9 +209,6 @@ class Bench:
             account = accounts[number % len(accounts)]["id"]
             return {"name": f"Bench {number}", "account_id": account, "amount": 100_00, "currency": "USD"}
 
-        writing = self.post(lambda _: "/v1/activities", activity)
-        await self.measure("create activity", writing, floor=commits)
-        await self.measure("create deal", self.post(lambda _: "/v1/opportunities", deal), floor=commits)
         ladder = ("TARGETING", "ENGAGEMENT")
 
         def stage(number: int) -> str:
@@ -196,9 +217,11 @@ class Bench:
         def move(number: int) -> dict[str, Any]:
             return {"to": ladder[number // len(deals) % 2], "note": "bench"}
 
-        await self.measure("move stage", self.post(stage, move), floor=commits)
-        await asyncio.to_thread(drain, self._stack, "writes", self._console)
-        await self._effects(accounts, lambda number: writing(10**8 + number))
+        return [
+            Kind("create activity", self.post(lambda _: "/v1/activities", activity)),
+            Kind("create deal", self.post(lambda _: "/v1/opportunities", deal)),
+            Kind("move stage", self.post(stage, move)),
+        ]
 
     async def _effects(self, accounts: list[dict[str, Any]], writing: Callable[[int], Request]) -> None:
         """From a commit to its effect elsewhere, on an idle stack and under half of the greatest write rate."""
@@ -221,16 +244,16 @@ class Bench:
 
 
 @contextmanager
-def own_stack(base_port: int) -> Generator[Stack]:
-    """An empty stack of the benchmark's own, ended and removed afterwards."""
+def own_stack(base_port: int, foothold: str = FOOTHOLD) -> Generator[Stack]:
+    """An empty stack of the benchmark's own, ended and removed afterwards; `foothold` is the command that runs it."""
     home = Path(tempfile.mkdtemp(prefix="foothold-bench-"))
     home.chmod(0o755)
     environment = {**os.environ, "FOOTHOLD_HOME": str(home), "FOOTHOLD_PORT": str(base_port)}
-    subprocess.run([FOOTHOLD, "up", "--detach", "--empty"], env=environment, check=True)
+    subprocess.run([foothold, "up", "--detach", "--empty"], env=environment, check=True)
     try:
         yield Stack.from_environment(environment)
     finally:
-        subprocess.run([FOOTHOLD, "down"], env=environment, check=False)
+        subprocess.run([foothold, "down"], env=environment, check=False)
         shutil.rmtree(home, ignore_errors=True)
 
 
@@ -263,7 +286,7 @@ def load(stack: Stack, token: str, folder: Path, console: Console) -> Iterator[F
         for noun, name, profile in IMPORTS:
             floor = floors.copied_rows(stack.database_url("contacts"), folder / name)
             began = time.perf_counter()
-            counts = _import(client, noun, folder / name, profile)
+            counts = import_file(client, noun, folder / name, profile)
             took = time.perf_counter() - began
             console.print(f"{noun}: {counts} in {took:.1f} s")
             yield Figure(
@@ -286,15 +309,17 @@ def drain(stack: Stack, noun: str, console: Console) -> Figure:
 
 
 def _behind(stack: Stack) -> int:
-    return sum(map(_waiting, status.gather(stack)["events"].values()))
+    return sum(map(waiting, status.gather(stack)["events"].values()))
 
 
-def _waiting(told: dict[str, Any]) -> int:
+def waiting(told: dict[str, Any]) -> int:
+    """How many events wait, of those that `foothold status` tells of one service."""
     lag: dict[str, int] = told["lag"] or {}
     return (told["unnumbered"] or 0) + (told["unpublished"] or 0) + sum(lag.values())
 
 
-def _import(client: httpx.Client, noun: str, file: Path, profile: str) -> dict[str, int]:
+def import_file(client: httpx.Client, noun: str, file: Path, profile: str) -> dict[str, int]:
+    """Imports a file and waits for the end of it; what became of its rows, counted."""
     with file.open("rb") as content:
         answer = client.post(
             f"/v1/{noun}/imports", files={"file": (file.name, content, "text/csv")}, data={"profile": profile}
