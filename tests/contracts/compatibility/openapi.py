@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tests.contracts.rules.reading import followed
+
 Schema = Mapping[str, Any]
 
 _METHODS: Final = ("get", "put", "post", "patch", "delete")
@@ -44,16 +46,7 @@ class _Pair:
     present: Mapping[str, Any]
 
     def at(self, old: Any, new: Any) -> "_Pair":
-        return _Pair(_followed(self.released, old), _followed(self.present, new), self.released, self.present)
-
-
-def _followed(document: Mapping[str, Any], told: Any) -> Any:
-    while "$ref" in told:
-        found: Any = document
-        for step in told["$ref"].removeprefix("#/").split("/"):
-            found = found[step]
-        told = found
-    return told
+        return _Pair(followed(self.released, old), followed(self.present, new), self.released, self.present)
 
 
 def _operation(pair: _Pair) -> Iterator[str]:
@@ -61,7 +54,7 @@ def _operation(pair: _Pair) -> Iterator[str]:
         yield f"was called {pair.old['operationId']}, and is {pair.new['operationId']}"
     yield from _parameters(pair)
     if "requestBody" in pair.new and "requestBody" not in pair.old:
-        if _followed(pair.present, pair.new["requestBody"]).get("required"):
+        if followed(pair.present, pair.new["requestBody"]).get("required"):
             yield "wants a body"
     elif "requestBody" in pair.old:
         bodies = pair.at(pair.old["requestBody"], pair.new.get("requestBody", {}))
@@ -90,7 +83,7 @@ def _parameters(pair: _Pair) -> Iterator[str]:
 
 
 def _all(document: Mapping[str, Any], operation: Mapping[str, Any]) -> list[Any]:
-    return [_followed(document, each) for each in operation.get("parameters", ())]
+    return [followed(document, each) for each in operation.get("parameters", ())]
 
 
 def _contents(pair: _Pair, place: str, *, asked: bool) -> Iterator[str]:
@@ -106,7 +99,7 @@ def _contents(pair: _Pair, place: str, *, asked: bool) -> Iterator[str]:
 
 def _kinds(document: Mapping[str, Any], schema: Schema) -> dict[str, Schema]:
     """What a value may be, by kind."""
-    schema = _followed(document, schema)
+    schema = followed(document, schema)
     choices = schema.get("anyOf") or schema.get("oneOf")
     if choices:
         return {kind: each for choice in choices for kind, each in _kinds(document, choice).items()}
