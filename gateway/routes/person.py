@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.routes.parts import Whole
-from gateway.views.parts import Given, Parts, Reason
+from gateway.views.parts import Given, Missing, Parts, missing
 from gateway.views.person import ERASED, HELD, whole
 from services.kit.conditional import etag_of
 from services.kit.problems import NotFound, Unavailable
@@ -18,7 +18,7 @@ def held(given: Given, _as_of: datetime) -> Whole:
     """What is held. Raises NotFound, and Unavailable naming the parts that are missing."""
     if given["contacts"] == "not_yet":
         raise NotFound("contact")
-    _require("What is held about a person", _missing(given))
+    _require("What is held about a person", missing(given))
     return _tagged(HELD, given)
 
 
@@ -26,17 +26,13 @@ def erased(given: Given, _as_of: datetime) -> Whole:
     """An erasure, null where a service has not heard of it yet. Raises NotFound, and Unavailable as above."""
     if given["contacts"] == "not_yet":
         raise NotFound("erasure")
-    _require("An erasure", [(part, reason) for part, reason in _missing(given) if reason != "not_yet"])
+    _require("An erasure", [each for each in missing(given) if each.reason != "not_yet"])
     return _tagged(ERASED, given)
 
 
-def _missing(given: Given) -> list[tuple[str, Reason]]:
-    return [(part, reason) for part, reason in given.items() if not isinstance(reason, bytes)]
-
-
-def _require(what: str, missing: Sequence[tuple[str, Reason]]) -> None:
-    if missing:
-        named = ", ".join(f"{part} ({reason})" for part, reason in missing)
+def _require(what: str, wanting: Sequence[Missing]) -> None:
+    if wanting:
+        named = ", ".join(f"{each.part} ({each.reason})" for each in wanting)
         raise Unavailable(
             "parts_missing",
             f"{what} is shown as a whole, and parts of it are missing now: {named}; try again.",

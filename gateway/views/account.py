@@ -6,7 +6,7 @@ That is which parts are missing, why, and as of when.
 from datetime import datetime
 from typing import Final
 
-from gateway.views.parts import Given, Missing, Parts
+from gateway.views.parts import Given, Parts, missing
 
 # Each key is there even when its part is not.
 PARTS: Final = Parts(
@@ -23,8 +23,7 @@ def said(parts: Given) -> bytes:
 
     An object is one that PARTS holds.
     """
-    missing = [Missing(part, given) for part, given in parts.items() if isinstance(given, str)]
-    listed = ",".join(f'{{"part":"{each.part}","reason":"{each.reason}"}}' for each in missing)
+    listed = ",".join(f'{{"part":"{each.part}","reason":"{each.reason}"}}' for each in missing(parts))
     return b",".join([*PARTS.said(parts), f'"missing":[{listed}]'.encode()])
 
 

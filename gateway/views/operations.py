@@ -23,6 +23,15 @@ _ONE: Sequence[Mapping[str, Any]] = (
     {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},
     {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}},
 )
+
+
+def _told(description: str, schema: str) -> Mapping[str, Any]:
+    """The answers of a tagged read: what is shown, and that it has not changed."""
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    shown = {"200": {"description": description, "content": content}}
+    return shown | {str(status): told for status, told in TAGGED.items()}
+
+
 _VIEW_OPERATION: Mapping[str, Any] = {
     "tags": ["views"],
     "summary": "One account, as all services know it",
@@ -32,13 +41,7 @@ _VIEW_OPERATION: Mapping[str, Any] = {
     ),
     "operationId": "get_account_view",
     "parameters": _ONE,
-    "responses": {
-        "200": {
-            "description": "The view",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/AccountView"}}},
-        },
-        **{str(status): told for status, told in TAGGED.items()},
-    },
+    "responses": _told("The view", "AccountView"),
 }
 
 _PERSONAL_DATA_OPERATION: Mapping[str, Any] = {
@@ -51,13 +54,7 @@ _PERSONAL_DATA_OPERATION: Mapping[str, Any] = {
     ),
     "operationId": "get_personal_data",
     "parameters": _ONE,
-    "responses": {
-        "200": {
-            "description": "What is held",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ContactHeld"}}},
-        },
-        **{str(status): told for status, told in TAGGED.items()},
-    },
+    "responses": _told("What is held", "ContactHeld"),
 }
 
 _ERASURE_OPERATION: Mapping[str, Any] = {
@@ -71,13 +68,7 @@ _ERASURE_OPERATION: Mapping[str, Any] = {
     ),
     "operationId": "get_erasure",
     "parameters": _ONE,
-    "responses": {
-        "200": {
-            "description": "The erasure",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Erasure"}}},
-        },
-        **{str(status): told for status, told in TAGGED.items()},
-    },
+    "responses": _told("The erasure", "Erasure"),
 }
 
 _SINCE: Mapping[str, Any] = {

@@ -22,6 +22,11 @@ class Missing:
     reason: Reason
 
 
+def missing(given: Given) -> list[Missing]:
+    """The parts that are not there."""
+    return [Missing(part, reason) for part, reason in given.items() if isinstance(reason, str)]
+
+
 @dataclass(frozen=True)
 class Parts:
     """What an answer is made of: for each service, in the order in which they are shown, the keys of its part."""
