@@ -17,7 +17,6 @@ from deploy.local import down as ending
 from deploy.local.console import address, out, plainly, this_stack
 from deploy.local.detached import start_detached
 from deploy.local.event_commands import events
-from deploy.local.postgres import state_directory
 from deploy.local.stack import ROOT, SERVICES
 from deploy.local.tokens import ADMIN, FreshToken, fetch_token
 
@@ -147,6 +146,8 @@ def migrate() -> None:
 @app.command()
 def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """End the stack and delete everything it keeps. Databases and brokers of yours are not touched."""
+    from deploy.local.postgres import state_directory
+
     with plainly():
         stack = this_stack()
         home = stack.home.directory

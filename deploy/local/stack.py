@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 import httpx
 
 from deploy.local.home import Home
-from deploy.local.kafka import KafkaBroker
 from deploy.local.launch import LOOPBACK, Program
-from deploy.local.postgres import PostgresCluster, state_directory
 from deploy.local.problems import StackProblem
 from deploy.local.supervisor import Charge
 
+# What runs the servers imports their clients, most of a second of processor time: whoever asks a stack that runs
+# already need not wait for that.
 if TYPE_CHECKING:
+    from deploy.local.kafka import KafkaBroker
+    from deploy.local.postgres import PostgresCluster
     from services.kit.descriptor import Service
 
 ROOT = Path(__file__).parents[2]
@@ -89,8 +91,10 @@ class Stack:
         return not self.environment.get("OIDC_ISSUER")
 
     @property
-    def cluster(self) -> PostgresCluster:
+    def cluster(self) -> "PostgresCluster":
         """Our own PostgreSQL."""
+        from deploy.local.postgres import PostgresCluster, state_directory
+
         return PostgresCluster(
             directory=state_directory(self.home.directory),
             port=self.port("postgres"),
@@ -98,8 +102,10 @@ class Stack:
         )
 
     @property
-    def broker(self) -> KafkaBroker:
+    def broker(self) -> "KafkaBroker":
         """Our own Kafka."""
+        from deploy.local.kafka import KafkaBroker
+
         return KafkaBroker(
             directory=self.home.kafka, port=self.port("kafka"), controller_port=self.port("kafka-controller")
         )

@@ -1,10 +1,14 @@
 """`foothold api` asks what it is told to, and says what went wrong in one sentence."""
 
+import subprocess
+import sys
+
 import httpx
 import pytest
 
 from deploy.local import asking
 from deploy.local.problems import StackProblem
+from deploy.local.stack import ROOT
 
 
 def client(answer: httpx.Response, asked: list[httpx.Request]) -> httpx.Client:
@@ -86,3 +90,9 @@ def test_what_is_not_there_to_pick_is_told(path: str) -> None:
 def test_refusal_is_shown_whole_whatever_was_to_be_picked() -> None:
     answer = httpx.Response(404, json={"code": "not_found"})
     assert '"not_found"' in asking.shown(answer, "items.0.id")
+
+
+def test_a_command_that_asks_starts_without_the_clients_of_the_servers() -> None:
+    seen = "import sys, deploy.local.command; print({'kafka', 'psycopg', 'jgo'} & set(sys.modules) or 'none')"
+    ran = subprocess.run([sys.executable, "-c", seen], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout == "none\n"
