@@ -11,7 +11,7 @@ SHELL := /bin/sh
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 BIN := .venv/bin
-PARALLEL ?= 2
+PARALLEL ?= 3
 ARGS ?=
 KILLS ?= 25
 N ?= 20000

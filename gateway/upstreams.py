@@ -3,8 +3,8 @@
 Paths are the same here and there, so forwarding is a table.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Self
@@ -58,13 +58,14 @@ class Calls:
     """The figures of calls to services: how long they took, body included, and what kept them from being answered."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._seconds = Histogram(
+        seconds = Histogram(
             "foothold_upstream_seconds",
             "Calls to a service, to the end of its answer.",
             ("upstream",),
             buckets=BUCKETS,
             registry=registry,
         )
+        self._seconds = {service: seconds.labels(service) for service in SERVICES}
         self._failures = Counter(
             "foothold_upstream_failures",
             "Calls that had no usable answer.",
@@ -72,17 +73,13 @@ class Calls:
             registry=registry,
         )
 
-    @contextmanager
-    def watched(self, service: str) -> Generator[None]:
-        """Watches one call."""
-        begun = perf_counter()
-        try:
-            yield
-        except TROUBLES as error:
-            self._failures.labels(service, trouble_of(error)).inc()
-            raise
-        finally:
-            self._seconds.labels(service).observe(perf_counter() - begun)
+    def ended(self, service: str, seconds: float) -> None:
+        """A call has come to its end."""
+        self._seconds[service].observe(seconds)
+
+    def failed(self, service: str, trouble: Trouble) -> None:
+        """A call had no usable answer."""
+        self._failures.labels(service, trouble).inc()
 
 
 class Upstreams:
@@ -124,16 +121,20 @@ class Upstreams:
         `target` is a path and query as they came; whoever calls has judged them.
         """
         assert self._session is not None, "wants to be entered first"
-        url = self._bases[service] + target
-        with self._calls.watched(service), tracing.span(f"{method} {service}", SpanKind.CLIENT) as span:
-            if tracing.on():
-                headers = [
-                    *(each for each in headers if each[0] not in TRACE),
-                    *tracing.carried(None).items(),
-                ]
-            async with call(self._session, method, url, headers=headers, body=body, waits=waits) as answer:
-                span.set_attribute("http.response.status_code", answer.status)
-                yield answer
+        begun = perf_counter()
+        try:
+            with tracing.span(f"{method} {service}", SpanKind.CLIENT) as span:
+                url, headers = self._bases[service] + target, _carrying(headers)
+                async with call(
+                    self._session, method, url, headers=headers, body=body, waits=waits
+                ) as answer:
+                    span.set_attribute("http.response.status_code", answer.status)
+                    yield answer
+        except TROUBLES as error:
+            self._calls.failed(service, trouble_of(error))
+            raise
+        finally:
+            self._calls.ended(service, perf_counter() - begun)
 
     async def ask(
         self, service: str, target: str, headers: list[tuple[str, str]], *, seconds: float
@@ -145,3 +146,10 @@ class Upstreams:
                 return Answer(answer.status, answer.content_type, answer.raw_headers, await answer.read())
         except TROUBLES as error:
             return trouble_of(error)
+
+
+def _carrying(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The headers with the trace of the present span in place of the one that came."""
+    if not tracing.on():
+        return headers
+    return [*(each for each in headers if each[0] not in TRACE), *tracing.carried(None).items()]

@@ -97,7 +97,15 @@ def call(
     A body that comes in pieces wants its length among the headers, or goes out chunked.
     """
     address = URL(url, encoded=True)
-    return session.request(method, address, headers=headers, data=body, timeout=waits, allow_redirects=False)
+    return session.request(
+        method,
+        address,
+        headers=headers,
+        data=body,
+        timeout=waits,
+        allow_redirects=False,
+        middlewares=() if method in READS else None,
+    )
 
 
 async def _send_writes_once(request: ClientRequest, send: ClientHandlerType) -> ClientResponse:

@@ -48,8 +48,8 @@ def etag_of(said: bytes) -> str:
 
 def has(tags: Iterable[str], tag: str) -> bool:
     """Whether the lines of an If-None-Match header name the tag, weak or strong; `*` names any."""
-    known = parse_etags(", ".join(tags).strip())
-    return known.contains_weak(tag.removeprefix("W/").strip('"'))
+    known = ", ".join(tags).strip()
+    return bool(known) and parse_etags(known).contains_weak(tag.removeprefix("W/").strip('"'))
 
 
 def unless_had(request: Request, answer: Response) -> Response:

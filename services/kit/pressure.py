@@ -65,6 +65,16 @@ class Pressure:
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[None]:
         """The turn of a dear request. Raises Unavailable when none comes within a second."""
+        if self._turns.locked():
+            await self._in_line()
+        else:
+            await self._turns.acquire()
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    async def _in_line(self) -> None:
         try:
             async with asyncio.timeout(self._patience):
                 await self._turns.acquire()
@@ -73,10 +83,6 @@ class Pressure:
             raise Unavailable(
                 "busy", "Too many such requests are being worked on; try again.", headers={"Retry-After": "1"}
             ) from None
-        try:
-            yield
-        finally:
-            self._turns.release()
 
     def deadline(self, request: Request, *, uploads: bool = False, waits: bool = False) -> "Deadline":
         """The deadline of the request, by what its route takes: an upload, or `wait`."""

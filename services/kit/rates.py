@@ -1,89 +1,73 @@
 """How often one caller may ask: so many requests in so long, each process counting its own share.
 
-The counts are the library's (`limits`), in memory, in fixed windows that begin with a caller's first request. What is
-left of one is said as the IETF draft has it (draft-ietf-httpapi-ratelimit-headers): `RateLimit-Policy` and `RateLimit`.
+A window begins with a caller's first request and has a fixed length. What is left of one is said as the IETF draft has
+it (draft-ietf-httpapi-ratelimit-headers): `RateLimit-Policy` and `RateLimit`.
 """
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
-
-from limits import RateLimitItem, parse
-from limits.storage import Storage
-from limits.strategies import FixedWindowRateLimiter
+from typing import Final
 
 from services.kit.problems import TooMany
 
-READS = frozenset({"GET", "HEAD", "OPTIONS"})
-OFF = "0"
+READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+OFF: Final = "0"
 
 Fields = list[tuple[bytes, bytes]]
 
+_RATE = re.compile(r"([1-9][0-9]{0,8})/(second|minute|hour|day)")
+_SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+_FEW = 1_000
 
-def rate(text: str) -> RateLimitItem | None:
+
+@dataclass(frozen=True)
+class Rate:
+    """So many requests in so many seconds, as in `600/minute`."""
+
+    text: str
+    amount: int
+    seconds: int
+
+
+def rate(text: str) -> Rate | None:
     """The rate that a setting names, as in `600/minute`; None for `0`, which is off. Raises ValueError."""
-    found = None if text == OFF else parse(text)
-    if found is not None and found.amount < 1:
-        raise ValueError("a rate that lets nobody in")
-    return found
+    if text == OFF:
+        return None
+    found = _RATE.fullmatch(text)
+    if found is None:
+        raise ValueError("is no rate, as in 600/minute, or 0 for none")
+    return Rate(text, int(found[1]), _SECONDS[found[2]])
 
 
-class _Windows(Storage):
-    """Counts in a dictionary. The library keeps its own in memory by threads, of which it starts 100 a second."""
-
-    STORAGE_SCHEME = None
-    _FEW = 1000
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._counts: dict[str, tuple[int, float]] = {}
-        self._many = self._FEW
-
-    @property
-    def base_exceptions(self) -> tuple[type[Exception], ...]:
-        return ()
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        count, ends = self._window(key)
-        self._counts[key] = (count + amount, ends if count else time.time() + expiry)
-        if len(self._counts) > self._many:
-            self._sweep()
-        return count + amount
-
-    def get(self, key: str) -> int:
-        return self._window(key)[0]
-
-    def get_expiry(self, key: str) -> float:
-        return self._window(key)[1]
-
-    def check(self) -> bool:
-        return True
-
-    def reset(self) -> int:
-        gone = len(self._counts)
-        self._counts.clear()
-        return gone
-
-    def clear(self, key: str) -> None:
-        self._counts.pop(key, None)
-
-    def _window(self, key: str) -> tuple[int, float]:
-        now = time.time()
-        count, ends = self._counts.get(key, (0, now))
-        return (count, ends) if ends > now else (0, now)
-
-    def _sweep(self) -> None:
-        now = time.time()
-        self._counts = {key: window for key, window in self._counts.items() if window[1] > now}
-        self._many = max(self._FEW, 2 * len(self._counts))
-
-
-@dataclass(frozen=True, eq=False)
 class _Quota:
-    name: str
-    rate: RateLimitItem
-    policy: bytes
+    """A rate under its name, and how much of it each caller has used in a window of theirs."""
+
+    def __init__(self, name: str, of: Rate) -> None:
+        self.rate = of
+        self.policy = f'"{name}";q={of.amount};w={of.seconds}'.encode()
+        self._name = name
+        self._used: dict[str, tuple[int, float]] = {}
+        self._many = _FEW
+
+    def use(self, whose: str) -> tuple[bool, bytes, int]:
+        """Counts a request: whether it is within the rate, what is left as the draft says it, seconds to the end."""
+        at = time.time()
+        used, ends = self._used.get(whose, (0, at))
+        if ends <= at:
+            used, ends = 0, at + self.rate.seconds
+        self._used[whose] = used + 1, ends
+        if len(self._used) > self._many:
+            self._forget(at)
+        left, seconds = max(self.rate.amount - used - 1, 0), max(ceil(ends - at), 1)
+        return used < self.rate.amount, f'"{self._name}";r={left};t={seconds}'.encode(), seconds
+
+    def _forget(self, at: float) -> None:
+        """Lets go of windows that have ended, whenever there are twice as many as were left the last time."""
+        self._used = {whose: window for whose, window in self._used.items() if window[1] > at}
+        self._many = max(_FEW, 2 * len(self._used))
 
 
 class Rates:
@@ -95,7 +79,6 @@ class Rates:
     def __init__(
         self, *, reads: str, writes: str, failures: str, refused: Callable[[str], None] = lambda _: None
     ) -> None:
-        self._limiter = FixedWindowRateLimiter(_Windows())
         self._reads, self._writes = _quota("reads", reads), _quota("writes", writes)
         self._failures = _quota("failures", failures)
         self._refused = refused
@@ -111,21 +94,14 @@ class Rates:
     def _counted(self, quota: _Quota | None, whose: str) -> Fields:
         if quota is None:
             return []
-        within = self._limiter.hit(quota.rate, whose)
-        ends, left = self._limiter.get_window_stats(quota.rate, whose)
-        seconds = max(ceil(ends - time.time()), 1)
-        fields = [
-            (b"ratelimit-policy", quota.policy),
-            (b"ratelimit", f'"{quota.name}";r={left};t={seconds}'.encode()),
-        ]
+        within, left, seconds = quota.use(whose)
+        fields = [(b"ratelimit-policy", quota.policy), (b"ratelimit", left)]
         if not within:
             self._refused("rate_limited")
-            raise TooMany(f"That is more than {quota.rate} in this window.", fields, seconds)
+            raise TooMany(f"That is more than {quota.rate.text} in this window.", fields, seconds)
         return fields
 
 
 def _quota(name: str, text: str) -> _Quota | None:
     found = rate(text)
-    if found is None:
-        return None
-    return _Quota(name, found, f'"{name}";q={found.amount};w={found.get_expiry()}'.encode())
+    return None if found is None else _Quota(name, found)

@@ -4,14 +4,15 @@ The caller's `Call` and a session whose commit comes before the answer, both the
 and a strict reading of queries and bodies.
 """
 
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
-from functools import partial
+from enum import Enum
+from functools import partial, wraps
+from inspect import Parameter, signature
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
-from fastapi.dependencies.models import Dependant
+from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -26,7 +27,24 @@ from services.kit.problems import PROBLEM_RESPONSE, FieldError, Invalid, Problem
 from services.kit.strict import StrictRequest
 from services.kit.vouching import Vouched, vouched_for
 
+Endpoint = Callable[..., Coroutine[Any, Any, Response]]
+
 _AT_ONCE: AbstractAsyncContextManager[None] = nullcontext()
+
+
+class _Given(Enum):
+    """What an endpoint asks for by a parameter's annotation, and is given here."""
+
+    CALL = "its caller's call"
+    READING = "a session for statements that read"
+    STATEMENT = "a session for one statement that writes"
+    TRANSACTION = "a session for several, in one transaction"
+
+
+CallDep = Annotated[Call, _Given.CALL]
+Reading = Annotated[Session, _Given.READING]
+Statement = Annotated[Session, _Given.STATEMENT]
+Transaction = Annotated[Session, _Given.TRANSACTION]
 
 
 class StrictRoute(APIRoute):
@@ -35,9 +53,13 @@ class StrictRoute(APIRoute):
     Lists declare their query parameters in `openapi_extra` and read them by themselves.
     """
 
+    def __init__(self, path: str, endpoint: Endpoint, **how: Any) -> None:
+        self._given = _given_to(endpoint)
+        super().__init__(path, _without(endpoint, self._given), **how)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        session_for = _session_of(self.dependant)
+        session_for = _session_for(self._given.values())
         uploads = any(takes_uploads(method, self.path_format) for method in self.methods or ())
         waits = any(parameter.alias == "wait" for parameter in self.dependant.query_params)
 
@@ -49,7 +71,7 @@ class StrictRoute(APIRoute):
                 deadline.arriving = False
                 self.check_query(request)
                 async with pressure.turn() if is_dear(self.endpoint, request) else _AT_ONCE:
-                    if session_for is _without:
+                    if session_for is _none:
                         return await answered(request, call)
                     return await vouched_for(partial(told, request, call))
 
@@ -93,38 +115,44 @@ def router(tag: str) -> APIRouter:
     )
 
 
-# What a route asks for by its parameters is there before FastAPI looks at them: its own way of opening and closing
-# them costs more than all that they do.
-async def _call(request: Request) -> Call:
-    return request.state.call
+def _given_to(endpoint: Endpoint) -> Mapping[str, _Given]:
+    """What the endpoint is given, by the names of its parameters."""
+    asked = ((each.name, _mark(each)) for each in signature(endpoint).parameters.values())
+    return {name: mark for name, mark in asked if mark is not None}
 
 
-async def _reading(request: Request) -> Session:
-    return request.state.session
+def _mark(parameter: Parameter) -> _Given | None:
+    said = getattr(parameter.annotation, "__metadata__", ())
+    return next((each for each in said if isinstance(each, _Given)), None)
 
 
-async def _statement(request: Request) -> Session:
-    return request.state.session
+def _without(endpoint: Endpoint, given: Mapping[str, _Given]) -> Endpoint:
+    """The endpoint as FastAPI is to see it, which resolves all else that it asks for.
+
+    As FastAPI's dependencies, what is given here would take a quarter of a request's time in the framework.
+    """
+    seen = signature(endpoint)
+    left = [each for each in seen.parameters.values() if each.name not in given]
+    request_as = next((each.name for each in left if each.annotation is Request), None)
+    if request_as is None:
+        left.append(Parameter("request", Parameter.KEYWORD_ONLY, annotation=Request))
+
+    @wraps(endpoint)
+    async def called(**values: Any) -> Response:
+        state = (values[request_as] if request_as else values.pop("request")).state
+        for name, what in given.items():
+            values[name] = state.call if what is _Given.CALL else state.session
+        return await endpoint(**values)
+
+    vars(called)["__signature__"] = seen.replace(parameters=left)
+    return called
 
 
-async def _transaction(request: Request) -> Session:
-    return request.state.session
-
-
-CallDep = Annotated[Call, Depends(_call)]
-Reading = Annotated[Session, Depends(_reading)]
-Statement = Annotated[Session, Depends(_statement)]
-Transaction = Annotated[Session, Depends(_transaction)]
-
-
-def _session_of(dependant: Dependant) -> Callable[[Call], AbstractAsyncContextManager[Session | None]]:
+def _session_for(
+    given: Iterable[_Given],
+) -> Callable[[Call], AbstractAsyncContextManager[Session | None]]:
     """How the session is opened that the route asks for; None is the session of one that asks for none."""
-    asked = {each.call for each in dependant.dependencies}
-    if _transaction in asked:
-        return _writing_together
-    if _statement in asked:
-        return _writing
-    return _connected if _reading in asked else _without
+    return next((_SESSIONS[each] for each in given if each in _SESSIONS), _none)
 
 
 def _connected(call: Call) -> AbstractAsyncContextManager[Session]:
@@ -145,5 +173,12 @@ async def _writing_together(call: Call) -> AsyncGenerator[Session]:
     call.bell.ring()
 
 
-def _without(_: Call) -> AbstractAsyncContextManager[None]:
+def _none(_: Call) -> AbstractAsyncContextManager[None]:
     return nullcontext()
+
+
+_SESSIONS: Mapping[_Given, Callable[[Call], AbstractAsyncContextManager[Session]]] = {
+    _Given.READING: _connected,
+    _Given.STATEMENT: _writing,
+    _Given.TRANSACTION: _writing_together,
+}

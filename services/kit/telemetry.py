@@ -26,6 +26,7 @@ from services.kit.words import KIT_WORDS, Words
 REQUEST_ID = "foothold.request_id"
 TRACEPARENT = "foothold.traceparent"
 ROUTE = "foothold.route"
+_FIELDS = "foothold.fields"
 
 # FastAPI's own would tell of queries and of the texts of errors.
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
@@ -59,8 +60,10 @@ def traceparent_of(scope: Scope) -> str | None:
 
 def header_of(scope: Scope, name: bytes) -> bytes | None:
     """The first header of that name (in lower case), as it came."""
-    headers: list[tuple[bytes, bytes]] = scope["headers"]
-    return next((value for key, value in headers if key == name), None)
+    fields: dict[bytes, bytes] | None = scope.get(_FIELDS)
+    if fields is None:
+        fields = scope[_FIELDS] = dict(reversed(scope["headers"]))
+    return fields.get(name)
 
 
 class Telemetry:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from fastapi import Depends, FastAPI, Response
+from fastapi import Depends, FastAPI, Request, Response
 from starlette.types import Message
 from structlog.testing import capture_logs
 
@@ -28,8 +28,8 @@ async def library(database_url: DatabaseUrl) -> AsyncIterator[Library]:
         yield it
 
 
-async def _late(call: CallDep) -> AsyncGenerator[Session]:
-    async with call.db.transaction() as session:
+async def _late(request: Request) -> AsyncGenerator[Session]:
+    async with request.state.call.db.transaction() as session:
         yield session
 
 
