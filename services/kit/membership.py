@@ -3,7 +3,9 @@
 A member who is bound is found by the subject alone: whoever is given the mail address afterwards is somebody else.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import LiteralString, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -46,17 +48,37 @@ def member_lookup(db: Database) -> MemberOf:
     return member_of
 
 
+Identity: TypeAlias = tuple[str, str | None]
+
+
 class Members:
     """Who is which member, remembered for `MEMBER_FOR`."""
 
     def __init__(self, member_of: MemberOf, clock: Clock) -> None:
         self._member_of, self._clock = member_of, clock
-        self._known = Remembered[tuple[str, str | None], tuple[Membership | None]](MAX_REMEMBERED, clock)
+        self._known = Remembered[Identity, tuple[Membership | None]](MAX_REMEMBERED, clock)
+        self._asking: dict[Identity, asyncio.Task[Membership | None]] = {}
 
     async def find(self, subject: str, email: str | None) -> Membership | None:
         """The member whom the subject, or else the address, names."""
         known = self._known.get((subject, email))
-        if known is None:
-            known = (await self._member_of(subject, email),)
-            self._known.put((subject, email), known, self._clock() + MEMBER_FOR)
-        return known[0]
+        return known[0] if known is not None else await self._asked((subject, email))
+
+    async def _asked(self, identity: Identity) -> Membership | None:
+        """One lookup for all who ask at once; whoever of them leaves does not take it away from the others."""
+        asking = self._asking.get(identity)
+        if asking is None:
+            asking = self._asking[identity] = asyncio.create_task(self._ask(identity), name="member")
+            asking.add_done_callback(partial(self._answered, identity))
+        return await asyncio.shield(asking)
+
+    async def _ask(self, identity: Identity) -> Membership | None:
+        found = await self._member_of(*identity)
+        self._known.put(identity, (found,), self._clock() + MEMBER_FOR)
+        return found
+
+    def _answered(self, identity: Identity, asking: asyncio.Task[Membership | None]) -> None:
+        del self._asking[identity]
+        if not asking.cancelled():
+            # Looked at, so that it is not reported as lost where everybody has left.
+            asking.exception()

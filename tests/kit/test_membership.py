@@ -1,5 +1,6 @@
 """Which member a token's bearer is: by subject, else by verified address."""
 
+import asyncio
 from uuid import UUID, uuid4
 
 import psycopg
@@ -78,6 +79,49 @@ async def test_somebody_who_becomes_a_member_is_let_in_within_a_second(issuer: S
         member = members.hire()
         issuer.clock.now += MEMBER_FOR
         assert (await verifier.viewer(f"Bearer {issuer.token()}")).member_id == member
+
+
+class SlowMembers(Members):
+    """Members who are found when `go` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.come, self.go = asyncio.Event(), asyncio.Event()
+        self.failing = False
+
+    async def __call__(self, subject: str, email: str | None) -> Membership | None:
+        self.come.set()
+        await self.go.wait()
+        found = await super().__call__(subject, email)
+        if self.failing:
+            raise ConnectionError
+        return found
+
+
+async def test_many_requests_at_once_ask_once_and_who_leaves_takes_nothing_away(issuer: StubIssuer) -> None:
+    members = SlowMembers()
+    members.found["somebody"] = member = Membership(uuid4(), active=True)
+    async with Verifier(SETTINGS, members, transport=issuer.transport, clock=issuer.clock) as verifier:
+        first, *others = [asyncio.create_task(verifier.viewer(f"Bearer {issuer.token()}")) for _ in range(16)]
+        await members.come.wait()
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        members.go.set()
+        found = await asyncio.gather(*others)
+    assert (members.asked, {each.member_id for each in found}) == (1, {member.member_id})
+
+
+async def test_a_lookup_that_fails_fails_for_all_who_ask_and_is_made_anew(issuer: StubIssuer) -> None:
+    members = SlowMembers()
+    members.failing = True
+    members.go.set()
+    async with Verifier(SETTINGS, members, transport=issuer.transport, clock=issuer.clock) as verifier:
+        asked = (verifier.viewer(f"Bearer {issuer.token()}") for _ in range(3))
+        failed = await asyncio.gather(*asked, return_exceptions=True)
+        assert [type(each) for each in failed] == [ConnectionError] * 3
+        members.failing = False
+        assert (await verifier.viewer(f"Bearer {issuer.token()}")).member_id is None
+    assert members.asked == 2
 
 
 MEMBERS = """
