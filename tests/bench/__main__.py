@@ -105,10 +105,12 @@ class Bench:
         p50, p99 = got.quantile(0.5), got.quantile(0.99)
         self.figures.append(Figure(kind.what, got.rate, "/s", p50, p99, floor, got.refused))
 
-    async def drive(self, kind: Kind, seconds: float) -> Measured:
-        """What so many seconds of one kind of request give."""
+    async def drive(self, kind: Kind, seconds: float, *, warm_up: float = 1.0) -> Measured:
+        """What so many seconds of one kind of request give, after as many to warm up."""
         port = self._stack.port(kind.process)
-        return await drive("127.0.0.1", port, kind.make, seconds=seconds, connections=CONNECTIONS)
+        return await drive(
+            "127.0.0.1", port, kind.make, seconds=seconds, connections=CONNECTIONS, warm_up=warm_up
+        )
 
     def get(self, paths: list[str]) -> Callable[[int], Request]:
         """Requests that read the paths in a random order."""

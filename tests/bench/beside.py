@@ -2,7 +2,7 @@
 
 `python -m tests.bench.beside --other ../older` compares this checkout with another one, which has a `.venv` of its own.
 Rates on their own say little, for machines are noisy; a ratio of two turns, one after the other, says more, and the
-median of many more still.
+median of many more still. What a request takes of the processor says most: others on the machine take less from that.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -39,6 +39,7 @@ from tests.bench.__main__ import (
     waiting,
 )
 from tests.bench.load import Measured, Request
+from tests.bench.processor import PARTS, spent
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,19 @@ class Side:
         return dict(json.loads(ran.stdout)["events"])
 
 
+@dataclass(frozen=True)
+class Turn:
+    """A second of one kind of request: what was measured, and milliseconds of processor time a request, by part."""
+
+    got: Measured
+    parts: Mapping[str, float]
+
+    @property
+    def cost(self) -> float:
+        """Milliseconds of processor time a request, of all parts together."""
+        return sum(self.parts.values())
+
+
 class Asked:
     """A version with what it is asked; the numbers of requests go on from turn to turn, so that none is sent twice."""
 
@@ -80,35 +94,51 @@ class Asked:
         rows = await self._bench.rows()
         return (*self._bench.reads(rows), *self._bench.writes(rows))
 
-    async def turn(self, kind: Kind) -> Measured:
+    async def turn(self, kind: Kind) -> Turn:
         """A second of one kind of request."""
 
         def make(_: int) -> Request:
             return kind.make(next(self._numbers[kind.what]))
 
-        return await self._bench.drive(replace(kind, make=make), 1.0)
+        before = spent(self.side.stack.home)
+        got = await self._bench.drive(replace(kind, make=make), 1.0, warm_up=0.0)
+        after = spent(self.side.stack.home)
+        answers = max(len(got.latencies), 1)
+        return Turn(got, {part: (after[part] - before[part]) * 1000 / answers for part in PARTS})
 
 
-async def compare(this: Asked, other: Asked, rounds: int) -> Table:
-    """Asks both in turns; the medians of their rates, and of the ratios of neighbours with the quartiles of those."""
-    table = Table("what", "other /s", "this /s", "this / other", "quartiles", "refused", box=None)
+Pair = tuple[Turn, Turn]
+
+
+async def compare(this: Asked, other: Asked, rounds: int) -> tuple[Table, Table]:
+    """Asks both in turns: medians of the ratios of neighbours with their quartiles, and what a request costs where."""
+    ratios = Table("what", "rate: this / other", "", "processor: this / other", "", "refused", box=None)
+    costs = Table("ms of processor time, other / this", *PARTS, box=None)
     for ours, theirs in zip(await this.kinds(), await other.kinds(), strict=True):
         pairs = [await _pair((this, ours), (other, theirs), swapped=n % 2 == 1) for n in range(rounds)]
-        low, middle, high = statistics.quantiles((a.rate / b.rate for a, b in pairs), n=4)
-        mine, others = (statistics.median(got.rate for got in side) for side in zip(*pairs, strict=True))
-        refused = sum(got.refused for pair in pairs for got in pair)
-        spread = f"{low:.2f} to {high:.2f}"
-        table.add_row(
-            ours.what, f"{others:,.0f}", f"{mine:,.0f}", f"{middle:.2f}", spread, str(refused or "")
-        )
+        refused = sum(turn.got.refused for pair in pairs for turn in pair)
+        rate = _spread(a.got.rate / b.got.rate for a, b in pairs)
+        cost = _spread(a.cost / b.cost for a, b in pairs)
+        ratios.add_row(ours.what, *rate, *cost, str(refused or ""))
+        costs.add_row(ours.what, *(_both(pairs, part) for part in PARTS))
         for asked in (this, other):
             await asyncio.to_thread(asked.side.settle)
-    return table
+    return ratios, costs
 
 
-async def _pair(
-    one: tuple[Asked, Kind], two: tuple[Asked, Kind], *, swapped: bool
-) -> tuple[Measured, Measured]:
+def _spread(ratios: Iterable[float]) -> tuple[str, str]:
+    """The median and the quartiles."""
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    return f"{middle:.2f}", f"{low:.2f} to {high:.2f}"
+
+
+def _both(pairs: Sequence[Pair], part: str) -> str:
+    """The medians of what the part takes, of the other and of this version."""
+    mine, others = (statistics.median(turn.parts[part] for turn in side) for side in zip(*pairs, strict=True))
+    return f"{others:.2f} / {mine:.2f}"
+
+
+async def _pair(one: tuple[Asked, Kind], two: tuple[Asked, Kind], *, swapped: bool) -> Pair:
     """A turn of each, of the second one first where they are swapped."""
     if swapped:
         second, first = await _pair(two, one, swapped=False)
@@ -127,7 +157,7 @@ def main() -> None:
         "--rounds", type=int, default=12, help="turns that each version takes of each kind of request"
     )
     asked = parser.parse_args()
-    console = Console()
+    console = Console(width=130)
     with ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
         files.write(folder, files.Size().scaled(asked.scale), datetime.now(UTC).date())
@@ -136,7 +166,7 @@ def main() -> None:
             sides.append(Side(foothold, held.enter_context(own_stack(port, foothold))))
             sides[-1].load(folder)
         this, other = (Asked(side, console) for side in sides)
-        console.print(asyncio.run(compare(this, other, asked.rounds)))
+        console.print(*asyncio.run(compare(this, other, asked.rounds)), sep="\n\n")
 
 
 if __name__ == "__main__":
