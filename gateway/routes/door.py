@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.upstreams import MOST_SEGMENTS, NOUNS, OWNER_OF, WORDS
 from services.kit.identity import Verifier
@@ -22,7 +22,7 @@ from services.kit.problems import (
     Unauthorized,
 )
 from services.kit.rates import Fields, Rates
-from services.kit.telemetry import ROUTE, refusal
+from services.kit.telemetry import ROUTE, SAID_WITH, refusal
 from services.kit.traffic import UNMATCHED
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -65,15 +65,13 @@ class Door:
         if scope["type"] != "http" or not scope["raw_path"].startswith(b"/v1/"):
             await self._pages(scope, receive, send)
             return
-        counted: Fields = []
-        send = _adding(counted, send)
         try:
-            await self._let_in(scope, receive, send, counted)
+            await self._let_in(scope, receive, send)
         except Problem as problem:
             instance = scope["raw_path"].decode("ascii", "replace")
             await refusal(problem, scope, instance=instance)(scope, receive, send)
 
-    async def _let_in(self, scope: Scope, receive: Receive, send: Send, counted: Fields) -> None:
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: bytes = scope["raw_path"]
         segments = judged(path)
         route = scope[ROUTE] = template(segments)
@@ -84,7 +82,7 @@ class Door:
         if scope["method"] not in METHODS:
             # No path takes it. Whoever owns the path says which methods it does take.
             scope = {**scope, "method": "OPTIONS"}
-        counted += await self._counted(scope)
+        scope[SAID_WITH] += await self._counted(scope)
         room = composed or self._forward
         passed = Passed(_target(path, scope["query_string"]), service)
         await room(passed, scope, receive, send)
@@ -100,17 +98,6 @@ class Door:
             self._rates.failed((scope.get("client") or ("unknown",))[0])
             raise
         return self._rates.asked(scope["method"], f"{viewer.issuer} {viewer.subject}")
-
-
-def _adding(fields: Fields, send: Send) -> Send:
-    """Sends, and adds to the head what the fields are by then."""
-
-    async def adding(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *fields]
-        await send(message)
-
-    return adding
 
 
 def not_allowed(methods: tuple[str, ...]) -> MethodNotAllowed:

@@ -84,7 +84,9 @@ class _LimitedBody:
 
 
 def _tells_of_body(scope: Scope) -> bool:
-    return any(header_of(scope, name) is not None for name in (b"content-length", b"transfer-encoding"))
+    return (
+        header_of(scope, b"content-length") is not None or header_of(scope, b"transfer-encoding") is not None
+    )
 
 
 def _hangs_up(scope: Scope) -> bool:

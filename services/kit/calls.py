@@ -53,7 +53,8 @@ async def called_by(request: Request, path: str, *, uploads: bool) -> Call:
     _require_standing(viewer, state.settings.access_contact)
     require_scope(viewer, scope_of(state.service.name, request.method, path))
     # A body is there, and of a media type that is read here, before a connection is taken; a file is read by its route.
-    key = await idempotency.key_of(request, viewer, body=b"" if uploads else await request.body())
+    body = b"" if uploads or request.method == "GET" else await request.body()
+    key = await idempotency.key_of(request, viewer, body=body)
     request.state.idempotency = key
     cause = Cause(
         actor=viewer.actor,

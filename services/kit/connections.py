@@ -76,15 +76,12 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head; those behind a body are left out."""
-        if self._in_head:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """The head is there."""
         self._in_head = False
         super().on_headers_complete()
+        # Fields behind a body are collected apart, and left out.
+        self.headers = []
 
     def pause_writing(self) -> None:
         """The caller reads slower than is written."""

@@ -3,6 +3,7 @@
 What is larger than a process is willing to collect at all is cut off at the connection (`services.kit.connections`).
 """
 
+from itertools import chain
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -42,7 +43,7 @@ def _wrong_with(scope: Scope) -> Problem | None:
         return TooLong("uri_too_long", f"The address may hold at most {MAX_TARGET:,} bytes.")
     if query.count(b"&") >= MAX_PARAMETERS:
         return BadRequest("too_many_parameters", f"The query may hold at most {MAX_PARAMETERS} parameters.")
-    if len(fields) > MAX_FIELDS or sum(len(name) + len(value) for name, value in fields) > MAX_FIELD_BYTES:
+    if len(fields) > MAX_FIELDS or sum(map(len, chain.from_iterable(fields))) > MAX_FIELD_BYTES:
         return HeadTooLarge(
             "headers_too_large",
             f"There may be at most {MAX_FIELDS} header fields, of {MAX_FIELD_BYTES:,} bytes together.",

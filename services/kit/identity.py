@@ -9,6 +9,7 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Self, cast
 from uuid import UUID
 
@@ -132,7 +133,7 @@ class Verifier:
                 "member_inactive",
                 f"Your token is good, but you are no active member any more; ask {self._contact}.",
             )
-        return replace(viewer, member_id=membership.member_id)
+        return _as_member(viewer, membership.member_id)
 
     async def _verify(self, token: bytes) -> tuple[Viewer, float]:
         try:
@@ -188,6 +189,11 @@ class Verifier:
             roles=ROLES & self._reading.roles_of(claims),
             scopes=self._reading.scopes_of(claims),
         )
+
+
+@lru_cache(MAX_REMEMBERED)
+def _as_member(viewer: Viewer, member_id: UUID) -> Viewer:
+    return replace(viewer, member_id=member_id)
 
 
 _WRONG_CLAIM = {

@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from types import MappingProxyType
 from typing import Final
 
@@ -25,14 +25,24 @@ _within: ContextVar[Mapping[str, str]] = ContextVar("within", default=MappingPro
 log = structlog.get_logger()
 
 
+def say_within(named: Mapping[str, str]) -> Token[Mapping[str, str]]:
+    """Has every line that is written from now on, by whomever, say this too, until `say_without` is given the token."""
+    return _within.set(named)
+
+
+def say_without(token: Token[Mapping[str, str]]) -> None:
+    """Ends what `say_within` began."""
+    _within.reset(token)
+
+
 @contextmanager
 def said_within(named: Mapping[str, str]) -> Generator[None]:
-    """Has every line that is written meanwhile, by whomever, say this too."""
-    token = _within.set(named)
+    """Has every line that is written meanwhile say this too."""
+    token = say_within(named)
     try:
         yield
     finally:
-        _within.reset(token)
+        say_without(token)
 
 
 def configure_logging(level: str, *, process: str) -> None:

@@ -17,7 +17,7 @@ from uuid_utils import uuid7
 
 from services.kit import tracing
 from services.kit.languages import language_of
-from services.kit.logs import ANSWERED, said_within
+from services.kit.logs import ANSWERED, say_within, say_without
 from services.kit.problems import Problem, problem_response
 from services.kit.tracing import TRACE, Span, SpanKind, StatusCode
 from services.kit.traffic import UNMATCHED, Traffic
@@ -26,6 +26,9 @@ from services.kit.words import KIT_WORDS, Words
 REQUEST_ID = "foothold.request_id"
 TRACEPARENT = "foothold.traceparent"
 ROUTE = "foothold.route"
+SAID_WITH = "foothold.said_with"
+"""Header fields that go out with whatever the request is answered, a list to be added to."""
+
 _FIELDS = "foothold.fields"
 
 # FastAPI's own would tell of queries and of the texts of errors.
@@ -98,20 +101,20 @@ class Telemetry:
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send) -> int | None:
         started = time.perf_counter()
-        answer = _Answer(_request_id(scope), send)
-        scope[REQUEST_ID] = answer.request_id
+        answer = _Answer(scope, send)
         if self._traffic:
             self._traffic.in_flight += 1
-        with said_within(_named(scope)):
-            try:
-                await self._app(scope, receive, answer.send)
-            except ClientDisconnect:
-                self._log.info("caller_left")
-            except Exception as error:  # noqa: BLE001 - the last resort of every request
-                self._log.error("crashed", exc_info=error)
-                await _answer_crash(scope, receive, answer)
-            finally:
-                self._note(scope, answer.status, time.perf_counter() - started)
+        within = say_within(_named(scope))
+        try:
+            await self._app(scope, receive, answer.send)
+        except ClientDisconnect:
+            self._log.info("caller_left")
+        except Exception as error:  # noqa: BLE001 - the last resort of every request
+            self._log.error("crashed", exc_info=error)
+            await _answer_crash(scope, receive, answer)
+        finally:
+            self._note(scope, answer.status, time.perf_counter() - started)
+            say_without(within)
         return answer.status
 
     def _note(self, scope: Scope, status: int | None, seconds: float) -> None:
@@ -153,20 +156,20 @@ def _tell_span(span: Span, scope: Scope, status: int | None) -> None:
 
 
 class _Answer:
-    """The answer on its way out: notes its status, adds the request id."""
+    """The answer on its way out: notes its status, adds the request id and what else is said with every answer."""
 
-    __slots__ = ("_id", "_send", "request_id", "status")
+    __slots__ = ("_send", "_with", "status")
 
-    def __init__(self, request_id: str, send: Send) -> None:
-        self.request_id = request_id
+    def __init__(self, scope: Scope, send: Send) -> None:
+        request_id = scope[REQUEST_ID] = _request_id(scope)
         self.status: int | None = None
-        self._id = (b"x-request-id", request_id.encode("ascii"))
+        self._with = scope[SAID_WITH] = [(b"x-request-id", request_id.encode("ascii"))]
         self._send = send
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), self._id]
+            message["headers"] = [*message.get("headers", ()), *self._with]
         await self._send(message)
 
 
