@@ -2,9 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, LiteralString
+from functools import lru_cache
+from typing import Any, LiteralString, NamedTuple
 
 import orjson
 
@@ -57,26 +58,48 @@ class Asked:
         return (*self.conditions, self.over.column + " = ANY (" + self.over.values + ")")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Given:
-    """One filter of a request: as it was written, what it is, how its value is bound, and what it says in SQL."""
+    """One filter of a request but its value: as it was written, what it is, how its value is bound.
+
+    `null` is the value of that operator: whether what is asked for is not known. Others have None.
+    """
 
     full: str
     name: str
     op: str
     filter: Filter
-    value: Any
     bound: LiteralString
+    null: bool | None
 
     def condition(self, order: Order) -> LiteralString:
         """What it says in SQL: of the order's first key, where that is made of its column and is not the column."""
         key = order.keys[0]
         if self.filter.sql == key.column and key.last is not None and key.takes(self.op):
-            told: LiteralString = ("true" if self.value else "false") if self.op == "null" else self.bound
+            told: LiteralString = ("true" if self.null else "false") if self.op == "null" else self.bound
             return key.narrowed(self.op, told)
         # Whether a value is known is no value: the index is chosen by it.
-        value: LiteralString = self.bound if self.op != "null" else ("NULL" if self.value else "NOT NULL")
+        value: LiteralString = self.bound if self.op != "null" else ("NULL" if self.null else "NOT NULL")
         return OPS[self.op].sql.replace("{c}", self.filter.sql).replace("{v}", value)
+
+
+class _Shape(NamedTuple):
+    """What requests of the same parameters have in common, whatever their values."""
+
+    conditions: tuple[LiteralString, ...]
+    pinned: Mapping[LiteralString, LiteralString]
+    selective: bool
+    patterned: bool
+    over: Over | None
+    unknown: LiteralString | None
+
+
+class _NotIndexed(Exception):
+    """The parameters cannot be answered together by an index; the error says what could be."""
+
+    def __init__(self, error: FieldError) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 def parse(listing: Listing, query: Iterable[tuple[str, str]], *, whole: bool = False) -> Asked:
@@ -87,37 +110,48 @@ def parse(listing: Listing, query: Iterable[tuple[str, str]], *, whole: bool = F
     errors: list[FieldError] = []
     given = once(query, errors)
     filters = {name: text for name, text in given.items() if name not in _RESERVED}
-    found = _filters(listing, filters, errors)
-    values = {slot: one.value for slot, one in zip(_NAMES, found, strict=False)}
-    conditions: list[LiteralString] = []
+    found, values = _filters(listing, filters, errors)
     if "q" in given:
-        _search(listing, given["q"], conditions, values, errors)
+        _search(listing, given["q"], values, errors)
     sort = _sort(listing, given.get("sort", listing.default_sort), errors)
     fields = _fields(listing, given.get("fields"), errors)
     limit = limit_of(given.get("limit"), errors)
     count = _count(given.get("count"), errors)
-    leading = (
-        None if errors or whole else _leading(listing, found, sort, searched="q" in given, errors=errors)
-    )
     if errors:
         raise Invalid(errors)
-    over, unknown = _walked(listing, leading, sort)
-    order = listing.orders[sort]
-    conditions.extend(one.condition(order) for one in found if over is None or one is not leading)
+    try:
+        shape = _shape(listing, found, sort, searched="q" in given, whole=whole)
+    except _NotIndexed as error:
+        raise Invalid([error.error]) from None
+    mark = _mark(listing, filters, given.get("q"), sort)
     return Asked(
-        conditions=tuple(conditions),
         values=values,
         sort=sort,
         fields=fields,
         limit=limit,
         count=count,
         cursor=given.get("cursor"),
+        mark=mark,
+        **shape._asdict(),
+    )
+
+
+@lru_cache(maxsize=2048)
+def _shape(listing: Listing, found: tuple[_Given, ...], sort: str, *, searched: bool, whole: bool) -> _Shape:
+    """The shape of such requests. Raises _NotIndexed."""
+    leading = None if whole else _leading(listing, found, sort, searched=searched)
+    over, unknown = _walked(listing, leading, sort)
+    order = listing.orders[sort]
+    said: list[LiteralString] = [one.condition(order) for one in found if over is None or one is not leading]
+    if searched and listing.search is not None:
+        said.insert(0, listing.search + " ILIKE %(q)s::text")
+    return _Shape(
+        conditions=tuple(said),
         pinned={one.filter.sql: one.bound for one in found if one.op == "eq"},
         selective=any(one.filter.selective and one.op in ("eq", "in") for one in found),
-        patterned="q" in given or any(one.op in ("contains", "prefix") for one in found),
+        patterned=searched or any(one.op in ("contains", "prefix") for one in found),
         over=over,
         unknown=unknown,
-        mark=_mark(listing, filters, given.get("q"), sort),
     )
 
 
@@ -131,8 +165,12 @@ def once(query: Iterable[tuple[str, str]], errors: list[FieldError]) -> dict[str
     return given
 
 
-def _filters(listing: Listing, filters: Mapping[str, str], errors: list[FieldError]) -> list[_Given]:
+def _filters(
+    listing: Listing, filters: Mapping[str, str], errors: list[FieldError]
+) -> tuple[tuple[_Given, ...], dict[str, Any]]:
+    """The filters, and their values by the names under which they are bound."""
     found: list[_Given] = []
+    values: dict[str, Any] = {}
     for full, text in filters.items():
         name, op = _named(full)
         known = listing.filters.get(name)
@@ -141,12 +179,22 @@ def _filters(listing: Listing, filters: Mapping[str, str], errors: list[FieldErr
         elif len(found) == len(_NAMES):
             errors.append(FieldError(full, "too_many", f"is too many; a list takes {len(_NAMES)} filters"))
         else:
-            bound: LiteralString = "%(" + _NAMES[len(found)] + ")s::" + known.kind.sql
             try:
-                found.append(_Given(full, name, op, known, operand(known.kind, op, text), bound))
+                value = operand(known.kind, op, text)
             except (ValueError, KeyError):
                 errors.append(FieldError(full, "value", wanted(known.kind, op)))
-    return found
+            else:
+                values[_NAMES[len(found)]] = value
+                found.append(_given(listing, full, len(found), null=value if op == "null" else None))
+    return tuple(found), values
+
+
+@lru_cache(maxsize=2048)
+def _given(listing: Listing, full: str, number: int, *, null: bool | None) -> _Given:
+    """The filter of that name among those of a request; the same one each time, so that a shape is known by it."""
+    name, op = _named(full)
+    known = listing.filters[name]
+    return _Given(full, name, op, known, "%(" + _NAMES[number] + ")s::" + known.kind.sql, null)
 
 
 _FILTER = re.compile(r"([a-z0-9_]+)(?:\[([a-z]+)\])?")
@@ -170,7 +218,6 @@ def _known_parameters(listing: Listing, known: Filter | None) -> str:
 def _search(
     listing: Listing,
     text: str,
-    conditions: list[LiteralString],
     values: dict[str, Any],
     errors: list[FieldError],
 ) -> None:
@@ -181,7 +228,6 @@ def _search(
             FieldError("q", "value", f"must be 1 to {LONGEST_SEARCH} characters, and not of spaces alone")
         )
     else:
-        conditions.append(listing.search + " ILIKE %(q)s::text")
         values["q"] = "%" + escaped(text.strip()) + "%"
 
 
@@ -223,16 +269,17 @@ def _count(text: str | None, errors: list[FieldError]) -> bool:
     return text == "true"
 
 
-def _leading(
-    listing: Listing, found: list[_Given], sort: str, *, searched: bool, errors: list[FieldError]
-) -> _Given | None:
-    """The filter by whose index the rows are found: best one of a single value. None where there is no need of one."""
+def _leading(listing: Listing, found: Sequence[_Given], sort: str, *, searched: bool) -> _Given | None:
+    """The filter by whose index the rows are found: best one of a single value. None where there is no need of one.
+
+    Raises _NotIndexed where there is need and none.
+    """
     leading = [one for one in found if _leads(listing, one, sort)]
     if leading:
         return min(leading, key=lambda one: _PREFERRED.index(one.op) if one.op in _PREFERRED else 1)
     if found and not (searched or listing.small):
         told = _unindexed(listing, found[0], sort)
-        errors.append(FieldError(found[0].full, "not_indexed", told))
+        raise _NotIndexed(FieldError(found[0].full, "not_indexed", told))
     return None
 
 
@@ -241,7 +288,7 @@ _PREFERRED = ("eq", "range", "null", "in")
 
 
 def _leads(listing: Listing, one: _Given, sort: str) -> bool:
-    known = one.op == "null" and not one.value
+    known = one.op == "null" and not one.null
     return listing.searched(one.name, one.op) or listing.finds(one.name, one.op, sort, known=known)
 
 

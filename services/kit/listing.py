@@ -168,7 +168,7 @@ def _shape(listing: Listing, asked: Asked, viewer: Viewer) -> _Shape:
         asked.fields,
         asked.count,
         asked.cursor is not None,
-        matching(listing, asked, viewer),
+        matching(listing, asked, viewer) if asked.count else "true",
         sight.at(_pinned(asked)).visible(viewer) if sight else "true",
         listing.knows(viewer),
         _within(listing.within, viewer),
