@@ -3,10 +3,11 @@
 Paths are the same here and there, so forwarding is a table.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from time import perf_counter
+from types import TracebackType
 from typing import Self
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -23,7 +24,7 @@ from services.kit.clients import (
     trouble_of,
 )
 from services.kit.settings import Settings
-from services.kit.tracing import TRACE, SpanKind
+from services.kit.tracing import TRACE, Span, SpanKind
 from services.kit.traffic import BUCKETS
 
 OWNERS: Mapping[str, Sequence[str]] = {
@@ -82,6 +83,49 @@ class Calls:
         self._failures.labels(service, trouble).inc()
 
 
+class _Call(AbstractAsyncContextManager[ClientResponse]):
+    """A call as a context: watched, and traced, until its answer has been read. It is `asked` within its span."""
+
+    __slots__ = ("_answered", "_asked", "_begun", "_calls", "_service", "_span")
+
+    def __init__(
+        self,
+        calls: Calls,
+        service: str,
+        span: AbstractContextManager[Span],
+        asked: Callable[[], AbstractAsyncContextManager[ClientResponse]],
+    ) -> None:
+        self._calls, self._service, self._span, self._asked = calls, service, span, asked
+
+    async def __aenter__(self) -> ClientResponse:
+        self._begun = perf_counter()
+        span = self._span.__enter__()
+        try:
+            self._answered = self._asked()
+            answer = await self._answered.__aenter__()
+        except BaseException as error:
+            self._end(type(error), error, error.__traceback__)
+            raise
+        span.set_attribute("http.response.status_code", answer.status)
+        return answer
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._answered.__aexit__(kind, error, trace)
+        finally:
+            self._end(kind, error, trace)
+
+    def _end(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._span.__exit__(kind, error, trace)
+        if isinstance(error, TROUBLES):
+            self._calls.failed(self._service, trouble_of(error))
+        self._calls.ended(self._service, perf_counter() - self._begun)
+
+
 class Upstreams:
     """Calls services over connections that are made as they are needed, and kept. Use it as a context."""
 
@@ -105,8 +149,7 @@ class Upstreams:
         if self._session is not None:
             await self._session.close()
 
-    @asynccontextmanager
-    async def call(
+    def call(
         self,
         service: str,
         method: str,
@@ -115,26 +158,19 @@ class Upstreams:
         headers: list[tuple[str, str]],
         body: bytes | AsyncIterable[bytes] | None = None,
         waits: Waits,
-    ) -> AsyncGenerator[ClientResponse]:
+    ) -> AbstractAsyncContextManager[ClientResponse]:
         """The service's answer as a context, its body still to be read. Raises `clients.TROUBLES`.
 
         `target` is a path and query as they came; whoever calls has judged them.
         """
-        assert self._session is not None, "wants to be entered first"
-        begun = perf_counter()
-        try:
-            with tracing.span(f"{method} {service}", SpanKind.CLIENT) as span:
-                url, headers = self._bases[service] + target, _carrying(headers)
-                async with call(
-                    self._session, method, url, headers=headers, body=body, waits=waits
-                ) as answer:
-                    span.set_attribute("http.response.status_code", answer.status)
-                    yield answer
-        except TROUBLES as error:
-            self._calls.failed(service, trouble_of(error))
-            raise
-        finally:
-            self._calls.ended(service, perf_counter() - begun)
+        session = self._session
+        assert session is not None, "wants to be entered first"
+        url = self._bases[service] + target
+
+        def asked() -> AbstractAsyncContextManager[ClientResponse]:
+            return call(session, method, url, headers=_carrying(headers), body=body, waits=waits)
+
+        return _Call(self._calls, service, tracing.span(f"{method} {service}", SpanKind.CLIENT), asked)
 
     async def ask(
         self, service: str, target: str, headers: list[tuple[str, str]], *, seconds: float

@@ -16,6 +16,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
+from starlette.types import Scope
 
 from services.kit.bodies import takes_uploads
 from services.kit.calls import Call, called_by
@@ -56,6 +58,14 @@ class StrictRoute(APIRoute):
     def __init__(self, path: str, endpoint: Endpoint, **how: Any) -> None:
         self._given = _given_to(endpoint)
         super().__init__(path, _without(endpoint, self._given), **how)
+        self._begins, self._slashes = path.partition("{")[0], path.count("/")
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether the path is the route's; most others are known by beginning and length, sooner than by a pattern."""
+        asked: str = scope["path"]
+        if not asked.startswith(self._begins) or asked.count("/") != self._slashes:
+            return Match.NONE, {}
+        return super().matches(scope)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

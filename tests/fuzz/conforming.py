@@ -1,6 +1,7 @@
 """schemathesis over a gateway's own document: every operation, good data and bad, and what follows from an answer."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,9 @@ SEQUENCES: Final = 50
 """Sequences from one seed at the most; it ends before, where rows come and go under what is drawn from them."""
 
 
+_COUNTED: Final = re.compile(r"^ +([0-9]+ generated\b.*)$", re.MULTILINE)
+
+
 @dataclass(frozen=True)
 class Conformance:
     """Whether the gateway does what its document says, and what schemathesis tells of it."""
@@ -31,9 +35,8 @@ class Conformance:
     @property
     def counted(self) -> str:
         """The line that says how many requests were made."""
-        return next(
-            (line.strip() for line in self.told.splitlines() if " generated" in line), "nothing was asked"
-        )
+        found = _COUNTED.search(self.told)
+        return found[1] if found else "nothing was asked"
 
 
 def conformance(gateway: str, token: str, *, seed: int, examples: int, phases: str) -> Conformance:

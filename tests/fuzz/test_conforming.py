@@ -60,6 +60,7 @@ PLANTED: Mapping[str, tuple[Answer, str]] = {
 async def test_an_api_without_mistakes_passes() -> None:
     found = await examined(GOOD)
     assert found.holds, found.told
+    assert re.fullmatch("([0-9]+) generated, \\1 passed.*", found.counted), found.told
 
 
 async def test_every_planted_mistake_is_found() -> None:
