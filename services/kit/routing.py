@@ -139,7 +139,7 @@ def _mark(parameter: Parameter) -> _Given | None:
 def _without(endpoint: Endpoint, given: Mapping[str, _Given]) -> Endpoint:
     """The endpoint as FastAPI is to see it, which resolves all else that it asks for.
 
-    As FastAPI's dependencies, what is given here would take a quarter of a request's time in the framework.
+    As FastAPI's dependencies, what is given here takes a tenth of a read's time to be resolved.
     """
     seen = signature(endpoint)
     left = [each for each in seen.parameters.values() if each.name not in given]
