@@ -392,7 +392,7 @@ async def test_trouble_with_the_broker_stops_publishing_only_and_harms_no_order(
         own_broker.signal(signal.SIGSTOP)
         await write(5)
         await numbered(60)
-        await until(lambda: asyncio.sleep(0, "acknowledgement" in (relay.ready() or "")))
+        await until(lambda: asyncio.sleep(0, "publishing" in (relay.ready() or "")))
         await write(5)
         await numbered(90)
         await asyncio.sleep(3)

@@ -358,6 +358,32 @@ async def test_nobody_opens_an_account_while_being_deleted(house: House) -> None
     assert assert_problem(answer, 422, "invalid")["errors"][0]["field"] == "owner_id"
 
 
+@pytest.mark.parametrize(
+    ("table", "noun", "code"),
+    [
+        ("member", "accounts", "owner_deleted"),
+        ("account", "accounts", "parent_deleted"),
+        ("member", "members", "manager_deleted"),
+        ("account", "contacts", "account_deleted"),
+    ],
+)
+async def test_nothing_is_restored_below_what_is_being_deleted(
+    house: House, table: LiteralString, noun: str, code: str
+) -> None:
+    parent = await house.open("seller")
+    boss = house.id_of("stranger")
+    account = {"name": "Acme", "parent_account_id": last(parent), "owner_id": boss}
+    bodies = {"accounts": account, "members": {"email": "b@example.com", "name": "B", "manager_id": boss}}
+    if noun == "contacts":
+        path = await house.meet("seller", parent)
+    else:
+        path = (await house.call("admin", "POST", f"/v1/{noun}", bodies[noun])).headers["location"]
+    await house.ok("admin", "DELETE", path, if_match="*")
+    asking = house.call("admin", "POST", f"{path}/restoration")
+    above = boss if table == "member" else last(parent)
+    assert_problem(await beside_its_delete(house, table, above, asking), 409, code)
+
+
 async def beside_its_delete(
     house: House, table: LiteralString, id: str, asking: Coroutine[Any, Any, Any]
 ) -> Any:
