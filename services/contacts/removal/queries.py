@@ -21,8 +21,9 @@ from services.kit.mentions import FreeText, mentions
 from services.kit.problems import NotFound
 
 _DEAL_SIGHT = Sight(account="r.account_id", owner="r.owner_id")
-_ENDS_LIVE: LiteralString = """NOT EXISTS (
-    SELECT FROM contact c WHERE c.id IN (r.from_contact_id, r.to_contact_id) AND c.deleted_at IS NOT NULL)"""
+_ENDS_LIVE: LiteralString = """2 = (SELECT count(*) FROM (
+    SELECT FROM contact c WHERE c.id IN (r.from_contact_id, r.to_contact_id) AND c.deleted_at IS NULL
+    ORDER BY c.id FOR KEY SHARE) ends)"""
 # An array, so that the indexes of both ends are asked, for one account and for each that is purged.
 _AT_ACCOUNT: LiteralString = "ANY (ARRAY(SELECT c.id FROM contact c WHERE c.account_id = {root}))"
 _HISTORY: LiteralString = "keep the id; what was done stays what it was"

@@ -384,6 +384,25 @@ async def test_nothing_is_restored_below_what_is_being_deleted(
     assert_problem(await beside_its_delete(house, table, above, asking), 409, code)
 
 
+async def test_no_link_is_restored_to_somebody_who_is_being_deleted(house: House) -> None:
+    account = await house.open("seller")
+    jane, john = await house.meet("seller", account), await house.meet("seller", account, "John Doe")
+    path = await link(house, jane, john)
+    await house.ok("seller", "DELETE", path, if_match="*")
+    asking = house.call("seller", "POST", f"{path}/restoration")
+    assert_problem(await beside_its_delete(house, "contact", last(john), asking), 409, "contact_deleted")
+
+
+async def test_no_link_comes_back_with_one_to_another_who_is_being_deleted(house: House) -> None:
+    account = await house.open("seller")
+    jane, john = await house.meet("seller", account), await house.meet("seller", account, "John Doe")
+    await link(house, jane, john)
+    await house.ok("seller", "DELETE", jane, if_match="*")
+    asking = house.call("seller", "POST", f"{jane}/restoration")
+    assert (await beside_its_delete(house, "contact", last(john), asking)).status_code == 200
+    assert (await house.ok("seller", "GET", f"{jane}/links"))["items"] == []
+
+
 async def beside_its_delete(
     house: House, table: LiteralString, id: str, asking: Coroutine[Any, Any, Any]
 ) -> Any:
