@@ -11,7 +11,7 @@ import orjson
 
 from services.kit.filters import OPS, Filter, escaped, operand, wanted
 from services.kit.grammar import DEFAULT_LIMIT, LONGEST_SEARCH, MAX_LIMIT, Listing, Order
-from services.kit.problems import FieldError, Invalid
+from services.kit.problems import FieldError, Invalid, invalid
 
 _RESERVED = frozenset({"limit", "cursor", "count", "sort", "fields", "q"})
 _NAMES: tuple[LiteralString, ...] = (
@@ -94,14 +94,6 @@ class _Shape(NamedTuple):
     unknown: LiteralString | None
 
 
-class _NotIndexed(Exception):
-    """The parameters cannot be answered together by an index; the error says what could be."""
-
-    def __init__(self, error: FieldError) -> None:
-        super().__init__(error)
-        self.error = error
-
-
 def parse(listing: Listing, query: Iterable[tuple[str, str]], *, whole: bool = False) -> Asked:
     """Checks the query parameters against the listing. Raises Invalid naming each wrong parameter.
 
@@ -119,10 +111,7 @@ def parse(listing: Listing, query: Iterable[tuple[str, str]], *, whole: bool = F
     count = _count(given.get("count"), errors)
     if errors:
         raise Invalid(errors)
-    try:
-        shape = _shape(listing, found, sort, searched="q" in given, whole=whole)
-    except _NotIndexed as error:
-        raise Invalid([error.error]) from None
+    shape = _shape(listing, found, sort, searched="q" in given, whole=whole)
     mark = _mark(listing, filters, given.get("q"), sort)
     return Asked(
         values=values,
@@ -138,7 +127,7 @@ def parse(listing: Listing, query: Iterable[tuple[str, str]], *, whole: bool = F
 
 @lru_cache(maxsize=2048)
 def _shape(listing: Listing, found: tuple[_Given, ...], sort: str, *, searched: bool, whole: bool) -> _Shape:
-    """The shape of such requests. Raises _NotIndexed."""
+    """The shape of such requests. Raises Invalid where no index finds what they ask for."""
     leading = None if whole else _leading(listing, found, sort, searched=searched)
     over, unknown = _walked(listing, leading, sort)
     order = listing.orders[sort]
@@ -272,14 +261,13 @@ def _count(text: str | None, errors: list[FieldError]) -> bool:
 def _leading(listing: Listing, found: Sequence[_Given], sort: str, *, searched: bool) -> _Given | None:
     """The filter by whose index the rows are found: best one of a single value. None where there is no need of one.
 
-    Raises _NotIndexed where there is need and none.
+    Raises Invalid where there is need and none.
     """
     leading = [one for one in found if _leads(listing, one, sort)]
     if leading:
         return min(leading, key=lambda one: _PREFERRED.index(one.op) if one.op in _PREFERRED else 1)
     if found and not (searched or listing.small):
-        told = _unindexed(listing, found[0], sort)
-        raise _NotIndexed(FieldError(found[0].full, "not_indexed", told))
+        raise invalid(found[0].full, "not_indexed", _unindexed(listing, found[0], sort))
     return None
 
 
