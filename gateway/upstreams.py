@@ -104,7 +104,7 @@ class _Call(AbstractAsyncContextManager[ClientResponse]):
             self._answered = self._asked()
             answer = await self._answered.__aenter__()
         except BaseException as error:
-            self._end(type(error), error, error.__traceback__)
+            self._end(error)
             raise
         span.set_attribute("http.response.status_code", answer.status)
         return answer
@@ -114,13 +114,13 @@ class _Call(AbstractAsyncContextManager[ClientResponse]):
     ) -> None:
         try:
             await self._answered.__aexit__(kind, error, trace)
-        finally:
-            self._end(kind, error, trace)
+        except BaseException as late:
+            self._end(late)
+            raise
+        self._end(error)
 
-    def _end(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._span.__exit__(kind, error, trace)
+    def _end(self, error: BaseException | None) -> None:
+        self._span.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
         if isinstance(error, TROUBLES):
             self._calls.failed(self._service, trouble_of(error))
         self._calls.ended(self._service, perf_counter() - self._begun)

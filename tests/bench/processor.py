@@ -1,8 +1,8 @@
 """Processor time by part of a stack: what a request costs, where a rate says how fast it is on this machine now."""
 
 import os
-from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -35,16 +35,18 @@ def _part_of(name: str) -> str | None:
     return "workers" if "worker" in name else _PART_OF.get(name)
 
 
+def seconds_and_parent(pid: int) -> tuple[float, int]:
+    """The process's seconds, those of children that it has seen end included, and its parent. Raises OSError."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / _TICKS, int(fields[1])
+
+
 def _all_processes() -> tuple[Mapping[int, float], Mapping[int, int]]:
-    """The seconds of every process, those of children that it has seen end included, and its parent."""
-    seconds: defaultdict[int, float] = defaultdict(float)
+    """The seconds of every process, and its parent."""
+    seconds: dict[int, float] = {}
     parents: dict[int, int] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        pid = int(path.parent.name)
-        parents[pid] = int(fields[1])
-        seconds[pid] = sum(map(int, fields[11:15])) / _TICKS
+    for path in Path("/proc").glob("[0-9]*"):
+        pid = int(path.name)
+        with suppress(OSError):
+            seconds[pid], parents[pid] = seconds_and_parent(pid)
     return seconds, parents

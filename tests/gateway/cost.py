@@ -15,7 +15,6 @@ import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import orjson
 from starlette.responses import Response
@@ -24,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 from deploy.local.launch import free_ports, listens
 from services.kit.serving import serve
 from tests.bench.load import Request, drive
+from tests.bench.processor import seconds_and_parent
 
 ACCOUNT = "01a20127-d823-77b7-8f2d-d7bc50c99046"
 KEYS = {
@@ -43,8 +43,7 @@ class Process:
 
     def seconds(self) -> float:
         """Processor time so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return seconds_and_parent(self.pid)[0]
 
 
 def empty_service(part: str, port: int) -> None:
