@@ -63,16 +63,16 @@ _PAGE = sql.SQL("""{reach}SELECT
   {total},
   {within}
 FROM (
-  SELECT p.*, row_number() OVER (ORDER BY {p_order}) AS n FROM ({branches}) p
+  SELECT r.id, {r_keys}, {json} AS json, row_number() OVER (ORDER BY {r_order}) AS n FROM ({rows}) r
 ) r""")
 _LAST = sql.SQL("max(r.{}::text) FILTER (WHERE r.n = %(limit)s)")
-_BRANCH = sql.SQL("""(SELECT r.id, {keys}, {json} AS json FROM {relation} r
+_BRANCH = sql.SQL("""(SELECT {columns}, {keys} FROM {relation} r
     WHERE {where} ORDER BY {unknown}{order} LIMIT %(limit)s + 1)""")
 # From each account in view, each person below, or each value asked for, the first rows of the page; of them all, the
 # first again.
-_FROM_EACH = sql.SQL("""(SELECT r.id, {w_keys}, {json} AS json FROM (
-    SELECT w.id, {w_keys} FROM ({ways}) w
-    ORDER BY {w_order} LIMIT %(limit)s + 1) w JOIN {relation} r ON r.id = w.id)""")
+_FROM_EACH = sql.SQL("""(SELECT w.id, {w_keys} FROM ({ways}) w
+    ORDER BY {w_order} LIMIT %(limit)s + 1)""")
+_WHOLE = sql.SQL("(SELECT r.*, {w_keys} FROM {found} w JOIN {relation} r ON r.id = w.id)")
 _WAY = sql.SQL("""SELECT w.id, {w_keys} FROM {start} s CROSS JOIN LATERAL (
       SELECT r.id, {keys} FROM {rows} r
       WHERE {joins} AND {where} ORDER BY {order} LIMIT %(limit)s + 1) w
@@ -145,6 +145,7 @@ class _Shape:
     all_conditions: tuple[LiteralString, ...]
     over: Over | None
     unknown: LiteralString | None
+    patterned: bool
     sort: str
     fields: tuple[str, ...]
     count: bool
@@ -155,6 +156,11 @@ class _Shape:
     within: LiteralString
     ways: tuple[Way, ...]
 
+    @property
+    def of_ids(self) -> bool:
+        """Whether branches give ids alone: several are planned sooner so, where each request is planned anew."""
+        return self.patterned and bool(self.ways)
+
 
 def _shape(listing: Listing, asked: Asked, viewer: Viewer) -> _Shape:
     sight = listing.sight
@@ -164,6 +170,7 @@ def _shape(listing: Listing, asked: Asked, viewer: Viewer) -> _Shape:
         asked.all_conditions,
         asked.over,
         asked.unknown,
+        asked.patterned,
         asked.sort,
         asked.fields,
         asked.count,
@@ -185,6 +192,7 @@ def _pinned(asked: Asked) -> Mapping[LiteralString, LiteralString]:
 def _statement(listing: Listing, shape: _Shape) -> LiteralString:
     order = listing.orders[shape.sort]
     names = _KEYS[: len(order.keys)]
+    keys: list[LiteralString] = ["r." + name for name in names]
     total = sql.SQL("(SELECT count(*) FROM {} r WHERE {})").format(
         sql.SQL(listing.relation), sql.SQL(shape.matching)
     )
@@ -194,8 +202,10 @@ def _statement(listing: Listing, shape: _Shape) -> LiteralString:
             last=sql.SQL(", ").join(_LAST.format(sql.SQL(name)) for name in names),
             total=total if shape.count else sql.SQL("NULL::bigint"),
             within=sql.SQL(shape.within),
-            p_order=_ordered(["p." + name for name in (*names, "id")], down=order.down),
-            branches=sql.SQL(" UNION ALL ").join(_branches(listing, shape, order)),
+            r_keys=sql.SQL(", ".join(keys)),
+            r_order=_ordered([*keys, "r.id"], down=order.down),
+            json=listing.aggregate.text(shape.fields, shape.knows),
+            rows=_rows_of_page(listing, shape, order),
         )
     )
 
@@ -214,10 +224,18 @@ def _reach(ways: tuple[Way, ...]) -> sql.Composable:
     return _REACH.format(probes=sql.SQL(" AND ").join(probes)) if ways else sql.SQL("")
 
 
-def _branches(listing: Listing, shape: _Shape, order: Order) -> list[sql.Composed]:
+def _rows_of_page(listing: Listing, shape: _Shape, order: Order) -> sql.Composed:
+    """The rows of the page and one more, with the keys of its order."""
+    said = _said(listing, order, columns="r.id" if shape.of_ids else "r.*")
+    branches = sql.SQL(" UNION ALL ").join(_branches(listing, shape, order, said))
+    return _WHOLE.format(found=sql.SQL("({})").format(branches), **said) if shape.of_ids else branches
+
+
+def _branches(
+    listing: Listing, shape: _Shape, order: Order, said: Mapping[str, sql.Composable]
+) -> list[sql.Composed]:
     """The walk of the list's own index; where few ways lead to it, a walk of those, and one of the two is run."""
     after = _after(order) if shape.continued else "true"
-    said = _said(listing, shape, order)
     wide = _wide(shape, said, after, listing.where)
     if not shape.ways:
         return [wide]
@@ -234,7 +252,12 @@ def _branches(listing: Listing, shape: _Shape, order: Order) -> list[sql.Compose
         )
         for way in shape.ways
     ]
-    return [_FROM_EACH.format(ways=sql.SQL(" UNION ").join(ways), **said), wide]
+    return [_from_each(shape, sql.SQL(" UNION ").join(ways), said), wide]
+
+
+def _from_each(shape: _Shape, ways: sql.Composed, said: Mapping[str, sql.Composable]) -> sql.Composed:
+    found = _FROM_EACH.format(ways=ways, **said)
+    return found if shape.of_ids else _WHOLE.format(found=found, **said)
 
 
 def _rows(listing: Listing, shape: _Shape, way: Way) -> sql.Composable:
@@ -264,25 +287,25 @@ def _wide(
         gate=sql.SQL(gate),
         **said,
     )
-    return _FROM_EACH.format(ways=way, **said)
+    return _from_each(shape, way, said)
 
 
 # An index that begins with what is not known gives its rows in the order of the rest: said as it would be of values.
 _UNKNOWN: tuple[LiteralString, LiteralString] = ("ASC, ", "DESC, ")
 
 
-def _said(listing: Listing, shape: _Shape, order: Order) -> dict[str, sql.Composable]:
-    """What every branch of the page says alike."""
+def _said(listing: Listing, order: Order, *, columns: LiteralString) -> dict[str, sql.Composable]:
+    """What every branch of the page says alike; `columns` are what it gives of a row."""
     names = _KEYS[: len(order.keys)]
     keys: list[LiteralString] = [key.sql + " AS " + name for key, name in zip(order.keys, names, strict=True)]
     found: list[LiteralString] = ["w." + name for name in names]
     return {
+        "columns": sql.SQL(columns),
         "keys": sql.SQL(", ".join(keys)),
         "w_keys": sql.SQL(", ".join(found)),
         "order": _ordered([*(key.sql for key in order.keys), "r.id"], down=order.down),
         "w_order": _ordered([*found, "w.id"], down=order.down),
         "relation": sql.SQL(listing.relation),
-        "json": listing.aggregate.text(shape.fields, shape.knows),
     }
 
 
