@@ -18,9 +18,11 @@ from starlette.middleware.cors import CORSMiddleware
 
 from deploy.local.issuing import ROLES, Asked, Issuer, Refused, signing_key
 from services.kit.logs import configure_logging
+from services.kit.metrics import Metrics, install_metrics
 from services.kit.serving import serve
 from services.kit.settings import Settings
 from services.kit.telemetry import Telemetry
+from services.kit.traffic import Traffic
 
 
 def create_issuer(settings: Settings, home: Path) -> FastAPI:
@@ -33,8 +35,10 @@ def create_issuer(settings: Settings, home: Path) -> FastAPI:
     _install_authorize(app, issuer)
     _install_token(app, issuer)
     app.add_exception_handler(Refused, _refusal)
+    metrics = Metrics()
+    install_metrics(app, metrics)
     app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["GET", "POST"])
-    app.add_middleware(Telemetry, service="issuer")
+    app.add_middleware(Telemetry, service="issuer", traffic=Traffic("issuer", metrics.registry))
     return app
 
 

@@ -168,6 +168,13 @@ async def test_code_flow_gives_tokens_for_the_person_chosen(client: AsyncClient,
     assert viewer.roles == {"manager", "rep"}
 
 
+async def test_it_tells_of_its_requests_by_route(client: AsyncClient) -> None:
+    await token_for(client, "admin@example.com")
+    told = (await client.get("/metrics")).text
+    counted = 'foothold_request_seconds_count{method="POST",route="/token",service="issuer",status="2xx"} 1.0'
+    assert counted in told.splitlines()
+
+
 async def test_an_id_token_opens_no_door(client: AsyncClient, verifier: Verifier) -> None:
     tokens = (await redeemed(client, await code_for(client))).json()
     with pytest.raises(Unauthorized) as refusal:
