@@ -22,7 +22,10 @@ SHORT: Patience = {"head_seconds": 0.2, "body_seconds": 0.2, "read_seconds": 0.2
 
 
 class App:
-    """Answers with what it is sent; at `/large` with more than a connection holds, at `/long` only when it may."""
+    """Answers with what it is sent; at `/large` with more than a connection holds, at `/long` only when it may.
+
+    At `/late` the head of the answer goes out before it may.
+    """
 
     def __init__(self) -> None:
         self.under_way = 0
@@ -33,6 +36,13 @@ class App:
         self.under_way += 1
         outcome = "left"
         try:
+            if scope["path"] == "/late":
+                await send(
+                    {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]}
+                )
+                await self.may.wait()
+                await send({"type": "http.response.body", "body": b"late"})
+                return
             if scope["path"] == "/long":
                 await self.may.wait()
             body = b"x" * 20_000_000 if scope["path"] == "/large" else await Request(scope, receive).body()
@@ -64,6 +74,24 @@ class Caller:
         return int(head.split(b" ")[1]), json.loads(body)
 
 
+class Written(asyncio.Transport):
+    """A transport that keeps what is sent through it, piece by piece."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.pieces.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class Connect:
     """Connects to where it listens. `open` are the connections that the server has."""
 
@@ -78,12 +106,18 @@ class Connect:
         return self.callers[-1]
 
 
-@asynccontextmanager
-async def listening(app: ASGIApp, patience: Patience) -> AsyncGenerator[Connect]:
-    """Connects to the app through connections of that patience."""
+def configured(app: ASGIApp) -> uvicorn.Config:
+    """A server's configuration that serves the app through connections of ours."""
     asgi = cast("ASGIApplication", UntilLeft(app))
     config = uvicorn.Config(asgi, interface="asgi3", lifespan="off", log_config=None, http=Connection)
     config.load()
+    return config
+
+
+@asynccontextmanager
+async def listening(app: ASGIApp, patience: Patience) -> AsyncGenerator[Connect]:
+    """Connects to the app through connections of that patience."""
+    config = configured(app)
     state, kind = ServerState(), type("Patient", (Connection,), patience)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
@@ -117,6 +151,29 @@ async def test_an_ordinary_request_is_answered(connect: Connect) -> None:
         head = await caller.reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200")
         assert await caller.reader.readexactly(2) == b"hi"
+
+
+@pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"])
+async def test_an_answer_goes_out_in_one_piece(app: App, last: bytes) -> None:
+    written = Written()
+    connection = Connection(config=configured(app), server_state=ServerState(), app_state={})
+    connection.connection_made(written)
+    connection.data_received(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n" + last + b"\r\nhi")
+    await until(lambda: app.ended == ["answered"])
+    (piece,) = written.pieces
+    assert piece.startswith(b"HTTP/1.1 200")
+    assert piece.endswith(b"\r\n\r\nhi")
+    assert written.closed == bool(last)
+    connection.connection_lost(None)
+
+
+async def test_a_head_goes_out_by_itself_where_its_body_is_late(connect: Connect, app: App) -> None:
+    caller = await connect()
+    caller.send(b"GET /late HTTP/1.1\r\nHost: t\r\n\r\n")
+    async with asyncio.timeout(20):
+        assert (await caller.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+    app.may.set()
+    assert await caller.reader.readexactly(4) == b"late"
 
 
 async def test_who_connects_and_says_nothing_is_hung_up_on(connect: Connect) -> None:
