@@ -24,10 +24,10 @@ from services.kit import asking, listing
 from services.kit.db import Session
 from services.kit.descriptor import Service
 from services.kit.grammar import Listing
-from services.kit.testing import prepared
 from services.opportunities.main import SERVICE as OF_OPPORTUNITIES
 from services.opportunities.pipeline.queries import OPPORTUNITIES
 from services.opportunities.products.queries import PRODUCTS
+from tests.apis import prepared
 from tests.filled import VIEWERS, fill
 from tests.plans import Explaining, Plan, explaining, plan_in
 from tests.servers import Databases

@@ -26,8 +26,8 @@ from services.kit.journal import Cause
 from services.kit.kafka import Record
 from services.kit.purging import purge
 from services.kit.settings import Settings
-from services.kit.testing import api_of, as_, callers, prepared
 from services.opportunities.main import SERVICE as OPPORTUNITIES
+from tests.apis import api_of, as_, callers, prepared
 from tests.contracts.examples import EXAMPLES, Example
 from tests.contracts.shapes import event_of
 from tests.jobs import work_off

@@ -25,8 +25,8 @@ from services.kit.events import SIGHT, Event
 from services.kit.handlers import Batch, Handlers
 from services.kit.journal import Cause
 from services.kit.rebuilding import Sweeping, copies_of
-from services.kit.testing import api_of, callers, prepared
 from services.opportunities.main import SERVICE as OPPORTUNITIES
+from tests.apis import api_of, callers, prepared
 from tests.conftest import DatabaseUrl
 from tests.contracts.examples import EXAMPLES, service_of
 from tests.contracts.shapes import event_of

@@ -13,8 +13,8 @@ from services.activities.main import SERVICE as ACTIVITIES
 from services.contacts.main import SERVICE as CONTACTS
 from services.kit.clients import ASGITransport, AsyncClient
 from services.kit.descriptor import Service
-from services.kit.testing import api_of, callers, prepared
 from services.opportunities.main import SERVICE as OPPORTUNITIES
+from tests.apis import api_of, callers, prepared
 from tests.conftest import DatabaseUrl
 from tests.contracts import spoken
 from tests.contracts.rules.answers import ANSWERS

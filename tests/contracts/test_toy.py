@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from gateway.views.openapi import SECURITY, SOME_ISSUER, schemes
 from services.kit.app import create_api
 from services.kit.clients import AsyncClient
-from services.kit.testing import Callers, as_, callers, prepared, serving
+from tests.apis import Callers, as_, callers, prepared, serving
 from tests.conftest import DatabaseUrl
 from tests.contracts.rules.answers import ANSWERS
 from tests.contracts.rules.behaviour import REFUSALS

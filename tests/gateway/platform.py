@@ -23,8 +23,8 @@ from services.kit.identity import Verifier
 from services.kit.membership import member_lookup
 from services.kit.numbering import number
 from services.kit.settings import Settings
-from services.kit.testing import prepared
 from services.opportunities.main import SERVICE as OPPORTUNITIES
+from tests.apis import prepared
 from tests.conftest import DatabaseUrl
 from tests.gateway.standing import Listener, lifespan
 from tests.kit.issuing import ISSUER, StubIssuer

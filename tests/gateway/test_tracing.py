@@ -20,9 +20,9 @@ from services.kit.db import Database
 from services.kit.identity import Verifier
 from services.kit.logs import stamped_by
 from services.kit.relay import Relay
-from services.kit.testing import prepared
 from services.kit.tracing import SpanKind
 from services.opportunities.main import SERVICE as OPPORTUNITIES
+from tests.apis import prepared
 from tests.conftest import DatabaseUrl
 from tests.gateway.standing import Listener, Standing, lifespan
 from tests.kit.backbone import Backbone, running, scalar, until

@@ -26,9 +26,9 @@ from services.kit.events import Event
 from services.kit.handlers import Batch
 from services.kit.journal import Cause
 from services.kit.numbering import number
-from services.kit.testing import Callers, as_, callers, prepared, serving, settings_for
 from services.opportunities.main import SERVICE as OPPORTUNITIES
 from services.opportunities.products.queries import PRODUCT
+from tests.apis import Callers, as_, callers, prepared, serving, settings_for
 
 SERVICES: Final[Mapping[str, Service]] = {each.name: each for each in (CONTACTS, OPPORTUNITIES, ACTIVITIES)}
 PORTS: Final = {8001: "contacts", 8002: "opportunities", 8003: "activities"}

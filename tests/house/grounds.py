@@ -17,9 +17,9 @@ from services.kit.events import ERASED
 from services.kit.handlers import Batch
 from services.kit.ids import new_id
 from services.kit.journal import Cause
-from services.kit.testing import Callers, api_of, as_, callers
 from services.opportunities.main import SERVICE as OPPORTUNITIES
 from services.opportunities.products.queries import PRODUCT
+from tests.apis import Callers, api_of, as_, callers
 from tests.services.elsewhere import Owners, event_of
 
 # The owner of what is there, the manager above, nobody in particular, and roles that see all and write all or nothing.

@@ -10,7 +10,7 @@ import pytest
 
 from services.contacts.main import SERVICE
 from services.kit.clients import AsyncClient
-from services.kit.testing import api_of, as_, prepared
+from tests.apis import api_of, as_, prepared
 from tests.conftest import DatabaseUrl
 from tests.house.grounds import Ground, contacts
 from tests.problems import assert_problem

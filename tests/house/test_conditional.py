@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.kit.app import create_api
-from services.kit.testing import as_, prepared, settings_for
+from tests.apis import as_, prepared, settings_for
 from tests.conftest import DatabaseUrl
 from tests.house.grounds import GROUNDS, Ground
 from tests.house.test_sight import Swept, filled, operations, queue_imports

@@ -14,9 +14,9 @@ from services.contacts.accounts.schemas import AccountUpdate
 from services.contacts.members.schemas import MemberUpdate
 from services.contacts.people.schemas import ContactUpdate
 from services.kit.fields import Body
-from services.kit.testing import as_, prepared
 from services.opportunities.pipeline.schemas import OpportunityUpdate
 from services.opportunities.products.schemas import ProductUpdate
+from tests.apis import as_, prepared
 from tests.conftest import DatabaseUrl
 from tests.house.grounds import GROUNDS, Ground
 from tests.problems import assert_problem

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.kit.app import create_api
-from services.kit.testing import prepared, settings_for
+from tests.apis import prepared, settings_for
 from tests.conftest import DatabaseUrl
 from tests.house.grounds import GROUNDS, KINDS, Ground
 from tests.house.sight import unguarded

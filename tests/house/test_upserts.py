@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from services.kit.testing import as_, prepared
+from tests.apis import as_, prepared
 from tests.conftest import DatabaseUrl
 from tests.house.grounds import GROUNDS, Ground
 from tests.problems import assert_problem

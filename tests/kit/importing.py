@@ -25,7 +25,7 @@ from services.kit.db import Database
 from services.kit.jobs import Worker
 from services.kit.profiles import Column, Import, Profile, Reference, Telling, Together, Told, Walk, of
 from services.kit.routing import CallDep, Reading, router
-from services.kit.testing import callers, serving
+from tests.apis import callers, serving
 from tests.jobs import work_off
 from tests.kit.library import BOOK, SERVICE, Genre, LibrarySettings, prepare, told
 

@@ -57,7 +57,7 @@ from services.kit.routing import CallDep, Reading, Statement, Transaction, route
 from services.kit.rows import STAMPS, External, Row, live
 from services.kit.rows import Instant as InstantType
 from services.kit.settings import Settings
-from services.kit.testing import Callers, callers, prepared, serving
+from tests.apis import Callers, callers, prepared, serving
 from tests.kit.known import KnownAccount, KnownDeal
 
 

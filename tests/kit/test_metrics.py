@@ -20,8 +20,8 @@ from services.kit.figures import Jobs, figures
 from services.kit.kafka import Record, RoundProducer
 from services.kit.metrics import Metrics
 from services.kit.run import create_worker
-from services.kit.testing import serving
 from services.kit.worker_metrics import Ends, WorkerFigures, timer
+from tests.apis import serving
 from tests.conftest import DatabaseUrl
 from tests.gateway.standing import Standing, standing
 from tests.kit.backbone import (

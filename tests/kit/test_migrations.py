@@ -12,7 +12,7 @@ import pytest
 
 from services.kit import migrations, versions
 from services.kit.run import create_worker
-from services.kit.testing import serving
+from tests.apis import serving
 from tests.conftest import DatabaseUrl
 from tests.kit.library import SERVICE, Library, opened, prepare
 from tests.problems import assert_problem

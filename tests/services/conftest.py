@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.kit import testing
+from tests.apis import WATCHERS
 from tests.house.sight import unguarded
 
 
@@ -17,7 +17,7 @@ def rule_of_sight() -> Iterator[None]:
         if unguarded(statement):
             broken.append(statement)
 
-    testing.WATCHERS.append(hold)
+    WATCHERS.append(hold)
     yield
-    testing.WATCHERS.remove(hold)
+    WATCHERS.remove(hold)
     assert not broken, broken[0]

@@ -12,7 +12,7 @@ from services.kit.clients import AsyncClient
 from services.kit.db import Database
 from services.kit.descriptor import Service
 from services.kit.jobs import Worker
-from services.kit.testing import WATCHERS, as_, settings_for
+from tests.apis import WATCHERS, as_, settings_for
 from tests.jobs import work_off
 
 FILES = Path(__file__).parents[2] / "deploy/local/demo/data/maven-crm"

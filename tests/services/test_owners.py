@@ -9,8 +9,8 @@ from uuid import UUID
 from services.activities.main import SERVICE as ACTIVITIES
 from services.kit.clients import ASGITransport, AsyncClient
 from services.kit.descriptor import Service
-from services.kit.testing import api_of, as_, callers
 from services.opportunities.main import SERVICE as OPPORTUNITIES
+from tests.apis import api_of, as_, callers
 from tests.colliding import collide
 from tests.conftest import DatabaseUrl
 from tests.services.activities import conftest as activities

@@ -19,7 +19,7 @@ from services.kit.db import Session
 from services.kit.events import Event
 from services.kit.handlers import Batch
 from services.kit.ids import new_id
-from services.kit.testing import Callers, api_of, as_, callers, prepared
+from tests.apis import Callers, api_of, as_, callers, prepared
 from tests.conftest import DatabaseUrl
 from tests.servers import Databases
 from tests.services.elsewhere import Owners, event_of

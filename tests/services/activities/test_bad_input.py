@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.kit.testing import as_
+from tests.apis import as_
 from tests.services.activities.conftest import House, refused
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

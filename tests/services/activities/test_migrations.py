@@ -5,7 +5,7 @@ from alembic.migration import MigrationContext
 
 from services.activities.main import SERVICE
 from services.kit import migrations
-from services.kit.testing import prepared
+from tests.apis import prepared
 from tests.conftest import DatabaseUrl
 
 

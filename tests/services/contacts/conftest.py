@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 
 from services.contacts.main import SERVICE
 from services.kit.clients import AsyncClient
-from services.kit.testing import Callers, api_of, as_, callers, prepared
+from tests.apis import Callers, api_of, as_, callers, prepared
 from tests.conftest import DatabaseUrl
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.contacts.main import SERVICE
-from services.kit.testing import api_of, callers, prepared
+from tests.apis import api_of, callers, prepared
 from tests.problems import assert_problem
 from tests.servers import Databases
 from tests.services.contacts.conftest import House

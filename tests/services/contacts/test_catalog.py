@@ -3,7 +3,7 @@
 from httpx import Response
 
 from services.kit.catalog import CatalogRead
-from services.kit.testing import as_
+from tests.apis import as_
 from tests.problems import assert_problem
 from tests.services.contacts.conftest import House
 

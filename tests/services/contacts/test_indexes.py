@@ -14,7 +14,7 @@ from services.contacts.people.queries import CONTACTS, LINKS
 from services.contacts.removal.queries import ACCOUNTS as REMOVED
 from services.kit.grammar import Listing
 from services.kit.identity import Viewer
-from services.kit.testing import prepared
+from tests.apis import prepared
 from tests.plans import Plan, plan_of
 from tests.servers import Databases
 

@@ -9,7 +9,7 @@ from sqlalchemy import Column, MetaData, Text
 
 from services.contacts.main import SERVICE
 from services.kit.migrations import config_of, head, upgrade
-from services.kit.testing import prepared
+from tests.apis import prepared
 from tests.conftest import DatabaseUrl
 
 

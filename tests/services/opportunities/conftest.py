@@ -17,10 +17,10 @@ from services.kit.events import Event
 from services.kit.handlers import Batch
 from services.kit.ids import new_id
 from services.kit.journal import Cause
-from services.kit.testing import Callers, api_of, as_, callers, prepared
 from services.opportunities.handlers import HANDLERS
 from services.opportunities.main import SERVICE
 from services.opportunities.products.queries import PRODUCT
+from tests.apis import Callers, api_of, as_, callers, prepared
 from tests.conftest import DatabaseUrl
 from tests.services.elsewhere import Owners, event_of
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.kit.testing import as_
+from tests.apis import as_
 from tests.services.elsewhere import NOWHERE
 from tests.services.opportunities.conftest import House, person
 

@@ -9,10 +9,10 @@ import pytest
 
 from services.kit.db import Database
 from services.kit.ids import new_id
-from services.kit.testing import settings_for
 from services.opportunities.handlers import fold_activities
 from services.opportunities.main import SERVICE
 from services.opportunities.stakeholders.due import DueStandings
+from tests.apis import settings_for
 from tests.services.elsewhere import event_of
 from tests.services.opportunities.conftest import House, person
 

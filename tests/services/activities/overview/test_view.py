@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.activities.main import SERVICE
-from services.kit.testing import api_of
+from tests.apis import api_of
 from tests.services.activities.conftest import House
 from tests.services.elsewhere import NOWHERE
 

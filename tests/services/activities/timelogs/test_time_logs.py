@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.activities.main import SERVICE
-from services.kit.testing import api_of
+from tests.apis import api_of
 from tests.services.activities.conftest import House, refused
 from tests.services.elsewhere import NOWHERE
 

@@ -15,10 +15,10 @@ from psycopg.rows import dict_row
 from services.kit.clients import AsyncClient
 from services.kit.ids import new_id
 from services.kit.profiles import Telling
-from services.kit.testing import Callers, api_of, as_, callers, prepared
 from services.opportunities.main import SERVICE
 from services.opportunities.pipeline.imports import POSITIONS as READ
 from services.opportunities.pipeline.imports import course
+from tests.apis import Callers, api_of, as_, callers, prepared
 from tests.conftest import DatabaseUrl
 from tests.services.importing import Importer, by_source, everything, right, rows_of
 from tests.services.opportunities.conftest import House, Owners, contact, member

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from services.kit.testing import api_of, as_
 from services.opportunities.main import SERVICE
 from services.opportunities.pipeline.schemas import MoveList
+from tests.apis import api_of, as_
 from tests.services.opportunities.conftest import House
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from services.kit.testing import api_of, as_
 from services.opportunities.main import SERVICE
+from tests.apis import api_of, as_
 from tests.services.elsewhere import NOWHERE
 from tests.services.opportunities.conftest import House, contact, member
 
