@@ -13,7 +13,8 @@ from gateway.upstreams import SERVICES, Answer
 from gateway.views.changes import joined, opened
 from gateway.watch import Watch
 from services.kit.asking import once
-from services.kit.growth import MAX_LIMIT, MAX_WAIT
+from services.kit.grammar import MAX_LIMIT
+from services.kit.growth import MAX_WAIT
 from services.kit.problems import FieldError, Invalid, Unavailable
 
 _DEFAULTS = {"limit": 50, "wait": 0}

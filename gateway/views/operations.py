@@ -7,7 +7,8 @@ from gateway.upstreams import OWNERS
 from gateway.views import account, person
 from gateway.views.parts import Parts
 from services.kit.conditional import TAGGED
-from services.kit.growth import MAX_LIMIT, MAX_WAIT
+from services.kit.grammar import MAX_LIMIT
+from services.kit.growth import MAX_WAIT
 from services.kit.openapi import REFERENCE
 from services.kit.problems import PROBLEM_RESPONSE
 

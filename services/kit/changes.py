@@ -26,7 +26,8 @@ from services.kit import opaque
 from services.kit.calls import Call
 from services.kit.feeds import Feed, Token, Walked, walk
 from services.kit.fields import Read
-from services.kit.growth import MAX_LIMIT, MAX_WAIT
+from services.kit.grammar import MAX_LIMIT
+from services.kit.growth import MAX_WAIT
 from services.kit.identity import SEES_ALL, Viewer
 from services.kit.problems import Gone, Invalid, invalid
 

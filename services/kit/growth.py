@@ -19,9 +19,6 @@ POLL: Final = 0.2
 MAX_WAIT: Final = 30
 """Seconds for which a request may wait."""
 
-MAX_LIMIT: Final = 200
-"""Changes that one answer may hold."""
-
 UNKNOWN: Final = -1
 """Below every position."""
 
