@@ -139,18 +139,6 @@ class Policy:
         100,
     )
     """Per cent: the chance to win while in the stage, before the people are looked at."""
-    stage_ages_days: Mapping[Stage, int] = _table(
-        {
-            Stage.TARGETING: 30,
-            Stage.ENGAGEMENT: 60,
-            Stage.SHORTLIST: 60,
-            Stage.BIDDING: 45,
-            Stage.CONTRACTING: 30,
-        },
-        1,
-        3650,
-    )
-    """Days after which a deal is stuck in its stage."""
     rating_factors: Mapping[Rating, int] = _table(
         {
             Rating.IDEAL: 120,

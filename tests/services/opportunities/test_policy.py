@@ -122,10 +122,6 @@ def test_every_role_and_influence_has_the_weight_of_the_method() -> None:
     assert dict(DEFAULT.influence_factors) == {Influence.L: 1, Influence.M: 2, Influence.H: 3}
 
 
-def test_stages_have_their_ages_in_days() -> None:
-    assert [DEFAULT.stage_ages_days[stage] for stage in Stage] == [30, 60, 60, 45, 30]
-
-
 def test_stages_are_counted_from_one_to_five() -> None:
     assert [stage.step for stage in Stage] == [1, 2, 3, 4, 5]
 
@@ -161,6 +157,7 @@ def test_an_empty_file_of_settings_is_the_method_itself() -> None:
     ("settings", "message"),
     [
         ({"role_weight": {}}, r"role_weight: no such key; there are stage_probabilities, "),
+        ({"stage_ages_days": {"BIDDING": 90}}, r"stage_ages_days: no such key; there are "),
         ({"role_weights": 3}, r"role_weights: must be a table of whole numbers by APPROVER, "),
         ({"role_weights": {"BOSS": 3}}, r"role_weights\.BOSS: no such entry; there are APPROVER, "),
         (
