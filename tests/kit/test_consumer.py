@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from secrets import token_hex
 from uuid import uuid4
 
 import psycopg
@@ -221,6 +222,32 @@ async def test_a_deferred_constraint_parks_the_key_it_is_about(backbone: Backbon
         await counted(consumer, 2)
     assert set(await copies(db)) == {known}
     assert await scalar(db, "SELECT key FROM parked_key") == str(stranger)
+
+
+async def test_a_row_too_large_for_an_index_parks_its_key_and_others_go_on(
+    backbone: Backbone, db: Database
+) -> None:
+    async with db.connect() as session:
+        await session.execute("CREATE INDEX copy_name ON copy (name)")
+    large, fine = uuid4(), [uuid4() for _ in range(10)]
+    await publish(
+        backbone,
+        db,
+        *(Change(id=id_) for id_ in fine),
+        Change(id=large, name=token_hex(5_000)),
+        *(Change(id=id_, version=2) for id_ in fine),
+    )
+    consumer = backbone.reader(db, {"account": fold})
+    async with running(consumer):
+        await counted(consumer, 21)
+        await publish(backbone, db, Change(id=large, version=2), Change(id=fine[0], version=3))
+        await counted(consumer, 23)
+        assert consumer.ready() is None
+    assert await copies(db) == {fine[0]: ("Acme", 3, 3)} | dict.fromkeys(fine[1:], ("Acme", 2, 2))
+    assert (consumer.counts.handled, consumer.counts.parked) == (21, 2)
+    key, reason = await scalar(db, "SELECT json_build_array(key, reason) FROM parked_key")
+    assert key == str(large)
+    assert "ProgramLimitExceeded: index row" in reason
 
 
 async def test_what_is_no_event_goes_to_the_dead_letters_with_its_reason(
