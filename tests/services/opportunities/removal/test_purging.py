@@ -15,6 +15,15 @@ async def taken_away(house: House, path: str) -> None:
     assert answer.is_success, answer.text
 
 
+async def gone_long_ago(house: House, count: int) -> list[str]:
+    """So many products that were deleted long ago, the first one first."""
+    products = [await house.sell(f"GTX {number}") for number in range(count)]
+    for product in products:
+        await taken_away(house, f"/v1/products/{product}")
+    await aged(house.url, SERVICE)
+    return products
+
+
 async def test_the_version_of_a_map_only_grows_though_people_were_purged(house: House) -> None:
     deal = (await house.deal())["id"]
     path, (one, other, *_) = f"/v1/opportunities/{deal}/stakeholders", house.people
@@ -59,10 +68,7 @@ async def test_what_something_undeclared_refers_to_keeps_nothing_else_waiting(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(purging, "BATCH", 2)
-    products = [await house.sell(f"GTX {number}") for number in range(6)]
-    for product in products:
-        await taken_away(house, f"/v1/products/{product}")
-    await aged(house.url, SERVICE)
+    products = await gone_long_ago(house, 6)
     async with await psycopg.AsyncConnection.connect(house.url) as session:
         await session.execute("CREATE TABLE naming AS SELECT id FROM product ORDER BY deleted_at LIMIT 3")
         await session.execute(
@@ -74,3 +80,25 @@ async def test_what_something_undeclared_refers_to_keeps_nothing_else_waiting(
     assert [(await house.told(product))[-1] for product in products] == (
         ["product.deleted"] * 3 + ["product.erased"] * 3
     )
+
+
+async def test_what_was_refused_is_tried_again_by_the_next_purge(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "BATCH", 2)
+    products = await gone_long_ago(house, 4)
+    async with await psycopg.AsyncConnection.connect(house.url) as session:
+        await session.execute("CREATE TABLE naming (id uuid REFERENCES product)")
+        await session.execute("INSERT INTO naming SELECT unnest(%s::uuid[])", [products[:3]])
+    assert await purged(house.url, SERVICE) == 1
+    assert await purged(house.url, SERVICE) == 0
+    await house.rows("DELETE FROM naming WHERE id = %s RETURNING id", products[1])
+    assert await purged(house.url, SERVICE) == 1
+    assert [(await house.told(product))[-1] for product in products] == [
+        "product.deleted",
+        "product.erased",
+        "product.deleted",
+        "product.erased",
+    ]
+    await house.rows("DELETE FROM naming RETURNING id")
+    assert await purged(house.url, SERVICE) == 2
