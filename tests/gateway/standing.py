@@ -139,6 +139,17 @@ async def until(true: Callable[[], bool], seconds: float = 10) -> None:
             await asyncio.sleep(0.005)
 
 
+async def spoken(port: int, line: str, authorization: str) -> bytes:
+    """All that is answered to a request line sent as it is, until the connection ends."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"{line}\r\nHost: x\r\nAuthorization: {authorization}\r\nConnection: close\r\n\r\n"
+    writer.write(head.encode("latin-1"))
+    try:
+        return await asyncio.wait_for(reader.read(), 30)
+    finally:
+        writer.close()
+
+
 @dataclass(eq=False)
 class Standing:
     """The gateway, its issuer, its services of straw, and a client that carries a good token."""

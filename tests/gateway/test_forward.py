@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.upstreams import OWNERS
 from services.kit.bodies import MAX_BODY
-from tests.gateway.standing import ACCOUNT, Standing, reads_itself, standing, until, whole_body
+from tests.gateway.standing import ACCOUNT, Standing, reads_itself, spoken, standing, until, whole_body
 from tests.problems import assert_problem
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
@@ -44,7 +44,7 @@ async def test_every_noun_goes_to_its_owner(noun: str, service: str, stand: Stan
 )
 async def test_targets_arrive_as_they_were_sent(target: str, stand: Standing) -> None:
     async with stand.over_sockets() as port:
-        await spoken(port, f"GET {target} HTTP/1.1", stand)
+        await spoken(port, f"GET {target} HTTP/1.1", stand.client.headers["authorization"])
     assert stand.contacts.seen[0].target == target.rstrip("?")
 
 
@@ -171,7 +171,7 @@ async def test_compressed_answers_are_not_touched(stand: Standing) -> None:
 
 async def test_head_has_no_body(stand: Standing) -> None:
     async with stand.over_sockets() as port:
-        answer = await spoken(port, "HEAD /v1/accounts HTTP/1.1", stand)
+        answer = await spoken(port, "HEAD /v1/accounts HTTP/1.1", stand.client.headers["authorization"])
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"content-length: " in head
     assert body == b""
@@ -458,15 +458,3 @@ async def test_without_the_issuer_nobody_gets_in(stand: Standing) -> None:
 async def test_header_bytes_that_are_no_text_are_refused(stand: Standing) -> None:
     answer = await stand.client.get("/v1/accounts", headers={b"x-odd": b"\xff\xfe"})  # type: ignore[dict-item]
     assert_problem(answer, 400, "header_malformed")
-
-
-async def spoken(port: int, line: str, stand: Standing) -> bytes:
-    """The answer to a request line sent as it is, with a good token."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    token = stand.client.headers["authorization"]
-    writer.write(
-        f"{line}\r\nHost: x\r\nAuthorization: {token}\r\nConnection: close\r\n\r\n".encode("latin-1")
-    )
-    answer = await asyncio.wait_for(reader.read(), 30)
-    writer.close()
-    return answer

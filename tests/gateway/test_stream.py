@@ -10,6 +10,7 @@ from services.kit.membership import MEMBER_FOR
 from tests.conftest import DatabaseUrl
 from tests.gateway.hearing import Ear, heard
 from tests.gateway.platform import Platform, ids, platform
+from tests.gateway.standing import spoken
 
 
 @pytest.fixture
@@ -93,6 +94,18 @@ async def test_a_stream_ends_with_its_token(small: Platform) -> None:
     small.admit("seller", exp=int(small.issuer.clock()) + 2)
     async with listening(small, "seller") as ear:
         assert await ear.ends()
+
+
+async def test_a_head_of_the_stream_ends_with_its_answer(small: Platform) -> None:
+    await small.hire("seller")
+    token = (await small.ok("seller", "GET", "/v1/changes"))["next"]
+    for query in ("", f"?since={token}"):
+        line = f"HEAD /v1/stream{query} HTTP/1.1"
+        answer = await spoken(small.port, line, small.headers("seller")["Authorization"])
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert b"content-type: text/event-stream" in head
+        assert body == b""
 
 
 async def test_an_end_of_the_process_lets_go_of_all(small: Platform) -> None:
