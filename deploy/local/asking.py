@@ -41,6 +41,12 @@ def shown(answer: httpx.Response, pick: str | None = None) -> str:
     return content if isinstance(content, str) else json.dumps(content, indent=2, ensure_ascii=False)
 
 
+def head(answer: httpx.Response) -> str:
+    """The answer's status and header fields, a line each, as they came."""
+    status = f"{answer.http_version} {answer.status_code} {answer.reason_phrase}"
+    return "\n".join((status, *(f"{name}: {value}" for name, value in answer.headers.items())))
+
+
 def picked(content: object, path: str) -> object:
     """What stands at a path of keys and positions. Raises StackProblem naming the first that is not there."""
     for step in path.split("."):

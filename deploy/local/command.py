@@ -105,12 +105,18 @@ def api(
     pick: Annotated[
         str | None, typer.Option("--pick", help="Print only what stands there, as in items.0.id.")
     ] = None,
+    include: Annotated[
+        bool,
+        typer.Option("--include", "-i", help="Print the status and the header fields before the answer."),
+    ] = False,
 ) -> None:
     """Ask the API for something at the gateway, and print its answer. Fails where the API refuses."""
     with plainly():
         token = fetch_token(_running_issuer(), as_) if as_ else _admin_token()
         client = _gateway(FreshToken(lambda: token))
         answer = asking.ask(client, path, method=method, data=data, headers=header or ())
+        if include:
+            sys.stdout.write(asking.head(answer) + "\n\n")
         sys.stdout.write(asking.shown(answer, pick) + "\n")
         raise typer.Exit(0 if answer.is_success else 1)
 

@@ -74,6 +74,11 @@ def test_answer_that_is_no_json_is_shown_as_it_is() -> None:
     assert asking.shown(httpx.Response(200, text="<p>")) == "<p>"
 
 
+def test_head_is_the_status_and_each_field() -> None:
+    answer = httpx.Response(304, headers={"ETag": '"3"', "X-Request-Id": "r"})
+    assert asking.head(answer) == 'HTTP/1.1 304 Not Modified\netag: "3"\nx-request-id: r'
+
+
 def test_what_is_picked_is_shown_bare() -> None:
     answer = httpx.Response(200, json={"items": [{"id": "a"}, {"id": "b"}]})
     assert asking.shown(answer, "items.1.id") == "b"

@@ -1,6 +1,7 @@
 """What two answers have in common when they have the same shape: keys and types, whatever the ids and figures.
 
-In an answer as a document shows it, the key "…" stands for further keys, and a list shows its first entries.
+In an answer as a document shows it, the key "…" stands for further keys, and a list shows its first entries. Where it
+is shown exactly, values are the same as well, but for what "…" stands for: any value, or anything within a text.
 """
 
 import json
@@ -11,13 +12,16 @@ from typing import Any, cast
 MORE = "…"
 
 
-def differences(shown: object, told: object, at: str = "answer") -> Iterator[str]:
+def differences(shown: object, told: object, at: str = "answer", *, exact: bool = False) -> Iterator[str]:
     """In what `told` is not of the shape that is `shown`, a sentence each."""
     match shown:
         case dict():
-            yield from _of_object(cast("dict[str, object]", shown), told, at)
+            yield from _of_object(cast("dict[str, object]", shown), told, at, exact=exact)
         case list():
-            yield from _of_list(cast("list[object]", shown), told, at)
+            yield from _of_list(cast("list[object]", shown), told, at, exact=exact)
+        case _ if exact:
+            if not _is_shown(shown, told):
+                yield f"{at} is {told!r}, not {shown!r}"
         case _:
             if type(shown) is not type(told):
                 yield f"{at} is {_named(told)}, not {_named(shown)}"
@@ -40,7 +44,13 @@ def fits(shown: str, told: str) -> bool:
     return re.fullmatch(pattern, told.strip()) is not None
 
 
-def _of_object(shown: dict[str, object], told: object, at: str) -> Iterator[str]:
+def _is_shown(shown: object, told: object) -> bool:
+    if isinstance(shown, str) and isinstance(told, str):
+        return fits(shown, told)
+    return shown == MORE or (type(shown) is type(told) and shown == told)
+
+
+def _of_object(shown: dict[str, object], told: object, at: str, *, exact: bool) -> Iterator[str]:
     if not isinstance(told, dict):
         yield f"{at} is {_named(told)}, not an object"
         return
@@ -50,12 +60,12 @@ def _of_object(shown: dict[str, object], told: object, at: str) -> Iterator[str]
             yield f"{at} has {key}, which is not shown"
     for key, value in shown.items():
         if key in answer:
-            yield from differences(value, answer[key], f"{at}.{key}")
+            yield from differences(value, answer[key], f"{at}.{key}", exact=exact)
         elif key != MORE:
             yield f"{at} has no {key}"
 
 
-def _of_list(shown: list[object], told: object, at: str) -> Iterator[str]:
+def _of_list(shown: list[object], told: object, at: str, *, exact: bool) -> Iterator[str]:
     if not isinstance(told, list):
         yield f"{at} is {_named(told)}, not a list"
         return
@@ -63,7 +73,7 @@ def _of_list(shown: list[object], told: object, at: str) -> Iterator[str]:
     if len(answer) < len(shown) or (answer and not shown):
         yield f"{at} has {len(answer)} entries, not {len(shown)}"
     for number, (one, other) in enumerate(zip(shown, answer, strict=False)):
-        yield from differences(one, other, f"{at}.{number}")
+        yield from differences(one, other, f"{at}.{number}", exact=exact)
 
 
 def _named(value: object) -> str:

@@ -1,40 +1,29 @@
 """The README's tour, pasted line by line into bash, gives answers of the shape that the README shows."""
 
-import subprocess
+from collections.abc import Sequence
 
 import pytest
 
-from deploy.local.stack import ROOT
-from tests.docs.readme import Step, tour
+from tests.docs.pasted import paste, steps
+from tests.docs.readme import section
 from tests.docs.shapes import differences, documents, fits
 from tests.stack import RunningStack, on_the_stack
 
 pytestmark = on_the_stack
 
-TOUR = tour()
-_END = "@@ answered with"
+TOUR = steps(section("A tour"))
 
 
 @pytest.fixture(scope="module")
-def answers(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What each step of the tour printed, all pasted into one shell."""
-    script = tmp_path_factory.mktemp("tour") / "tour.sh"
-    script.write_text(_pasted(TOUR))
-    ran = subprocess.run(
-        ["bash", str(script)], cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False
-    )
-    printed = ran.stdout.split(_END)[:-1]
-    assert len(printed) == len(TOUR), ran.stdout + ran.stderr
-    assert ran.stderr == ""
-    return printed
-
-
-def _pasted(steps: list[Step]) -> str:
-    return "".join("\n".join(step.lines) + f"\necho '{_END}'\n" for step in steps)
+def answers(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Sequence[str]:
+    """What each step of the tour printed; the last alone is refused."""
+    told = paste(stack, TOUR, tmp_path_factory.mktemp("tour") / "tour.sh")
+    assert list(told.failed) == [TOUR[-1].lines[-1]]
+    return told.answers
 
 
 @pytest.mark.parametrize("number", range(len(TOUR)), ids=[step.lines[-1][:60] for step in TOUR])
-def test_answer_has_the_shape_that_is_shown(answers: list[str], number: int) -> None:
+def test_answer_has_the_shape_that_is_shown(answers: Sequence[str], number: int) -> None:
     shown, told = TOUR[number].answer, answers[number]
     if shown.kind == "text":
         assert fits(shown.text, told)

@@ -42,6 +42,38 @@ def test_other_shape(shown: object, told: object, said: str) -> None:
     assert list(differences(shown, told)) == [said]
 
 
+@pytest.mark.parametrize(
+    ("shown", "told"),
+    [
+        ({"id": "…", "amount": 1}, {"id": "b", "amount": 1}),
+        ({"total": "…"}, {"total": 7}),
+        ({"at": "/v1/accounts/…"}, {"at": "/v1/accounts/7"}),
+        ([{"on": True, "…": "…"}], [{"on": True, "more": 1}, {}]),
+    ],
+)
+def test_same_as_shown_exactly(shown: object, told: object) -> None:
+    assert list(differences(shown, told, exact=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "told", "said"),
+    [
+        ({"a": 1}, {"a": 2}, "answer.a is 2, not 1"),
+        ({"a": 1}, {"a": True}, "answer.a is True, not 1"),
+        ([{"a": "x"}], [{"a": "y"}], "answer.0.a is 'y', not 'x'"),
+        (
+            {"at": "/v1/accounts/…"},
+            {"at": "/v1/contacts/7"},
+            "answer.at is '/v1/contacts/7', not '/v1/accounts/…'",
+        ),
+        ({"a": None}, {"a": "x"}, "answer.a is 'x', not None"),
+        ({"a": {"…": "…"}}, {"a": []}, "answer.a is list, not an object"),
+    ],
+)
+def test_other_than_shown_exactly(shown: object, told: object, said: str) -> None:
+    assert list(differences(shown, told, exact=True)) == [said]
+
+
 def test_documents_stand_one_after_the_other() -> None:
     assert documents('{"a": 1}\n{"b": 2}\n[3]') == [{"a": 1}, {"b": 2}, [3]]
 
