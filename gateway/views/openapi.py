@@ -13,7 +13,14 @@ from gateway.upstreams import JOINED, OWNER_OF
 from gateway.views.codes import Codes, codes_of, told_by_name
 from gateway.views.operations import OWN_PATHS, Document, own_schemas
 from services.kit.illustrations import Illustrator
-from services.kit.openapi import COMPONENTS, REFERENCE, Component, completed_path, references
+from services.kit.openapi import (
+    COMPONENTS,
+    PROBLEM_CODES,
+    REFERENCE,
+    Component,
+    completed_path,
+    references,
+)
 from services.kit.words import KIT_WORDS
 
 SECURITY: list[dict[str, list[str]]] = [{"openid": []}, {"bearer": []}]
@@ -49,6 +56,7 @@ def merged(own: Document, documents: Mapping[str, Document], *, issuer: str = SO
         "openapi": "3.1.0",
         "info": own["info"],
         "tags": _tags([own, *named.values()]),
+        PROBLEM_CODES: sorted({code for told in documents.values() for code in told.get(PROBLEM_CODES, ())}),
         "paths": _with_unique_ids(paths),
         "components": {
             **_used(paths, components),

@@ -23,6 +23,9 @@ REFERENCE: Final = re.compile(r"#/components/([^/]+)/([^/]+)")
 """How a document refers to a component of its own."""
 
 METHODS: Final = ("get", "put", "post", "patch", "delete")
+PROBLEM_CODES: Final = "x-problem-codes"
+"""Where a document lists the codes of all refusals."""
+
 _TEXT: Final = {"type": "string"}
 
 
@@ -156,7 +159,8 @@ def completed(document: Mapping[str, Any], words: Words) -> Json:
     components["schemas"] |= dict(_in_part(document["paths"], components["schemas"]))
     illustrator = Illustrator(components["schemas"], words)
     paths = {path: completed_path(path, item, illustrator) for path, item in document["paths"].items()}
-    return {**document, "tags": _tags(paths, words), "paths": paths, "components": components}
+    told = {"tags": _tags(paths, words), "paths": paths, "components": components}
+    return {**document, **told, PROBLEM_CODES: sorted(words.at("problems"))}
 
 
 def _patches(paths: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:

@@ -17,7 +17,8 @@ MEDIA_TYPE = "application/problem+json"
 
 PROBLEM_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
-    "description": "A refusal, as RFC 9457 has it. Switch on `code`, which never changes.",
+    "description": "A refusal, as RFC 9457 has it. Switch on `code`: those that there are never change and"
+    " are listed in this document's `x-problem-codes`, to which others may come.",
     "properties": {
         **{name: {"type": "string"} for name in ("type", "title", "detail", "instance", "code")},
         "status": {"type": "integer"},

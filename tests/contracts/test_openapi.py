@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 
 from deploy.local.openapi import RELEASED, document
 from services.kit.illustrations import IN_PART
-from services.kit.openapi import METHODS
+from services.kit.openapi import METHODS, PROBLEM_CODES
 from tests.contracts.compatibility.openapi import breaks
 
 Json = dict[str, Any]
@@ -114,6 +114,10 @@ def test_every_operation_is_released(whole: Json) -> None:
     assert {(path, method) for path, method, _ in operations(whole)} <= released, "make openapi"
 
 
+def test_every_problem_code_is_released(whole: Json) -> None:
+    assert set(whole[PROBLEM_CODES]) <= set(json.loads(RELEASED.read_bytes())[PROBLEM_CODES]), "make openapi"
+
+
 def _operation_gone(whole: Json) -> None:
     del whole["paths"]["/v1/accounts/{id}"]["get"]
 
@@ -141,6 +145,12 @@ def _newly_required(whole: Json) -> None:
 
 def _code_gone(whole: Json) -> None:
     whole["components"]["schemas"]["LinkKind"]["enum"].remove("ALLY")
+
+
+def _problem_renamed(whole: Json) -> None:
+    whole[PROBLEM_CODES] = [
+        "version_clash" if code == "version_conflict" else code for code in whole[PROBLEM_CODES]
+    ]
 
 
 def _shorter(whole: Json) -> None:
@@ -183,6 +193,7 @@ _LINKS = "POST /v1/contacts/{id}/links"
         (_field_optional, f"{_LINKS}: 201.note: was always there"),
         (_newly_required, f"{_LINKS}: body.note: is required, and was not"),
         (_code_gone, f"{_LINKS}: body.kind: does not take ALLY any more"),
+        (_problem_renamed, "problems: version_conflict is gone"),
         (_shorter, f"{_LINKS}: body.note: maxLength is 10, and was 4000"),
         (_other_type, f"{_LINKS}: body.to_contact_id: is not uuid string any more"),
         (_not_taken, f"{_LINKS}: body.note: is not taken any more"),
@@ -205,4 +216,5 @@ def test_what_is_only_added_breaks_nothing(whole: Json) -> None:
     schemas["LinkRead"]["required"].append("motto")
     schemas["LinkCreate"]["properties"]["motto"] = {"type": "string"}
     schemas["LinkKind"]["enum"].append("RIVAL")
+    present[PROBLEM_CODES].append("off_the_shelf")
     assert breaks(whole, present) == []

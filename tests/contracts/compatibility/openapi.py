@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from services.kit.openapi import PROBLEM_CODES
 from tests.contracts.rules.reading import followed
 
 Schema = Mapping[str, Any]
@@ -23,6 +24,8 @@ def breaks(released: Mapping[str, Any], present: Mapping[str, Any]) -> list[str]
 
 
 def _breaks(released: Mapping[str, Any], present: Mapping[str, Any]) -> Iterator[str]:
+    gone = set(released[PROBLEM_CODES]) - set(present[PROBLEM_CODES])
+    yield from (f"problems: {code} is gone" for code in gone)
     for path, item in released["paths"].items():
         for method in _METHODS:
             if method not in item:
