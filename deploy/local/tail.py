@@ -5,10 +5,11 @@ import sys
 from itertools import islice
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from deploy.local.problems import StackProblem
+from services.kit.kafka import connect_consumer
 
 
 def follow(
@@ -19,7 +20,7 @@ def follow(
     `subject` is what events are about, as in `accounts/ID`; records about anything else are passed over.
     """
     try:
-        consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False, group_id=None)
+        consumer = connect_consumer(bootstrap_servers, group=None, client_id="tail")
     except KafkaError as error:
         raise StackProblem(f"No Kafka broker answers at {bootstrap_servers}.") from error
     try:
@@ -47,7 +48,7 @@ def _is_about(shown: dict[str, Any], subject: str | None) -> bool:
 
 
 def _shown(record: Any) -> dict[str, Any]:
-    headers = {name: value.decode(errors="replace") for name, value in record.headers}
+    headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     return {
         "partition": record.partition,
         "offset": record.offset,

@@ -1,15 +1,17 @@
 """Dead letters: what a consumer cannot decode, kept on `<service>.dead-letter` for people to look at.
 
 A letter is the record as it came, with headers that say why it lies there (`dl_reason`) and where it came
-from (`dl_topic`, `dl_partition`, `dl_offset`, `dl_consumer`). Of a value beyond 500 kB it has the
-beginning, and `dl_value_bytes` says how long it was.
+from (`dl_topic`, `dl_partition`, `dl_offset`, `dl_consumer`). What may be packed small and is too long to be
+sent again is cut: of a value beyond 500 kB, a key beyond 10 kB and headers beyond 100 kB there is the
+beginning, and `dl_value_bytes`, `dl_key_bytes` and `dl_headers_bytes` say how long they were.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from itertools import accumulate
+from typing import Final, TypeAlias
 
 import structlog
 from kafka.consumer.fetcher import ConsumerRecord
@@ -19,7 +21,14 @@ from services.kit.events import dead_letter_topic_of
 from services.kit.kafka import NotAcknowledged, Record, RoundProducer
 
 VALUE_BYTES: Final = 500_000
+KEY_BYTES: Final = 10_000
+HEADERS_BYTES: Final = 100_000
+"""What a letter holds of each at the most."""
+
+_NAME, _HEADER_BYTES = 100, 2_000  # Of one header's name and value, where all of them are too long.
 _TIMEOUT = 10.0
+
+Header: TypeAlias = tuple[str, bytes]
 
 log = structlog.get_logger()
 
@@ -80,17 +89,43 @@ class Burial:
 
     def _letter(self, one: Dead) -> Record:
         record = one.record
+        headers = [(name, raw or b"") for name, raw in record.headers]
+        too_long = _too_long(record, headers)
         told = {
             "dl_reason": one.reason,
             "dl_consumer": self._consumer,
             "dl_topic": record.topic,
             "dl_partition": str(record.partition),
             "dl_offset": str(record.offset),
+            **{f"dl_{part}_bytes": str(size) for part, size in too_long.items()},
         }
-        value = record.value
-        if value is not None and len(value) > VALUE_BYTES:
-            told["dl_value_bytes"] = str(len(value))
-            value = value[:VALUE_BYTES]
-        headers = [(name, raw or b"") for name, raw in record.headers]
-        headers += [(name, text.encode()) for name, text in told.items()]
-        return Record(dead_letter_topic_of(self._consumer), record.key or b"", value, headers)
+        return Record(
+            dead_letter_topic_of(self._consumer),
+            (record.key or b"")[:KEY_BYTES],
+            record.value and record.value[:VALUE_BYTES],
+            [
+                *(_beginning(headers) if "headers" in too_long else headers),
+                *((name, text.encode()) for name, text in told.items()),
+            ],
+        )
+
+
+def _too_long(record: ConsumerRecord, headers: Sequence[Header]) -> dict[str, int]:
+    sizes = {
+        "value": (len(record.value or b""), VALUE_BYTES),
+        "key": (len(record.key or b""), KEY_BYTES),
+        "headers": (sum(map(_size, headers)), HEADERS_BYTES),
+    }
+    return {part: size for part, (size, most) in sizes.items() if size > most}
+
+
+def _beginning(headers: Sequence[Header]) -> list[Header]:
+    """The first headers, as many as there is room for, each with the beginning of its name and value."""
+    cut = [(name[:_NAME], raw[:_HEADER_BYTES]) for name, raw in headers]
+    sums = accumulate(map(_size, cut))
+    return [header for header, upto in zip(cut, sums, strict=True) if upto <= HEADERS_BYTES]
+
+
+def _size(header: Header) -> int:
+    name, raw = header
+    return len(name.encode()) + len(raw) + 8

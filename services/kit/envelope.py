@@ -20,7 +20,11 @@ from services.kit.kafka import Record
 
 _T = TypeVar("_T")
 
-_WIRE_TYPE = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)\.v([1-9][0-9]*)")
+_WIRE_TYPE = re.compile(r"([a-z][a-z0-9_]{0,99})\.([a-z][a-z0-9_]{0,99})\.v([1-9][0-9]{0,8})")
+_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_VERSIONS = 2**31  # What PostgreSQL's integer holds, and its bigint.
+_POSITIONS = 2**63
+_UNREADABLE = ("\0", "\N{REPLACEMENT CHARACTER}")
 _MEDIA_TYPE = b"application/json"
 
 
@@ -181,8 +185,11 @@ def wire_type(headers: Iterable[tuple[str, bytes | None]]) -> str:
 
 
 def decode(key: bytes | None, headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> Event:
-    """The event in a record. Raises Undecodable, saying which header or member of the value is wrong."""
-    given = {name: _text(name, raw) for name, raw in headers}
+    """The event in a record. Raises Undecodable, saying which header or member of the value is wrong.
+
+    What it gives can be kept: no text of the envelope holds NUL, no number is beyond the columns it is for.
+    """
+    given = _readable(headers)
     aggregate, fact, schema_version = type_of(_header(given, "ce_type"))
     body = _body(value)
     return Event(
@@ -192,24 +199,42 @@ def decode(key: bytes | None, headers: Iterable[tuple[str, bytes | None]], value
         schema_version=schema_version,
         aggregate=aggregate,
         subject_id=_read(given, "ce_subject", lambda text: UUID(text.rpartition("/")[2])),
-        version=_read(given, "ce_sequence", int),
-        position=_read(given, "ce_position", int),
-        time=_read(given, "ce_time", datetime.fromisoformat),
+        version=_read(given, "ce_sequence", _below(_VERSIONS)),
+        position=_read(given, "ce_position", _below(_POSITIONS)),
+        time=_read(given, "ce_time", _moment),
         actor=given.get("ce_actor", ""),
         imported=given.get("ce_imported") == "true",
         data=body["data"],
         changed=body["changed"],
-        key=_text("key", key),
+        key=_key(key),
         traceparent=given.get("ce_traceparent"),
         request_id=given.get("ce_requestid"),
     )
 
 
+def _readable(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
+    given = {name: _text(name, raw) for name, raw in headers}
+    names = "".join(given)
+    if any(sign in names for sign in _UNREADABLE):
+        raise Undecodable("the name of a header is not UTF-8, or holds NUL")
+    return given
+
+
 def _text(name: str, raw: bytes | None) -> str:
     try:
-        return (raw or b"").decode()
+        text = (raw or b"").decode()
     except UnicodeDecodeError as error:
-        raise Undecodable(f"{name} is not UTF-8") from error
+        raise Undecodable(f"{name[:100]} is not UTF-8") from error
+    if "\0" in text:
+        raise Undecodable(f"{name[:100]} holds NUL")
+    return text
+
+
+def _key(raw: bytes | None) -> str:
+    text = _text("key", raw)
+    if _KEY.fullmatch(text) is None:
+        raise Undecodable(f"the key cannot be {text[:100]!r}")
+    return text
 
 
 def _header(given: Mapping[str, str], name: str) -> str:
@@ -225,6 +250,26 @@ def _read(given: Mapping[str, str], name: str, read: Callable[[str], _T]) -> _T:
         return read(text)
     except ValueError as error:
         raise Undecodable(f"the header {name} cannot be {text[:100]!r}") from error
+
+
+def _below(limit: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        number = int(text)
+        if not 0 <= number < limit:
+            raise ValueError(text)
+        return number
+
+    return read
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:  # beyond the years 1 to 9999
+        raise ValueError(text) from error
 
 
 def type_of(text: str) -> tuple[str, str, int]:

@@ -21,6 +21,7 @@ from kafka.partitioner.default import murmur2
 from kafka.producer.future import FutureRecordMetadata
 from kafka.structs import MemberState
 
+from services.kit.header_names import PartitionRecords
 from services.kit.topics import require_declared
 
 SESSION_TIMEOUT: Final = 10.0
@@ -203,11 +204,16 @@ def _partitions(record: Record, count: int) -> Iterable[int]:
 
 
 class GroupConsumer(KafkaConsumer):
-    """A consumer that does not lose its place in the group, and knows whether it has one.
+    """A consumer that does not lose its place in the group, knows whether it has one, and reads every record.
 
     kafka-python forgets a rebalance which began because the metadata changed, if the time of `poll` is up in the
-    middle of it: without this, such a consumer would be given nothing any more.
+    middle of it: without this, such a consumer would be given nothing any more. What else it cannot read is told in
+    `services.kit.header_names`.
     """
+
+    def __init__(self, **configs: object) -> None:
+        super().__init__(**configs)
+        self._fetcher.PartitionRecords = PartitionRecords
 
     @property
     def settled(self) -> bool:

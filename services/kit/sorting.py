@@ -1,7 +1,8 @@
 """Sorting: what a poll gave, told apart before anything is done about it.
 
-There is what is to handle, what was handled before, what nobody listens to, what is no event at all; and the marks of a
-republish, at which a batch ends, so that what follows a mark is handled after it.
+There is what is to handle, what was handled before, what nobody listens to, what is no event at all or is told on a
+topic that is another's; and the marks of a republish, at which a batch ends, so that what follows a mark is handled
+after it.
 """
 
 from collections import Counter
@@ -13,7 +14,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from services.kit.deadletters import Dead
 from services.kit.envelope import Undecodable, decode, wire_type
-from services.kit.events import MARKS, Event
+from services.kit.events import MARKS, Event, topic_of
 from services.kit.handlers import Batch, Handler, Handlers
 
 Polled = Mapping[TopicPartition, Sequence[ConsumerRecord]]
@@ -111,6 +112,8 @@ def _read(sorted_: Sorted, record: ConsumerRecord, handlers: Handlers) -> Receiv
             sorted_.ignored[type_] += 1
             return None
         event = decode(record.key, record.headers, record.value)
+        if topic_of(event.source) != record.topic:
+            raise Undecodable(f"the header ce_source cannot be {event.source[:100]!r} on {record.topic}")
         return event if handler is None else Received(event, record, handler)
     except Undecodable as error:
         sorted_.dead.append(Dead(record, str(error)))

@@ -1,9 +1,10 @@
 """Poison: records that have no business on a topic, and how one gets rid of what they do.
 
-Garbage is no event at all, and goes to the dead letters. Poison is an event in due form on which a handler must fail:
-its state lacks what handlers read. Its key, an account's, is parked with all that follows of it, until somebody gives
-up the poison and drives the rest. Its position is one that is published already, on another partition: so it stands
-between the positions before and after it, and no consumer takes anything true for a repetition because of it.
+Garbage is no event at all, or has something in it that cannot be kept, and goes to the dead letters. Poison is an event
+in due form on which a handler must fail: its state lacks what handlers read. Its key, an account's, is parked with all
+that follows of it, until somebody gives up the poison and drives the rest. Its position is one that is published
+already, on another partition: so it stands between the positions before and after it, and no consumer takes anything
+true for a repetition because of it.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 from uuid import uuid4
 
 import psycopg
@@ -35,6 +36,17 @@ _TYPES: Final[Mapping[str, str]] = {
     "opportunities.events": "opportunity.updated.v1",
     "activities.events": "activity.updated.v1",
 }
+_SPOILT: Final[Sequence[Mapping[str, bytes]]] = (
+    {"ce_type": b"\xff\xfe"},
+    {"ce_type": b"nonsense"},
+    {"ce_type": b""},
+    {"ce_type": b"account.updated.v" + b"9" * 5000},
+    {"ce_position": b"1" + b"0" * 30},
+    {"ce_sequence": b"%d" % 2**40},
+    {"ce_requestid": b"a\0b"},
+    {"ce_source": b"/elsewhere"},
+    {"x-long": b"x" * 200_000, "ce_id": b""},
+)
 
 
 @dataclass(frozen=True)
@@ -62,10 +74,13 @@ class Poisoner:
         self.planted = self.given_up = 0
 
     async def throw_garbage(self, topic: str) -> None:
-        """Sends bytes that are no event."""
-        key = str(uuid4()).encode()
-        headers = ((MARK, b"garbage"), ("ce_type", self._chance.choice([b"\xff\xfe", b"nonsense", b""])))
-        await self._send(Record(topic, key, self._chance.randbytes(40), headers))
+        """Sends what is no event, for one reason or another."""
+        key, value = str(uuid4()).encode(), b'{"data": {}, "changed": null}'
+        headers = _headers(topic, 0, "garbage") | self._chance.choice(_SPOILT)
+        spoilt = self._chance.choice(
+            [(key, value), (b"a\0b", value), (b"k" * 5000, value), (key, self._chance.randbytes(40))]
+        )
+        await self._send(Record(topic, *spoilt, list(headers.items())))
 
     async def poison(self, topic: str, seconds: float) -> None:
         """Sends an event on which handlers fail; some time later gets rid of it, if the database lets it."""
@@ -128,21 +143,24 @@ class Poisoner:
 
 
 def _event(topic: str, key: str, position: int) -> Record:
-    source = topic.partition(".")[0]
-    headers: dict[str, Any] = {
+    headers = _headers(topic, position, "poison")
+    return Record(topic, key.encode(), b'{"data": {}, "changed": null}', list(headers.items()))
+
+
+def _headers(topic: str, position: int, planted: str) -> dict[str, bytes]:
+    headers = {
         "ce_specversion": "1.0",
         "ce_type": _TYPES[topic],
-        "ce_source": f"/{source}",
+        "ce_source": f"/{topic.partition('.')[0]}",
         "ce_subject": f"planted/{uuid4()}",
         "ce_id": str(uuid4()),
         "ce_time": "2026-01-01T00:00:00.000000Z",
         "ce_sequence": "1",
         "ce_position": str(position),
         "ce_actor": "chaos",
-        MARK: "poison",
+        MARK: planted,
     }
-    told = [(name, text.encode()) for name, text in headers.items()]
-    return Record(topic, key.encode(), b'{"data": {}, "changed": null}', told)
+    return {name: text.encode() for name, text in headers.items()}
 
 
 def _partition(key: str) -> int:

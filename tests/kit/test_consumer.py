@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from kafka import TopicPartition
+from kafka import KafkaProducer, TopicPartition
 
 from services.kit.consumer import Consumer
 from services.kit.db import Database, Session
@@ -271,6 +271,78 @@ async def test_what_is_no_event_goes_to_the_dead_letters_with_its_reason(
     assert letters[b"{"]["dl_offset"] == b"%d" % (good.offset + 1)
     assert letters[b"{"]["dl_partition"] == b"%d" % good.partition
     assert letters[None]["ce_id"] == b"\xfe"
+
+
+class RawName(str):
+    """A header's name of bytes that no text has."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "", errors: str = "") -> bytes:  # noqa: ARG002
+        return b"\xff\xfe"
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "key", "said"),
+    [
+        ({}, b"a\0b", b"key holds NUL"),
+        ({}, b"k" * 5000, b"the key cannot be 'kkk"),
+        ({"ce_position": b"1" + b"0" * 30}, None, b"the header ce_position cannot be"),
+        ({"ce_requestid": b"a\0b"}, None, b"ce_requestid holds NUL"),
+        ({"ce_type": b"account.updated.v" + b"9" * 5000}, None, b"the header ce_type cannot be"),
+        ({RawName("raw"): b""}, None, b"the name of a header is not UTF-8"),
+        (
+            {"ce_source": b"/elsewhere", "ce_position": b"%d" % 10**15},
+            None,
+            b"ce_source cannot be 'elsewhere'",
+        ),
+    ],
+    ids=["key", "long key", "position", "request", "version of type", "name", "source"],
+)
+async def test_a_record_that_cannot_be_kept_is_a_dead_letter_and_the_rest_goes_on(
+    backbone: Backbone, db: Database, spoilt: dict[str, bytes], key: bytes | None, said: bytes
+) -> None:
+    bad = Change(name="bad")
+    await publish(backbone, db, bad)
+    (good,) = backbone.read()
+    headers = {name: value or b"" for name, value in good.headers} | {"ce_position": b"2"} | spoilt
+    send(backbone, Record(backbone.topic, key or good.key or b"", good.value, list(headers.items())))
+    await publish(backbone, db, *(Change(version=2) for _ in range(2 * PARTITIONS)))
+    consumer = backbone.reader(db, {"account": failing_on("bad")})
+    async with running(consumer):
+        await counted(consumer, 2 + 2 * PARTITIONS)
+    assert (consumer.counts.parked, consumer.counts.dead, consumer.counts.handled) == (1, 1, 2 * PARTITIONS)
+    (letter,) = backbone.read(backbone.dead_letters)
+    assert said in (dict(letter.headers)["dl_reason"] or b"")
+    assert letter.value == good.value
+
+
+@pytest.mark.parametrize("part", ["value", "key", "headers", "many headers"])
+async def test_of_what_is_too_long_to_be_sent_again_the_letter_has_the_beginning(
+    backbone: Backbone, db: Database, part: str
+) -> None:
+    """Packed, three megabytes are no more than three thousand bytes."""
+    account = uuid4()
+    long = {part: b"x" * 3_000_000}
+    headers = [("ce_type", b"account.updated.v1"), ("first", long.get("headers", b""))]
+    headers += [(f"header-{n}", b"x" * 40) for n in range(60_000 if part == "many headers" else 0)]
+    producer = KafkaProducer(
+        bootstrap_servers=backbone.bootstrap, compression_type="gzip", max_request_size=10_000_000
+    )
+    key = long.get("key", str(account).encode())
+    producer.send(backbone.topic, long.get("value", b"{"), key=key, headers=headers).get(10)
+    producer.close()
+    consumer = backbone.reader(db, {"account": fold})
+    async with running(consumer):
+        await publish(backbone, db, Change(id=account))
+        await counted(consumer, 2)
+    (letter,) = backbone.read(backbone.dead_letters)
+    said = dict(letter.headers)
+    cut = part.rsplit(maxsplit=1)[-1]
+    assert {name for name in said if name.endswith("_bytes")} == {f"dl_{cut}_bytes"}
+    assert int(said[f"dl_{cut}_bytes"] or b"") >= 3_000_000
+    assert said["ce_type"] == b"account.updated.v1"
+    assert said["dl_topic"] == backbone.topic.encode()
 
 
 async def test_the_place_does_not_move_before_the_dead_letter_is_acknowledged(

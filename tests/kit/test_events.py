@@ -170,6 +170,18 @@ def test_what_was_encoded_is_decoded() -> None:
         ("ce_time", b"yesterday", "ce_time cannot be"),
         ("ce_id", b"", "ce_id is missing"),
         ("ce_actor", b"\xff", "ce_actor is not UTF-8"),
+        ("ce_position", b"-1", "ce_position cannot be '-1'"),
+        ("ce_position", b"%d" % 2**63, "ce_position cannot be '9223372036854775808'"),
+        ("ce_position", b"9" * 5000, "ce_position cannot be '999"),
+        ("ce_sequence", b"%d" % 2**31, "ce_sequence cannot be '2147483648'"),
+        ("ce_time", b"0001-01-01T00:00:00+14:00", "ce_time cannot be"),
+        ("ce_time", b"2026-11-22T01:02:03", "ce_time cannot be"),
+        ("ce_type", b"account.updated.v" + b"9" * 5000, "ce_type cannot be"),
+        ("ce_type", b"a" * 5000 + b".updated.v1", "ce_type cannot be"),
+        ("ce_requestid", b"a\0b", "ce_requestid holds NUL"),
+        ("somebody_elses", b"a\0b", "somebody_elses holds NUL"),
+        ("x\N{REPLACEMENT CHARACTER}", b"", "the name of a header is not UTF-8"),
+        ("a\0b", b"", "the name of a header is not UTF-8, or holds NUL"),
     ],
 )
 def test_a_bad_header_is_named(name: str, value: bytes | None, said: str) -> None:
@@ -179,6 +191,14 @@ def test_a_bad_header_is_named(name: str, value: bytes | None, said: str) -> Non
     headers += [(name, value)] if value is not None else []
     with pytest.raises(Undecodable, match=said):
         decode(record.key, headers, record.value)
+
+
+@pytest.mark.parametrize("key", [None, b"", b"a\0b", b"\xff", b"account-1", b"-" * 5000 + str(KEY).encode()])
+def test_a_key_that_is_no_id_is_told(key: bytes | None) -> None:
+    record = ENCODER.encode(row())
+    assert record is not None
+    with pytest.raises(Undecodable, match="key"):
+        decode(key, record.headers, record.value)
 
 
 @pytest.mark.parametrize(

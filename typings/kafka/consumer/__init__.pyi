@@ -1,7 +1,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from kafka.consumer.fetcher import ConsumerRecord
+from kafka.consumer.fetcher import ConsumerRecord, Fetcher
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.future import Future
 from kafka.structs import OffsetAndMetadata, TopicPartition
@@ -13,6 +13,7 @@ class ConsumerCoordinator:
 
 class KafkaConsumer:
     _coordinator: ConsumerCoordinator
+    _fetcher: Fetcher
     def __init__(self, *topics: str, **configs: object) -> None: ...
     def __iter__(self) -> Iterator[ConsumerRecord]: ...
     def __next__(self) -> ConsumerRecord: ...

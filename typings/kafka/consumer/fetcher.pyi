@@ -1,5 +1,8 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+from kafka.record.memory_records import MemoryRecords
+from kafka.structs import TopicPartition
 
 class ConsumerRecord(NamedTuple):
     topic: str
@@ -15,3 +18,9 @@ class ConsumerRecord(NamedTuple):
     serialized_key_size: int
     serialized_value_size: int
     serialized_header_size: int
+
+class Fetcher:
+    class PartitionRecords:
+        def _unpack_records(
+            self, tp: TopicPartition, records: MemoryRecords, *deserializers: object
+        ) -> Iterator[ConsumerRecord]: ...
