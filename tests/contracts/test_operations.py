@@ -19,10 +19,12 @@ from tests.conftest import DatabaseUrl
 from tests.contracts import spoken
 from tests.contracts.rules.answers import ANSWERS
 from tests.contracts.rules.behaviour import REFUSALS, Refusal
+from tests.contracts.rules.conduct import CONDUCT, Conduct
 from tests.contracts.rules.naming import NAMING
 from tests.contracts.rules.reading import operations
 from tests.contracts.rules.requests import REQUESTS
 from tests.contracts.rules.rule import Rule
+from tests.house.grounds import GROUNDS, Ground
 
 RULES = (*NAMING, *REQUESTS, *ANSWERS)
 SERVICES = (CONTACTS, OPPORTUNITIES, ACTIVITIES)
@@ -31,7 +33,7 @@ SERVICES = (CONTACTS, OPPORTUNITIES, ACTIVITIES)
 document, document_of = cache(openapi.document), cache(spoken.document_of)
 
 
-def _says(each: Rule | Refusal) -> str:
+def _says(each: Rule | Refusal | Conduct) -> str:
     return each.says
 
 
@@ -64,6 +66,35 @@ async def test_the_refusal_is_missed_where_there_is_none(refusal: Refusal) -> No
     async with _careless() as client:
         told = [await refusal.broken(client, each) for each in operations(document_of(OPPORTUNITIES))]
     assert any(told)
+
+
+@pytest.mark.parametrize("conduct", CONDUCT, ids=_says)
+@pytest.mark.parametrize("service", GROUNDS)
+async def test_every_operation_keeps_to_what_callers_rely_on(
+    service: str, conduct: Conduct, database_url: DatabaseUrl
+) -> None:
+    async with _ground(service, database_url) as ground:
+        wrong = await conduct.offenders(ground, operations(document_of(ground.service)))
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("conduct", CONDUCT, ids=_says)
+@pytest.mark.parametrize("service", GROUNDS)
+async def test_a_service_that_does_not_heed_the_rule_is_found(
+    service: str, conduct: Conduct, database_url: DatabaseUrl
+) -> None:
+    async with _ground(service, database_url) as ground:
+        ground.client.event_hooks["request"] = [conduct.missed]
+        assert await conduct.offenders(ground, operations(document_of(ground.service)))
+
+
+@asynccontextmanager
+async def _ground(name: str, database_url: DatabaseUrl) -> AsyncGenerator[Ground]:
+    """What lies at the service, its imports too."""
+    service, opened = GROUNDS[name]
+    async with opened(database_url(service.name, prepared(service))) as ground:
+        await ground.queue_imports()
+        yield ground
 
 
 @asynccontextmanager

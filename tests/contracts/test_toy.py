@@ -16,13 +16,22 @@ from tests.apis import Callers, as_, callers, prepared, serving
 from tests.conftest import DatabaseUrl
 from tests.contracts.rules.answers import ANSWERS
 from tests.contracts.rules.behaviour import REFUSALS
+from tests.contracts.rules.conduct import CONDUCT, Conduct
 from tests.contracts.rules.naming import NAMING
 from tests.contracts.rules.reading import operations
 from tests.contracts.rules.requests import REQUESTS
 from tests.contracts.rules.rule import Rule
 from tests.contracts.toyshop.main import SERVICE
+from tests.house.grounds import Bodies, Ground
 from tests.kit.library import LibrarySettings
 
+BODIES: Bodies = {
+    "POST /v1/rivals": [{"name": "Initech"}],
+    "PUT /v1/rivals/by-external-id/{source}/{external_id}": [{"name": "Hooli"}],
+    "PATCH /v1/rivals/{id}": [{"name": "Umbrella"}],
+    "POST /v1/rivals/{id}/restoration": [None],
+    "DELETE /v1/rivals/{id}": [None],
+}
 TOY = Path(__file__).parent / "toy"
 ROOMS = {"__init__.py", "queries.py", "routes.py", "schemas.py", "service.py", "tables.py"}
 
@@ -75,6 +84,18 @@ async def test_it_refuses_what_is_not_as_it_should_be(database_url: DatabaseUrl)
         asked = [(refusal, each) for refusal in REFUSALS for each in operations(_document())]
         told = [await refusal.broken(client, each) for refusal, each in asked]
     wrong = [offence for offence in told if offence]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("conduct", CONDUCT, ids=lambda each: each.says)
+async def test_it_keeps_to_what_callers_rely_on(conduct: Conduct, database_url: DatabaseUrl) -> None:
+    known, url = callers(), database_url(prepare=prepared(SERVICE))
+    for name in ("seller", "stranger"):
+        known.add(name, "rep", member_id=await _member(url))
+    async with toy(url, known) as client:
+        ground = Ground(SERVICE, client, known, [], url, bodies=BODIES)
+        ground.ids["rivals"] = await ground.make("/v1/rivals", {"name": "Globex"})
+        wrong = await conduct.offenders(ground, operations(_document()))
     assert not wrong, "\n".join(wrong)
 
 

@@ -1,5 +1,6 @@
 """Each service with something in it, its callers of every kind, and how each of its operations is asked."""
 
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -52,6 +53,25 @@ class Ground:
         assert answer.status_code == 201, answer.text
         return answer.json()["id"]
 
+    def sent(self, method: str, path: str) -> dict[str, Any]:
+        """What the operation is sent at first, as the client takes it: its body, or a file without rows."""
+        for importing in self.service.imports:
+            if f"{method} {path}" == f"POST /v1/{importing.noun}/imports":
+                profile = importing.profiles[0]
+                head = ",".join(profile.columns).encode() + b"\n"
+                return {"files": {"file": ("rows.csv", head)}, "data": {"profile": profile.name}}
+        return {} if method == "GET" else {"json": self.bodies[f"{method} {path}"][0]}
+
+    async def queue_imports(self) -> dict[str, int]:
+        """Sends a file without rows to every import; gives the operations with what they answered."""
+        statuses: dict[str, int] = {}
+        for importing in self.service.imports:
+            path = f"/v1/{importing.noun}/imports"
+            answer = await self.ask("admin", "POST", path, **self.sent("POST", path))
+            statuses[f"POST {path}"] = answer.status_code
+            self.ids[f"{importing.noun}/imports"] = answer.json().get("id", "")
+        return statuses
+
     async def hear(self, aggregate: str, fact: str = "created", version: int = 1, **data: Any) -> str:
         """Hands an event to the service's handler and gives its subject's id."""
         told: dict[str, Any] = {"id": str(new_id())} | data
@@ -89,6 +109,13 @@ class Ground:
         for name in ("contacts", "other", "erased"):
             self.ids[name] = await self.hear("contact", name=name, **told)
         await self.hear("contact", ERASED, 2, id=self.ids["erased"], name="", **told)
+
+
+def filled(path: str, ids: Mapping[str, str]) -> str:
+    """The path with an id for each of its parameters: that of the noun before it, imports by what they import."""
+    if path.endswith("/erasure"):
+        ids = {**ids, "contacts": ids["erased"]}
+    return re.sub(r"([a-z-]+(?:/imports)?)/\{\w+\}", lambda found: f"{found[1]}/{ids[found[1]]}", path)
 
 
 def _taken_away(*nouns: str) -> Bodies:
@@ -167,6 +194,7 @@ async def contacts(url: str) -> AsyncGenerator[Ground]:
                 {"to_contact_id": ids["other"], "kind": "REPORTS_TO"},
                 {"to_contact_id": ids["other"], "kind": "CONFLICT", "note": "两派"},
             ],
+            "POST /v1/contacts/{id}/erasure": [{"reason": "REQUESTED"}],
             "DELETE /v1/contacts/{id}/links/{link_id}": [None],
             "POST /v1/contacts/{id}/links/{link_id}/restoration": [None],
             **_taken_away("members", "accounts", "contacts"),

@@ -1,6 +1,5 @@
 """Sight in every executed statement: a sweep over all operations of all services, by callers of every kind."""
 
-import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +10,7 @@ from fastapi import FastAPI
 from services.kit.app import create_api
 from tests.apis import prepared, settings_for
 from tests.conftest import DatabaseUrl
-from tests.house.grounds import GROUNDS, KINDS, Ground
+from tests.house.grounds import GROUNDS, KINDS, Ground, filled
 from tests.house.sight import unguarded
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -32,13 +31,6 @@ def operations(app: FastAPI) -> list[tuple[str, str, dict[str, Any]]]:
     return made + [("DELETE", path, told["delete"]) for path, told in reversed(paths) if "delete" in told]
 
 
-def filled(path: str, ids: dict[str, str]) -> str:
-    """The path with an id for each of its parameters: that of the noun before it, imports by what they import."""
-    if path.endswith("/erasure"):
-        ids = ids | {"contacts": ids["erased"]}
-    return re.sub(r"([a-z-]+(?:/imports)?)/\{\w+\}", lambda found: f"{found[1]}/{ids[found[1]]}", path)
-
-
 def variants(operation: dict[str, Any], ids: dict[str, str]) -> list[str]:
     """The queries with which an operation is read: as it comes, sorted and counted, by what it is selected by."""
     taken: dict[str, Any] = {
@@ -54,7 +46,7 @@ async def sweep(ground: Ground) -> Swept:
     """Asks every operation as every kind of caller. Raises KeyError for one that nobody says how to ask."""
     swept = Swept()
     app = create_api(ground.service, settings_for(ground.service, ground.url), judge=ground.callers)
-    await queue_imports(ground, swept)
+    swept.statuses |= {name: {status} for name, status in (await ground.queue_imports()).items()}
     ground.statements.clear()
     for method, path, operation in operations(app):
         # Whoever is erased is not there for what comes after; erasing has tests of its own, which hold it to the rule.
@@ -70,18 +62,6 @@ async def sweep(ground: Ground) -> Swept:
                     swept.statuses.setdefault(name, set()).add(answer.status_code)
     swept.statements = list(ground.statements)
     return swept
-
-
-async def queue_imports(ground: Ground, swept: Swept) -> None:
-    """Sends a file without rows to every import."""
-    for importing in ground.service.imports:
-        profile = importing.profiles[0]
-        head = ",".join(profile.columns).encode() + b"\n"
-        more = {"files": {"file": ("rows.csv", head)}, "data": {"profile": profile.name}}
-        path = f"/v1/{importing.noun}/imports"
-        answer = await ground.ask("admin", "POST", path, None, **more)
-        swept.statuses[f"POST {path}"] = {answer.status_code}
-        ground.ids[f"{importing.noun}/imports"] = answer.json().get("id", "")
 
 
 @pytest.fixture(params=GROUNDS)
