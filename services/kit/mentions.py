@@ -67,7 +67,10 @@ class Kept(NamedTuple):
 
 
 def mentions(texts: Sequence[FreeText]) -> sql.Composed:
-    """The mentions of person `c` as JSON, in SQL over a row `c` with `name` and `account_id`."""
+    """The mentions of person `c` as JSON, in SQL over a row `c` with `id`, `account_id` and `names`.
+
+    A text that has several of the names is one mention; a blank name is in none.
+    """
     return sql.SQL("""(SELECT coalesce(json_agg(row_to_json(m) ORDER BY m.noun, m.id, m.field), '[]')
   FROM ({}) m)""").format(_found(texts))
 
@@ -102,7 +105,8 @@ def _found(texts: Sequence[FreeText]) -> sql.Composed:
 def _in(text: FreeText, field: str) -> sql.Composed:
     return sql.SQL(
         "SELECT {noun} AS noun, r.id, {field} AS field FROM {relation} r"
-        " WHERE {where} AND c.name <> '' AND position(lower(c.name) IN lower(r.{column}::text)) > 0"
+        " WHERE {where} AND EXISTS (SELECT FROM unnest(c.names) n(name)"
+        " WHERE btrim(n.name) <> '' AND position(lower(n.name) IN lower(r.{column}::text)) > 0)"
     ).format(
         noun=sql.Literal(text.noun),
         field=sql.Literal(field),
@@ -114,18 +118,14 @@ def _in(text: FreeText, field: str) -> sql.Composed:
 
 _KEEP = sql.SQL("""
 INSERT INTO erasure (person_id, account_id, erased_at, reason, mentions, more)
-SELECT p.id, p.account_id, p.erased_at, p.reason, listed.mentions, listed.more OR cardinality(p.names) = 0
+SELECT c.id, c.account_id, c.erased_at, c.reason, listed.mentions, listed.more OR cardinality(c.names) = 0
 FROM jsonb_to_recordset(%(people)s)
-  AS p(id uuid, account_id uuid, erased_at timestamptz, reason text, names text[]),
+  AS c(id uuid, account_id uuid, erased_at timestamptz, reason text, names text[]),
   LATERAL (
     SELECT coalesce(array_to_json((array_agg(row_to_json(m) ORDER BY m.noun, m.id, m.field))[:%(most)s::integer]), '[]')
              AS mentions,
            count(*) > %(most)s::integer AS more
-    FROM (
-      SELECT DISTINCT found.noun, found.id, found.field
-      FROM unnest(p.names) AS n(name), LATERAL (SELECT p.id, p.account_id, n.name) c, LATERAL ({found}) found
-      ORDER BY 1, 2, 3 LIMIT %(most)s::integer + 1
-    ) m
+    FROM ({found} ORDER BY 1, 2, 3 LIMIT %(most)s::integer + 1) m
   ) listed
 ON CONFLICT (person_id) DO NOTHING /* sight */""")
 _KEPT: LiteralString = """

@@ -50,8 +50,8 @@ SELECT json_build_object(
     SELECT coalesce(json_agg(r.id ORDER BY r.id), '[]') FROM activity r
     WHERE r.account_id = c.account_id AND c.id = ANY (r.contact_ids)),
   'mentions_in_activities', {mentions})::text
-FROM contact c WHERE c.id = %(id)s::uuid AND NOT c.erased AND EXISTS (
-  SELECT FROM contact r WHERE r.id = c.id AND {sight})""")
+FROM contact r, LATERAL (SELECT r.*, ARRAY[r.name] AS names) c
+WHERE r.id = %(id)s::uuid AND NOT r.erased AND {sight}""")
 
 
 @lru_cache

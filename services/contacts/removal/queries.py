@@ -199,9 +199,15 @@ TEXTS: Final = (
         ("note",),
     ),
 )
-_HELD: LiteralString = """
-SELECT r.account_id, r.erased_at, r.external_ids,
-  ARRAY(SELECT r.name UNION SELECT j.state ->> 'name' FROM journal j WHERE j.aggregate_id = r.id),
+# What the person `r` is and was ever called. The journal's oldest months may be gone: what a name was changed from
+# is then told by the change alone.
+_NAMES: LiteralString = """ARRAY(
+    SELECT said.name FROM (
+      SELECT r.name UNION SELECT unnest(ARRAY[j.state ->> 'name', j.changed -> 'name' ->> 'from'])
+      FROM journal j WHERE j.aggregate_id = r.id) said(name)
+    WHERE said.name <> '')"""
+_HELD: LiteralString = f"""
+SELECT r.account_id, r.erased_at, r.external_ids, {_NAMES},
   ARRAY(SELECT DISTINCT said.word FROM journal j, LATERAL (
     SELECT jsonb_array_elements_text((j.state -> 'phones') || (j.state -> 'emails'))
     UNION ALL SELECT e.value FROM jsonb_each_text(j.state -> 'external_ids') e) said(word)
@@ -237,6 +243,7 @@ async def links_of(session: Session, contact: UUID) -> list[UUID]:
     return [row[0] for row in await cursor.fetchall()]
 
 
+# OFFSET, so that the names are gathered once and not for each text.
 _ABOUT = sql.SQL("""
 SELECT json_build_object(
   'contact', {contact},
@@ -247,14 +254,18 @@ SELECT json_build_object(
     SELECT count(*) FROM journal j WHERE j.aggregate_id = ANY (ARRAY(
       SELECT c.id UNION SELECT l.id FROM contact_link l WHERE c.id IN (l.from_contact_id, l.to_contact_id)))),
   'mentions_in_contacts', {mentions})::text
-FROM contact r, LATERAL (SELECT r.id, r.name, r.account_id) c
+FROM contact r, LATERAL (SELECT r.id, r.account_id, {names} AS names OFFSET 0) c
 WHERE r.id = %(id)s::uuid AND r.erased_at IS NULL AND {sight}""")
 
 
 @lru_cache
 def _about(sight: LiteralString) -> LiteralString:
     text = _ABOUT.format(
-        contact=CONTACT.json(), link=LINK.json(), mentions=mentions(TEXTS), sight=sql.SQL(sight)
+        contact=CONTACT.json(),
+        link=LINK.json(),
+        mentions=mentions(TEXTS),
+        names=sql.SQL(_NAMES),
+        sight=sql.SQL(sight),
     )
     return literal(text)
 

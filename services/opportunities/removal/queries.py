@@ -120,8 +120,8 @@ SELECT json_build_object(
   'stakeholders', (
     SELECT coalesce(json_agg({stakeholder} ORDER BY r.id), '[]') FROM stakeholder r WHERE r.contact_id = c.id),
   'mentions_in_opportunities', {mentions})::text
-FROM contact c WHERE c.id = %(id)s::uuid AND NOT c.erased AND EXISTS (
-  SELECT FROM contact r WHERE r.id = c.id AND {sight})""")
+FROM contact r, LATERAL (SELECT r.*, ARRAY[r.name] AS names) c
+WHERE r.id = %(id)s::uuid AND NOT r.erased AND {sight}""")
 
 
 @lru_cache

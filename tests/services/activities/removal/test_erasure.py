@@ -123,7 +123,7 @@ async def test_whom_erasing_is_entrusted_to_reads_what_is_left(house: House) -> 
 
 async def test_a_name_that_is_told_together_with_the_erasure_is_looked_for(house: House) -> None:
     id = await planted(house)
-    activity = (await house.make("seller", subject="Jane Roe called"))["id"]
+    activity = (await house.make("seller", subject=f"Jane Roe called, Jane {MARK} before"))["id"]
     told: dict[str, Any] = {"id": id, "account_id": house.account, "title": None}
     renamed = event_of("contact", "updated", 2, told | {"name": "Jane Roe"})
     await house.handle("contact", [renamed, event_of("contact", ERASED, 3, told | {"name": ""})])

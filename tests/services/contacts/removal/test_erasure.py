@@ -126,14 +126,41 @@ async def test_texts_that_name_the_person_are_listed_for_people(house: House) ->
 
 
 async def test_texts_that_name_the_person_as_they_were_called_before_are_listed(house: House) -> None:
+    account = await house.open(
+        "seller", name="Jane Poe & Co", office_location="At Jane Doe's, now Jane Roe's"
+    )
+    path = await house.meet("seller", account, "Jane Doe")
+    for name in ("Jane Poe", "Jane Roe"):
+        await house.ok("seller", "PATCH", path, {"name": name}, if_match="*")
+    found = [
+        {"noun": "accounts", "id": account[-36:], "field": field} for field in ("name", "office_location")
+    ]
+    assert (await house.ok("seller", "GET", f"{path}/personal-data"))["mentions_in_contacts"] == found
+    erased = await house.ok("admin", "POST", f"{path}/erasure", {"reason": "REQUESTED"})
+    assert (erased["mentions_in_contacts"], erased["more_in_contacts"]) == (found, False)
+
+
+async def test_a_name_that_only_a_change_tells_of_is_looked_for(house: House) -> None:
     account = await house.open("seller", office_location="At Jane Doe's")
     path = await house.meet("seller", account, "Jane Doe")
     await house.ok("seller", "PATCH", path, {"name": "Jane Roe"}, if_match="*")
+    await house.rows("DELETE FROM journal WHERE aggregate = 'contact' AND version = 1")
+    found = [{"noun": "accounts", "id": account[-36:], "field": "office_location"}]
+    assert (await house.ok("seller", "GET", f"{path}/personal-data"))["mentions_in_contacts"] == found
+    erased = await house.ok("admin", "POST", f"{path}/erasure", {"reason": "REQUESTED"})
+    assert erased["mentions_in_contacts"] == found
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+async def test_a_blank_name_stands_in_no_text(house: House, blank: str) -> None:
+    path = await house.meet("seller", await house.open("seller", office_location="Over  there"), "Jane Doe")
+    await house.rows(
+        "UPDATE journal SET state = state || jsonb_build_object('name', %(blank)s::text)"
+        " WHERE aggregate = 'contact'", blank=blank,
+    )  # fmt: skip
     assert (await house.ok("seller", "GET", f"{path}/personal-data"))["mentions_in_contacts"] == []
     erased = await house.ok("admin", "POST", f"{path}/erasure", {"reason": "REQUESTED"})
-    assert erased["mentions_in_contacts"] == [
-        {"noun": "accounts", "id": account[-36:], "field": "office_location"}
-    ]
+    assert (erased["mentions_in_contacts"], erased["more_in_contacts"]) == ([], False)
 
 
 async def test_what_is_left_is_read_by_whom_erasing_is_entrusted_to(house: House) -> None:
