@@ -2,7 +2,8 @@
 
 Somebody looks at it, mends what was wrong, and has the key driven again; or gives up the one record that is in the way.
 A key's records are handled in their order, under the lock that keeps the consumer from passing them, and the key is
-released in the transaction that handles the last.
+released in the transaction that handles the last. Copies that are being made anew meanwhile forget the versions of what
+was told before (`services.kit.rebuilding`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ import structlog
 from services.kit.db import Database, Session, blame_at_once
 from services.kit.envelope import Undecodable, decode, wire_type
 from services.kit.handlers import Batch, Handler, Handlers, tried
+from services.kit.rebuilding import start_position
 
 ROUND: Final = 200
 """Records that one transaction drives at the most: as long as it lasts, the consumer waits."""
@@ -49,6 +51,14 @@ class Driven:
 
 
 @dataclass(frozen=True, slots=True)
+class _Key:
+    """A key that is locked; what it tells from before the position `since` does not count as told."""
+
+    text: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Record:
     id: int
     headers: Sequence[tuple[str, bytes]]
@@ -80,7 +90,7 @@ async def drive(db: Database, handlers: Mapping[str, Handler | Batch], id: int) 
                 return Driven(handled, *await _parked_again(tx, id, error))
             if len(records) < ROUND:
                 await tx.execute(_RELEASE, {"id": id})
-                log.info("key_released", key=key, handled=handled)
+                log.info("key_released", key=key.text, handled=handled)
                 return Driven(handled, 0, None)
 
 
@@ -91,15 +101,20 @@ async def discard(
     async with db.transaction() as tx:
         key = await _lock(tx, id)
         await tx.execute(_DISCARD, {"id": id, "why": why, "by": by})
-    log.warning("record_discarded", key=key, by=by)
+    log.warning("record_discarded", key=key.text, by=by)
     return await drive(db, handlers, id)
 
 
-async def _lock(tx: Session, id: int) -> str:
-    found = await (await tx.execute(_LOCK, {"id": id})).fetchone()
-    if found is None:
+async def _lock(tx: Session, id: int) -> _Key:
+    known = await (await tx.execute(_KEY, {"id": id})).fetchone()
+    if known is None:
         raise NotParked(f"no key is parked under {id}")
-    return found[0]
+    key, *reader = known
+    # Before the key's own lock: a batch takes them in this order.
+    since = await start_position(tx, *reader)
+    if await (await tx.execute(_LOCK, {"id": id})).fetchone() is None:
+        raise NotParked(f"no key is parked under {id} any more")
+    return _Key(key, since)
 
 
 async def _records(tx: Session, id: int) -> list[_Record]:
@@ -108,7 +123,7 @@ async def _records(tx: Session, id: int) -> list[_Record]:
 
 
 async def _in_order(
-    tx: Session, handlers: Handlers, key: str, records: Sequence[_Record]
+    tx: Session, handlers: Handlers, key: _Key, records: Sequence[_Record]
 ) -> tuple[int, Exception | None]:
     """How many were handled, and what stopped the next. Raises what is no handler's own error."""
     await blame_at_once(tx)
@@ -118,15 +133,18 @@ async def _in_order(
     return len(records), None
 
 
-async def _stopped(tx: Session, handlers: Handlers, key: str, record: _Record) -> Exception | None:
+async def _stopped(tx: Session, handlers: Handlers, key: _Key, record: _Record) -> Exception | None:
     try:
         handler = handlers.find(wire_type(record.headers))
         if handler is None:
             return None
-        event = decode(key.encode(), record.headers, record.value)
+        event = decode(key.text.encode(), record.headers, record.value)
     except Undecodable as error:
         return error
-    return await tried(tx, handler, event)
+    error = await tried(tx, handler, event)
+    if error is None and event.position < key.since and isinstance(handler, Batch) and handler.copy:
+        await handler.copy.forget_versions(tx, [event.subject_id])
+    return error
 
 
 async def _parked_again(tx: Session, id: int, error: Exception) -> tuple[int, str]:
@@ -140,6 +158,7 @@ SELECT k.id, k.consumer, k.topic, k.key, k.reason, k.parked_at,
        (SELECT count(*) FROM parked_record r WHERE (r.consumer, r.topic, r.key) = (k.consumer, k.topic, k.key))
 FROM parked_key k ORDER BY k.parked_at, k.id
 """
+_KEY: LiteralString = "SELECT key, consumer, topic FROM parked_key WHERE id = %(id)s"
 _LOCK: LiteralString = "SELECT key FROM parked_key WHERE id = %(id)s FOR UPDATE"
 _NEXT: LiteralString = """
 SELECT r.id, r.headers, r.value

@@ -1,9 +1,10 @@
 """Rebuilding: a consumer makes its copies anew out of what a republish tells, while they are read.
 
 When it is asked for, before the republish begins, the copies forget their versions, so that whatever is told next
-holds. Until a partition's start mark has come, what it tells is from before, and no word that counts. Once the end mark
-has come on every partition, what still has no version was not told of, and is gone: the copies are swept, by telling
-the handlers that keep them. While a key of the topic is parked, nobody knows what it would tell; sweeping waits.
+holds. Until a partition's start mark has come, what it tells is from before, and no word that counts; nor is it when it
+was parked and is driven later. Once the end mark has come on every partition, what still has no version was not told
+of, and is gone: the copies are swept, by telling the handlers that keep them. While a key of the topic is parked,
+nobody knows what it would tell; sweeping waits.
 
 **Why nothing that lives is swept.** A copy that was here when it forgot its version, however we had learnt of it, was
 committed at its owner before the republish began, and is told of between the marks. One that we learn of later has a
@@ -48,7 +49,7 @@ async def ask(
     """
     copies = {name: copy for name, copy in copies_of(handlers).items() if name in told}
     given = {"consumer": consumer, "topic": topic, "republish": republish, "aggregates": list(copies)}
-    # Nobody is in the middle of a batch then: each holds this lock together with the others.
+    # Nobody is in the middle of a batch then, nor of a parked key: each holds this lock together with the others.
     await execute(tx, _ALONE, given)
     await execute(tx, _SUPERSEDE, given)
     await execute(tx, _ASK, given)
@@ -81,6 +82,19 @@ async def find_places(
         },
     )
     return [TopicPartition(row[0], row[1]) async for row in lost]
+
+
+async def start_position(tx: Session, consumer: str, topic: str) -> int:
+    """Where the republish begins by which the consumer makes its copies of the topic anew: nothing from before counts.
+
+    0 while it makes none anew, and above all positions until the start mark has come. No rebuild begins before the
+    transaction ends.
+    """
+    given = {"consumer": consumer, "topic": topic}
+    await execute(tx, _TOGETHER, given)
+    row = await one(tx, _START_POSITION, given)
+    assert row is not None
+    return row[0]
 
 
 class Rebuilds:
@@ -121,6 +135,7 @@ class Rebuilds:
             "republish": mark.subject_id,
             "partition": partition.partition,
             "partitions": self.partitions[partition.topic],
+            "position": mark.position,
         }
         await tx.execute(_START if mark.type == STARTED else _END, given)
 
@@ -226,6 +241,10 @@ SELECT swept FROM rebuild
 WHERE consumer = %(consumer)s::text AND topic = %(topic)s::text AND republish_id = %(republish)s::uuid
   AND swept_at IS NOT NULL"""
 _ALONE: LiteralString = "SELECT pg_advisory_xact_lock(7108, hashtext(%(consumer)s::text))"
+_TOGETHER: LiteralString = "SELECT pg_advisory_xact_lock_shared(7108, hashtext(%(consumer)s::text))"
+_START_POSITION: LiteralString = """
+SELECT coalesce(max(coalesce(start_position, 9223372036854775807)), 0) FROM rebuild
+WHERE consumer = %(consumer)s::text AND topic = %(topic)s::text AND swept_at IS NULL"""
 _SUPERSEDE: LiteralString = """
 DELETE FROM rebuild WHERE consumer = %(consumer)s AND topic = %(topic)s AND swept_at IS NULL"""
 # How many partitions there are is known with the first start mark.
@@ -233,7 +252,8 @@ _UNDER_WAY: LiteralString = """
 SELECT topic, started FROM rebuild
 WHERE consumer = %(consumer)s::text AND (partitions = 0 OR cardinality(started) < partitions)"""
 _START: LiteralString = """
-UPDATE rebuild SET started = array_append(started, %(partition)s), partitions = %(partitions)s
+UPDATE rebuild SET started = array_append(started, %(partition)s), partitions = %(partitions)s,
+  start_position = %(position)s
 WHERE consumer = %(consumer)s AND topic = %(topic)s AND republish_id = %(republish)s
   AND swept_at IS NULL AND %(partition)s <> ALL (started)"""
 _END: LiteralString = """

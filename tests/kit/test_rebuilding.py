@@ -1,21 +1,23 @@
 """Rebuilding: copies are made anew out of what a republish tells, and what it did not tell of is gone."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
 import psycopg
 import pytest
 from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
-from services.kit import epochs, rebuilding
-from services.kit.db import Database
+from services.kit import epochs, parked, rebuilding
+from services.kit.db import Database, Session
 from services.kit.delivery import Delivery
+from services.kit.envelope import decode
 from services.kit.events import FINISHED, MARKS, STARTED, Event
+from services.kit.handlers import Batch
 from services.kit.ids import new_id
 from services.kit.kafka import ranges
 from services.kit.rebuilding import Rebuilds, Sweeping
@@ -321,6 +323,7 @@ class Reading:
 
     def __init__(self, house: Lending) -> None:
         self._house = house
+        self.handlers = house.handlers
         self._rebuilds = Rebuilds("reader", house.handlers)
         self._rebuilds.partitions[TOPIC] = 2
         self.delivery = Delivery("reader", house.reader, settle=self._rebuilds.settle)
@@ -333,24 +336,37 @@ class Reading:
         async with self._house.reader.transaction() as tx:
             await rebuilding.ask(tx, "reader", TOPIC, republish, self._house.handlers, ["book"])
 
-    async def told(self, partition: int, position: int, type_: str, id: UUID, title: str = "") -> None:
+    async def told(
+        self,
+        partition: int,
+        position: int,
+        type_: str,
+        id: UUID,
+        title: str = "",
+        *,
+        version: int = 1,
+        key: UUID | None = None,
+    ) -> None:
         """Handles a batch of one record: an event of a book, or a mark."""
         data: dict[str, Any] = {"id": str(id), "title": title}
         if type_ in MARKS.types:
             data = {"id": str(id), "epoch": 2, "aggregates": ["book"], "complete": True}
-        event = Event(
-            id=str(position), source="made", type=type_, schema_version=1, aggregate=type_.partition(".")[0],
-            subject_id=id, version=1, position=position, time=datetime(2026, 11, 22, tzinfo=UTC), actor="sub:tests",
-            imported=False, data=data, changed=None, key=str(id),
-        )  # fmt: skip
+        headers = {
+            "ce_id": str(position), "ce_source": "/made", "ce_type": f"{type_}.v1", "ce_subject": f"books/{id}",
+            "ce_time": "2026-11-22T00:00:00Z", "ce_sequence": str(version), "ce_position": str(position),
+        }  # fmt: skip
         before = self._places[partition]
         after = self._places[partition] = Place(before.next_offset + 1, position)
+        record = ConsumerRecord(
+            TOPIC, partition, 0, before.next_offset, 0, 0, str(key or id).encode(), orjson.dumps({"data": data}),
+            [(name, text.encode()) for name, text in headers.items()], None, 0, 0, 0,
+        )  # fmt: skip
+        event = decode(record.key, record.headers, record.value)
         at = TopicPartition(TOPIC, partition)
         if type_ in MARKS.types:
             await self.delivery.deliver([Slice(at, before, after, (), event)])
             return
-        record = ConsumerRecord(TOPIC, partition, before.next_offset, 0, 0, 0, None, None, [], None, 0, 0, 0)
-        received = Received(event, record, self._house.handlers["book"])
+        received = Received(event, record, self.handlers["book"])
         await self.delivery.deliver([Slice(at, before, after, (received,))])
 
 
@@ -382,10 +398,58 @@ async def test_what_comes_late_from_before_the_start_mark_does_not_count_as_told
     }  # fmt: skip
 
 
+async def fail(_: Session, __: Sequence[Event]) -> None:
+    raise ValueError("not yet mended")
+
+
+@pytest.mark.parametrize("when", ["before the start", "after the start", "after the end"])
+async def test_what_was_parked_before_the_start_mark_does_not_count_as_told_when_it_is_driven(
+    house: Lending, when: str
+) -> None:
+    """The owner was restored; what was lost with it was parked here, and nobody mends that before the republish."""
+    republish, kept, lost, fresh = (uuid4() for _ in range(4))
+    reading = Reading(house)
+    await reading.begin()
+
+    async def driven(now: str) -> None:
+        if now == when:
+            (key,) = await parked.parked(house.reader)
+            assert (await parked.drive(house.reader, house.handlers, key.id)).reason is None
+
+    await reading.told(0, 1, "book.created", kept, "Kept")
+    await reading.ask(republish)
+    reading.handlers = {"book": Batch(fail, BOOKS)}
+    await reading.told(0, 2, "book.updated", kept, "Lost future", version=9)
+    await reading.told(0, 3, "book.created", lost, "Lost", key=kept)
+    reading.handlers = house.handlers
+    await driven("before the start")
+    await reading.told(1, 90, STARTED, republish)
+    await reading.told(0, 90, STARTED, republish)
+    await driven("after the start")
+    await reading.told(0, 91, "book.snapshot", kept, "Kept")
+    await reading.told(0, 92, FINISHED, republish)
+    await reading.told(1, 92, FINISHED, republish)
+    await reading.told(0, 93, "book.created", fresh, "Born after it", key=kept)
+    sweeping = Sweeping("reader", house.reader, house.handlers)
+    assert await sweeping.sweep() == (when != "after the end")
+    await driven("after the end")
+    while await sweeping.sweep():
+        pass
+    assert await house.copies() == {kept: ("Kept", 1), fresh: ("Born after it", 1)}
+
+
 async def test_no_rebuild_begins_in_the_middle_of_a_batch(house: Lending) -> None:
     reading = Reading(house)
     async with house.reader.transaction() as batch:
         await batch.execute("SELECT pg_advisory_xact_lock_shared(7108, hashtext('reader'))")
         with pytest.raises(psycopg.errors.LockNotAvailable):
             await reading.ask(uuid4())
+    assert await scalar(house.reader, "SELECT count(*) FROM rebuild") == 0
+
+
+async def test_no_rebuild_begins_while_a_parked_key_is_driven(house: Lending) -> None:
+    async with house.reader.transaction() as driving:
+        assert await rebuilding.start_position(driving, "reader", TOPIC) == 0
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            await Reading(house).ask(uuid4())
     assert await scalar(house.reader, "SELECT count(*) FROM rebuild") == 0
