@@ -35,6 +35,8 @@ _OF_DATABASE = (
     "parked_records",
     "discarded",
     "failed_jobs",
+    "rebuilds",
+    "rebuild_seconds",
 )
 _OF_WORKER = ("relay_leads", "ignored", "handlers_ms")
 
@@ -86,6 +88,8 @@ def _of_database(held: Figures | None, ends: Mapping[TopicPartition, int] | None
         "parked_records": held.parked_records,
         "discarded": held.discarded,
         "failed_jobs": held.jobs.failed,
+        "rebuilds": held.rebuilds,
+        "rebuild_seconds": held.rebuild_seconds,
     }
 
 

@@ -5,7 +5,8 @@ The workers do the work; whoever stops waiting stops nothing.
 
 import getpass
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import contextmanager, suppress
 from uuid import UUID
 
 from kafka import TopicPartition
@@ -50,12 +51,13 @@ def rebuild(addresses: Addresses, bootstrap_servers: str, service: str, producer
         async with db.transaction() as tx:
             return len(await rebuilding.find_places(tx, service, offsets))
 
-    _ask_to_rebuild(addresses[service], service, producer, id)
-    if lost := using(addresses[service], find_places):
-        say(
-            f"{service} had lost its place in {lost} partitions of {topic}, and goes on at what they still hold."
-        )
-    _follow(addresses[producer], _ask(addresses, producer, id=id), say)
+    with _asked_to_rebuild(addresses, [service], producer, id):
+        if lost := using(addresses[service], find_places):
+            say(
+                f"{service} had lost its place in {lost} partitions of {topic}, and goes on at what they still hold."
+            )
+        _ask(addresses, producer, id=id)
+    _follow(addresses[producer], id, say)
     say(f"Copies that were not told of: {_wait_for_sweep(addresses[service], service, topic, id)}.")
 
 
@@ -72,13 +74,39 @@ def new_epoch(addresses: Addresses, bootstrap_servers: str, service: str, say: S
             await republishing.submit(tx, _cause(), id=id)
             return epoch
 
-    for reader in SERVICES:
-        if service in service_of(reader).consumes:
-            _ask_to_rebuild(addresses[reader], reader, service, id)
-    epoch = using(addresses[service], begin)
+    readers = [reader for reader in SERVICES if service in service_of(reader).consumes]
+    with _asked_to_rebuild(addresses, readers, service, id):
+        epoch = using(addresses[service], begin)
     say(
         f"Epoch {epoch.number} of {service} begins at position {epoch.first_position}; its worker republishes now."
     )
+
+
+@contextmanager
+def _asked_to_rebuild(
+    addresses: Addresses, readers: Collection[str], producer: str, republish: UUID
+) -> Generator[None]:
+    """Has the readers rebuild what they keep of the producer's by the republish that the block asks for, or not at all.
+
+    They are asked first: who is asked behind the start mark would wait for ever for it.
+    """
+    try:
+        for reader in readers:
+            _ask_to_rebuild(addresses[reader], reader, producer, republish)
+        yield
+    except BaseException:
+        for reader in readers:
+            with suppress(StackProblem):
+                _withdraw(addresses[reader], reader, producer, republish)
+        raise
+
+
+def _withdraw(url: str, service: str, producer: str, republish: UUID) -> None:
+    async def withdraw(db: Database) -> None:
+        async with db.transaction() as tx:
+            await rebuilding.withdraw(tx, service, topic_of(producer), republish)
+
+    using(url, withdraw)
 
 
 def _ask_to_rebuild(url: str, service: str, producer: str, republish: UUID) -> None:

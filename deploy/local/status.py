@@ -126,5 +126,7 @@ _FIGURES: dict[str, Callable[[Any], str]] = {
     "dead_letters": _count,
     "ignored": _by_name,
     "failed_jobs": _count,
+    "rebuilds": _count,
+    "rebuild_seconds": _age,
     "handlers_ms": _latencies,
 }

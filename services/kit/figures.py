@@ -1,5 +1,5 @@
 """What a service's database says of its events: how far its relay is behind, where its consumer stands, what is set
-aside, which jobs failed."""
+aside, which jobs failed, which copies are being made anew."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,10 @@ class Jobs:
 
 @dataclass(frozen=True)
 class Figures:
-    """One look at the database. `places` are the consumer's next offsets, `discarded` records that were given up."""
+    """One look at the database. `places` are the consumer's next offsets, `discarded` records that were given up.
+
+    Of `rebuilds` the oldest was asked for so many seconds ago.
+    """
 
     backlog: Backlog
     places: Mapping[TopicPartition, int]
@@ -30,6 +33,8 @@ class Figures:
     parked_records: int
     discarded: int
     jobs: Jobs
+    rebuilds: int
+    rebuild_seconds: float
 
     def lag(self, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         """Records that the consumer has yet to read, of each partition of the topics that it has begun with."""
@@ -44,8 +49,8 @@ async def figures(session: Session, consumer: str) -> Figures:
     places = {TopicPartition(topic, partition): offset async for topic, partition, offset in found}
     counted = await (await session.execute(_COUNTS)).fetchone()
     assert counted is not None, "counts always are one row"
-    keys, records, discarded, *jobs = counted
-    return Figures(behind, places, keys, records, discarded, Jobs(*jobs))
+    keys, records, discarded, rebuilds, seconds, *jobs = counted
+    return Figures(behind, places, keys, records, discarded, Jobs(*jobs), rebuilds, seconds)
 
 
 _PLACES: LiteralString = """
@@ -53,7 +58,9 @@ SELECT topic, partition, next_offset FROM consumer_position WHERE consumer = %(c
 """
 _COUNTS: LiteralString = """
 SELECT (SELECT count(*) FROM parked_key), (SELECT count(*) FROM parked_record),
-       (SELECT count(*) FROM parked_discarded), count(*) FILTER (WHERE state = 'QUEUED'),
+       (SELECT count(*) FROM parked_discarded), (SELECT count(*) FROM rebuild WHERE swept_at IS NULL),
+       (SELECT coalesce(extract(epoch FROM now() - min(asked_at)), 0)::float FROM rebuild WHERE swept_at IS NULL),
+       count(*) FILTER (WHERE state = 'QUEUED'),
        count(*) FILTER (WHERE state = 'RUNNING'), count(*) FILTER (WHERE state = 'FAILED')
 FROM job
 """

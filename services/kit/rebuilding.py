@@ -58,6 +58,15 @@ async def ask(
     log.warning("rebuild_begins", consumer=consumer, topic=topic)
 
 
+async def withdraw(tx: Session, consumer: str, topic: str, republish: UUID) -> None:
+    """Takes back what was asked for, where the republish that it takes will not come.
+
+    Copies whose versions were forgotten have one again when they are told of next.
+    """
+    await execute(tx, _WITHDRAW, {"consumer": consumer, "topic": topic, "republish": republish})
+    log.warning("rebuild_withdrawn", consumer=consumer, topic=topic)
+
+
 async def swept(session: Session, consumer: str, topic: str, republish: UUID) -> int | None:
     """How many copies the rebuild has swept; None as long as it is not at its end."""
     row = await one(session, _SWEPT, {"consumer": consumer, "topic": topic, "republish": republish})
@@ -247,6 +256,9 @@ SELECT coalesce(max(coalesce(start_position, 9223372036854775807)), 0) FROM rebu
 WHERE consumer = %(consumer)s::text AND topic = %(topic)s::text AND swept_at IS NULL"""
 _SUPERSEDE: LiteralString = """
 DELETE FROM rebuild WHERE consumer = %(consumer)s AND topic = %(topic)s AND swept_at IS NULL"""
+_WITHDRAW: LiteralString = """
+DELETE FROM rebuild
+WHERE consumer = %(consumer)s AND topic = %(topic)s AND republish_id = %(republish)s AND swept_at IS NULL"""
 # How many partitions there are is known with the first start mark.
 _UNDER_WAY: LiteralString = """
 SELECT topic, started FROM rebuild

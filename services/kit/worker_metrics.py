@@ -122,6 +122,10 @@ class WorkerFigures:
         yield gauge("discarded_records", "Records that people gave up.", of, held.discarded)
         states = {("queued",): jobs.queued, ("running",): jobs.running, ("failed",): jobs.failed}
         yield gauge("jobs", "Jobs by state.", of, states, ("state",))
+        yield gauge("rebuilds", "Rebuilds of copies that are not at their end.", of, held.rebuilds)
+        yield gauge(
+            "rebuild_oldest_seconds", "Since when the oldest was asked for.", of, held.rebuild_seconds
+        )
         lag = {(at.topic, str(at.partition)): records for at, records in held.lag(self._ends.offsets).items()}
         yield gauge("consumer_lag_records", "Records yet to consume.", of, lag, ("topic", "partition"))
 

@@ -6,6 +6,7 @@ Nothing of theirs shows afterwards: versions, copies and effects are to be as if
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final, LiteralString
+from uuid import UUID
 
 import psycopg
 
@@ -26,6 +27,7 @@ class Retelling:
 
     def __init__(self, urls: Mapping[str, str]) -> None:
         self._urls = urls
+        self._half_asked: list[tuple[str, str, UUID]] = []
 
     async def republish(self, service: str) -> None:
         """Has the service tell all that it has once more."""
@@ -40,14 +42,19 @@ class Retelling:
         told = [each.name for each in service_of(owner).aggregates]
         id = new_id()
         with suppress(psycopg.Error):
+            self._half_asked.append(asked := (name, topic_of(owner), id))
             async with await self._connect(name) as asking:
                 await rebuilding.ask(asking, name, topic_of(owner), id, handlers, told)
             async with await self._connect(owner) as session:
                 await republish.submit(session, _CAUSE, id=id)
+            self._half_asked.remove(asked)
 
     async def left(self, service: str) -> list[str]:
-        """What of it is not at its end. Raises psycopg.Error."""
+        """What of it is not at its end. What could be asked for by half only is withdrawn. Raises psycopg.Error."""
         async with await self._connect(service) as session:
+            for asked in self._half_asked:
+                if asked[0] == service:
+                    await rebuilding.withdraw(session, *asked)
             row = await (await session.execute(_LEFT, {"job": republish.JOB})).fetchone()
         assert row is not None
         counts = {"republishes are not done": row[0], "rebuilds are not swept": row[1]}
@@ -57,7 +64,6 @@ class Retelling:
         return await psycopg.AsyncConnection.connect(self._urls[service], connect_timeout=2)
 
 
-# A rebuild whose republish nobody came to ask for, because a database went away in between, never begins.
 _LEFT: LiteralString = """
 SELECT (SELECT count(*) FROM job WHERE kind = %(job)s AND state <> 'DONE'),
-       (SELECT count(*) FROM rebuild WHERE partitions > 0 AND swept_at IS NULL)"""
+       (SELECT count(*) FROM rebuild WHERE swept_at IS NULL)"""

@@ -196,6 +196,21 @@ async def test_what_people_gave_up_and_what_jobs_failed_is_counted(backbone: Bac
     assert [shown.of("jobs", state=state) for state in ("queued", "running", "failed")] == [1, 0, 1]
 
 
+async def test_a_rebuild_that_does_not_come_to_its_end_is_told_with_its_age(
+    backbone: Backbone, db: Database
+) -> None:
+    assert (await scraped(of_nobody(backbone, db))).all(rebuilds=0, rebuild_oldest_seconds=0)
+    async with db.connect() as session:
+        await session.execute(
+            """INSERT INTO rebuild (consumer, topic, republish_id, aggregates, asked_at, swept_at)
+            SELECT 'reader', 'made.events', uuidv7(), '{}', now() - age, swept
+            FROM (VALUES (interval '1 hour', NULL), ('2 hours', NULL), ('3 hours', now())) r(age, swept)"""
+        )
+    shown = await scraped(of_nobody(backbone, db))
+    assert shown.of("rebuilds") == 2
+    assert 7200 <= (shown.of("rebuild_oldest_seconds") or 0) < 7300
+
+
 async def test_a_scrape_costs_three_statements(backbone: Backbone) -> None:
     statements: list[str] = []
     db = Database(backbone.url, name="tests", on_statement=statements.append)
