@@ -192,9 +192,9 @@ _FILTER = re.compile(r"([a-z0-9_]+)(?:\[([a-z]+)\])?")
 def _named(full: str) -> tuple[str, str]:
     """Field and operator of a parameter; no operator is equality, which has no name in requests."""
     found = _FILTER.fullmatch(full)
-    if found is None:
-        return "", ""
-    return found[1], "eq" if found[2] is None else found[2].replace("eq", "")
+    if found is None or found[2] == "eq":
+        return found[1] if found else "", ""
+    return found[1], found[2] or "eq"
 
 
 def _known_parameters(listing: Listing, known: Filter | None) -> str:

@@ -16,7 +16,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from services.kit.clock import now
+from services.kit.clock import now, read_instant
 
 MAX_MONEY = 2**53 - 1
 
@@ -70,10 +70,10 @@ ExternalIdsPatch = Annotated[
 ]
 
 
-def _text_only(value: Any) -> Any:
-    if not isinstance(value, str | datetime):
-        raise ValueError("must be an instant as in 2026-11-30T08:00:00Z")
-    return value
+def _read(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value
+    return read_instant(value if isinstance(value, str) else "")
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -98,7 +98,7 @@ def _day_only(value: Any) -> Any:
 
 
 Day = Annotated[date, BeforeValidator(_day_only)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_in_utc)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_read), AfterValidator(_in_utc)]
 PastInstant = Annotated[Instant, AfterValidator(_past)]
 
 

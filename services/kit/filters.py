@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
+from services.kit.clock import read_instant
+
 Schema = Mapping[str, Any]
 
 MOST_VALUES: Final = 100
@@ -49,10 +51,7 @@ def _day(text: str) -> date:
 
 
 def _instant(text: str) -> datetime:
-    moment = datetime.fromisoformat(text.upper())
-    if moment.tzinfo is None or not re.match("[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]", text):
-        raise ValueError
-    return _in_utc(moment)
+    return _in_utc(read_instant(text))
 
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)

@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.kit.problems import BadRequest, HeadTooLarge, Problem, TooLong
+from services.kit.problems import BadRequest, HeadTooLarge, Problem, TooLong, invalid
 from services.kit.telemetry import refusal
 
 MAX_TARGET: Final = 8_192
@@ -20,8 +20,15 @@ MAX_FIELD_BYTES: Final = 32_768
 """Bytes of all header fields together, names and values; a token may hold half of them."""
 
 
+_ONCE: Final = {b"idempotency-key": "Idempotency-Key", b"if-match": "If-Match"}
+"""Fields that have one value, of which a second one would be left out."""
+
+
 class HeadLimit:
-    """Refuses addresses beyond 8 kB (414), more than 100 parameters (400), header fields beyond 100 or 32 kB (431)."""
+    """Refuses addresses beyond 8 kB (414), more than 100 parameters (400), header fields beyond 100 or 32 kB (431).
+
+    And a second If-Match or Idempotency-Key (422).
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -48,4 +55,7 @@ def _wrong_with(scope: Scope) -> Problem | None:
             "headers_too_large",
             f"There may be at most {MAX_FIELDS} header fields, of {MAX_FIELD_BYTES:,} bytes together.",
         )
+    once = [name for name, _ in fields if name in _ONCE]
+    if len(once) > 1 and (twice := next((name for name in _ONCE if once.count(name) > 1), None)):
+        return invalid(_ONCE[twice], "duplicate", "is given twice; give it once")
     return None

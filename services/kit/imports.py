@@ -226,17 +226,19 @@ async def _queue(
 
 
 def _dry_run(request: Request) -> bool:
-    given = request.query_params.multi_items()
-    errors = [
+    errors: list[FieldError] = []
+    given = asking.once(request.query_params.multi_items(), errors)
+    errors += [
         FieldError(name[:100], "unknown_parameter", "is not known here; known is dry_run")
-        for name, _ in given
+        for name in given
         if name != "dry_run"
     ]
-    if len(given) > 1 or any(value not in ("true", "false") for _, value in given):
-        errors.append(FieldError("dry_run", "value", "must be true or false, once"))
+    said = given.get("dry_run", "false")
+    if said not in ("true", "false"):
+        errors.append(FieldError("dry_run", "value", "must be true or false"))
     if errors:
         raise Invalid(errors)
-    return ("dry_run", "true") in given
+    return said == "true"
 
 
 def _parts(form: FormData, importing: Import) -> tuple[Profile, UploadFile]:

@@ -19,13 +19,14 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import Scope
 
+from services.kit.asking import once
 from services.kit.bodies import takes_uploads
 from services.kit.calls import Call, called_by
 from services.kit.collisions import anew
 from services.kit.conditional import unless_had
 from services.kit.db import Session
 from services.kit.pressure import Pressure, is_dear
-from services.kit.problems import PROBLEM_RESPONSE, FieldError, Invalid, Problem
+from services.kit.problems import PROBLEM_RESPONSE, FieldError, Invalid, Problem, invalid
 from services.kit.strict import StrictRequest
 from services.kit.vouching import Vouched, vouched_for
 
@@ -71,6 +72,7 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
         session_for = _session_for(self._given.values())
         uploads = any(takes_uploads(method, self.path_format) for method in self.methods or ())
+        writes = not {"GET", "HEAD"} & (self.methods or set())
         waits = any(parameter.alias == "wait" for parameter in self.dependant.query_params)
 
         async def strictly(request: Request) -> Response:
@@ -80,6 +82,8 @@ class StrictRoute(APIRoute):
                 call = request.state.call = await called_by(request, self.path_format, uploads=uploads)
                 deadline.arriving = False
                 self.check_query(request)
+                if writes and not uploads and self.body_field is None and await request.body():
+                    raise invalid("body", "unknown", "is not read here; send none")
                 async with pressure.turn() if is_dear(self.endpoint, request) else _AT_ONCE:
                     if session_for is _none:
                         return await answered(request, call)
@@ -104,14 +108,18 @@ class StrictRoute(APIRoute):
         return strictly
 
     def check_query(self, request: Request) -> None:
-        """Raises Invalid naming the query parameters that the route does not declare."""
+        """Raises Invalid naming the query parameters that the route does not declare, or that are given twice."""
         if not request.scope["query_string"] or "parameters" in (self.openapi_extra or {}):
             return
+        errors: list[FieldError] = []
+        given = once(request.query_params.multi_items(), errors)
         known = sorted(parameter.alias for parameter in self.dependant.query_params)
         message = f"is not known here; known are {', '.join(known)}" if known else "is not known here"
-        unknown = sorted(set(request.query_params) - set(known))
-        if unknown:
-            raise Invalid([FieldError(name[:100], "unknown_parameter", message) for name in unknown])
+        errors += [
+            FieldError(name[:100], "unknown_parameter", message) for name in sorted(set(given) - set(known))
+        ]
+        if errors:
+            raise Invalid(errors)
 
 
 def router(tag: str) -> APIRouter:

@@ -5,7 +5,7 @@ Each is a request made from the operation, and the refusal that it has to meet. 
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, cast
 from uuid import uuid4
 
@@ -22,12 +22,16 @@ _BOUNDARY = {"Content-Type": "multipart/form-data; boundary=b"}
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent besides the path: `path` stands for the operation's own where it is given."""
+    """What is sent besides the path: `path` stands for the operation's own where it is given.
+
+    `again` are headers that are sent beside others of their name.
+    """
 
     method: str = ""
     path: str = ""
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    again: Mapping[str, str] = field(default_factory=dict[str, str])
     content: bytes | None = None
     token: bool = True
 
@@ -37,12 +41,16 @@ Make: TypeAlias = Callable[[Operation], Request | None]
 
 @dataclass(frozen=True, eq=False)
 class Refusal:
-    """A request by `make` (None where it says nothing about the operation) is refused so, naming the field."""
+    """A request by `make` (None where it says nothing about the operation) is refused so, naming the field.
+
+    `flaw` is the code of what is wrong with the field, where others may be wrong with it as well.
+    """
 
     says: str
     make: Make
     status: int
     names: str | None = None
+    flaw: str | None = None
 
     async def broken(self, client: AsyncClient, operation: Operation) -> str | None:
         """What is wrong with the answer, or None."""
@@ -54,8 +62,10 @@ class Refusal:
             return f"{operation}: answered {answer.status_code} {answer.text[:200]}"
         if wrong := _unlike_a_problem(answer):
             return f"{operation}: {wrong}"
-        named = [error["field"] for error in answer.json()["errors"]]
-        if self.names is not None and self.names not in named:
+        named = [(error["field"], error["code"]) for error in answer.json()["errors"]]
+        if not any(
+            self.names in (None, name) and self.flaw in (None, code) for name, code in named or [("", "")]
+        ):
             return f"{operation}: names {named}"
         return None
 
@@ -66,8 +76,8 @@ async def sent(client: AsyncClient, operation: Operation, request: Request) -> h
     return await client.request(
         request.method or operation.method.upper(),
         request.path or _filled(operation.path),
-        params=dict(request.query),
-        headers={**headers, **request.headers},
+        params=dict(request.query) or None,
+        headers=[*{**headers, **request.headers}.items(), *request.again.items()],
         content=request.content,
     )
 
@@ -109,6 +119,30 @@ def _unknown_parameter(operation: Operation) -> Request | None:
     return Request(query={"no_such": "1"}, headers=headers, content=b"{}" if operation.bodies else None)
 
 
+def _parameter_twice(operation: Operation) -> Request | None:
+    once = _unknown_parameter(operation)
+    return once and replace(once, path=_filled(operation.path) + "?no_such=1&no_such=2", query={})
+
+
+def _key_twice(operation: Operation) -> Request | None:
+    if operation.method == "get":
+        return None
+    versioned = {**_JSON, "If-Match": "*", "Idempotency-Key": "one"}
+    content = b"{}" if operation.bodies else None
+    return Request(headers=versioned, again={"Idempotency-Key": "two"}, content=content)
+
+
+def _version_twice(operation: Operation) -> Request | None:
+    versioned = _misversioned(operation)
+    return versioned and replace(versioned, headers={**_JSON, "If-Match": "*"}, again={"If-Match": '"3"'})
+
+
+def _body_of_none(operation: Operation) -> Request | None:
+    if operation.method == "get" or operation.bodies:
+        return None
+    return Request(headers={**_JSON, "If-Match": "*"}, content=b'{"owner_id": "x"}')
+
+
 def _unversioned(operation: Operation) -> Request | None:
     if operation.method not in ("patch", "delete"):
         return None
@@ -145,6 +179,10 @@ def _other_method(operation: Operation) -> Request | None:
 REFUSALS = (
     Refusal("Nobody without a token is let in", _without_token, 401),
     Refusal("Query parameters that are not known are refused by name", _unknown_parameter, 422, "no_such"),
+    Refusal("A query parameter is given once", _parameter_twice, 422, "no_such", "duplicate"),
+    Refusal("A key is given once", _key_twice, 422, "Idempotency-Key", "duplicate"),
+    Refusal("A version is given once", _version_twice, 422, "If-Match", "duplicate"),
+    Refusal("Where no body is read, none is taken", _body_of_none, 422, "body"),
     Refusal("What is no JSON cannot be read", lambda each: _with_body(each, b'{"a": '), 400),
     Refusal(
         "Other media types are not read",
