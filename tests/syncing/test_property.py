@@ -22,12 +22,19 @@ from tests.syncing.story import STEPS, Step, add_person, hand_account_over
 from tests.syncing.world import FOLLOWERS, HAPPENINGS, Cable, act, differences
 
 
+# The simplest story and two that nobody told before, in CI too. One that fails is printed with what tells it again;
+# making it shorter would take minutes.
 @settings(
-    max_examples=2, deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate],
+    max_examples=3, deadline=None, derandomize=False, print_blob=True, database=None, phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.large_base_example],
 )  # fmt: skip
 @given(
-    st.lists(st.tuples(st.integers(0, len(HAPPENINGS) - 1), st.integers(0, 2**32)), min_size=25, max_size=45)
+    st.lists(
+        st.tuples(st.integers(0, len(HAPPENINGS) - 1), st.integers(0, 2**32)),
+        min_size=25,
+        max_size=45,
+        unique_by=lambda happening: happening[1],
+    )
 )
 def test_a_client_ends_with_what_a_fresh_read_shows(
     database_url: DatabaseUrl, tmp_path_factory: pytest.TempPathFactory, told: list[tuple[int, int]]
