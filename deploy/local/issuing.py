@@ -20,6 +20,7 @@ from uuid import NAMESPACE_URL, uuid5
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from services.kit.access import ERASES, IMPORTS
 from services.kit.settings import Settings
 
 ALGORITHM = "ES256"
@@ -42,9 +43,9 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "reporting@example.com": ("reporting",),
 } | {f"{name}@example.com": ("manager", "rep") for name in MANAGERS}
 
-# What machine accounts may be given: to read and to write a service's rows, and to send files.
+# What machine accounts may be given: to read and to write a service's rows, to send files, and to erase people.
 SCOPES = frozenset(
-    {"imports"}
+    {IMPORTS, ERASES}
     | {
         f"{service}:{right}"
         for service in ("contacts", "opportunities", "activities")

@@ -105,12 +105,12 @@ async def test_everyone_has_their_roles(
 async def test_machine_accounts_have_the_scopes_that_are_asked_for(
     client: AsyncClient, verifier: Verifier
 ) -> None:
-    form = {"grant_type": "development", "client_id": "crm-sync", "scope": "contacts:read imports"}
+    form = {"grant_type": "development", "client_id": "crm-sync", "scope": "contacts:read imports erasure"}
     answer = (await client.post("/token", data=form)).json()
-    assert answer["scope"] == "contacts:read imports"
+    assert answer["scope"] == "contacts:read imports erasure"
     viewer = await verifier.viewer(f"Bearer {answer['access_token']}")
     assert (viewer.subject, viewer.roles, viewer.email) == ("machine:crm-sync", {"service"}, None)
-    assert viewer.scopes == {"contacts:read", "imports"}
+    assert viewer.scopes == {"contacts:read", "imports", "erasure"}
 
 
 @pytest.mark.parametrize(
