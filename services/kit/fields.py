@@ -20,8 +20,8 @@ from services.kit.clock import now, read_instant
 
 MAX_MONEY = 2**53 - 1
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"\S")]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"\S")]
 Note = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 Flag = StrictBool
 Count = Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]

@@ -24,7 +24,9 @@ from services.kit.fields import (
 
 Phone = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=3, max_length=40, pattern=r"^[+0-9][0-9 ()./x-]*$"),
+    StringConstraints(
+        strip_whitespace=True, min_length=3, max_length=40, pattern=r"^[+0-9][0-9 ()./x-]+[0-9()./x-]$"
+    ),
 ]
 Phones = Annotated[list[Phone], Field(max_length=20)]
 Emails = Annotated[list[Email], Field(max_length=20)]
