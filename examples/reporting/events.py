@@ -111,7 +111,7 @@ def _read(given: Mapping[str, str], name: str, read: Callable[[str], _T]) -> _T:
     text = _header(given, name)
     try:
         return read(text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Undecodable(f"the header {name} cannot be {text[:60]!r}") from error
 
 

@@ -5,7 +5,7 @@ rather than counted as nothing; members that are not named here are passed over,
 """
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -16,7 +16,7 @@ def _reads(read: Callable[[Any], object]) -> Check:
     def check(value: Any) -> bool:
         try:
             read(value)
-        except (AttributeError, TypeError, ValueError):
+        except (AttributeError, OverflowError, TypeError, ValueError):
             return False
         return True
 
@@ -39,10 +39,6 @@ def _all(check: Check) -> Check:
     return lambda value: isinstance(value, list) and all(map(check, cast("list[object]", value)))
 
 
-def _shaped(shape: Mapping[str, Check]) -> Check:
-    return lambda value: fault(shape, value) is None
-
-
 _TEXT = _reads(str.encode)  # Half of a surrogate pair is JSON, and no text.
 _ID, _DAY, _INSTANT = _reads(UUID), _reads(date.fromisoformat), _reads(datetime.fromisoformat)
 
@@ -53,6 +49,19 @@ _MOVE: Final[Mapping[str, Check]] = {
     "moved_on": _maybe(_DAY),
     "origin_minutes": _maybe(_whole),
 }
+
+
+def _move(value: Any) -> bool:
+    return fault(_MOVE, value) is None and _BEGUN(value)
+
+
+def _begun(move: Mapping[str, Any]) -> tuple[datetime, ...]:
+    """Around when the stay began that a move ended. Raises OverflowError where a time zone has no such day."""
+    moved, stay = move["moved_at"] or move["moved_on"], timedelta(minutes=move["origin_minutes"] or 0)
+    return tuple(datetime.fromisoformat(moved) - stay + timedelta(days=days) for days in (-1, 1) if moved)
+
+
+_BEGUN = _reads(_begun)
 
 MARK: Final[Mapping[str, Check]] = {
     "id": _ID,
@@ -80,7 +89,7 @@ KEPT: Final[Mapping[str, Mapping[str, Check]]] = {
         "lost_to": _maybe(_TEXT),
         "stage_entered_on": _maybe(_DAY),
         "closed_on": _maybe(_DAY),
-        "moves": _all(_shaped(_MOVE)),
+        "moves": _all(_move),
     },
     "opportunity_standing": {"rating": _TEXT, "probability": _whole},
     "time_log": {

@@ -19,6 +19,12 @@ def changed(record: Record, **members: Any) -> Record:
     return record.with_value(json.dumps({**body, "data": data}).encode())
 
 
+def moved(**members: Any) -> dict[str, Any]:
+    """A move with other members."""
+    at = {"moved_at": "2026-01-20T00:00:00Z", "moved_on": "2026-01-20", "origin_minutes": 60}
+    return {"origin": "TARGETING", "to": "ENGAGEMENT", **at, **members}
+
+
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
@@ -31,6 +37,7 @@ def changed(record: Record, **members: Any) -> Record:
         (DEAL.with_header("ce_sequence", b"9223372036854775808"), "the header ce_sequence cannot be"),
         (DEAL.with_header("ce_subject", b"opportunities/1"), "the header ce_subject cannot be"),
         (DEAL.with_header("ce_time", b"2026-03-02T08:30:00"), "the header ce_time cannot be"),
+        (DEAL.with_header("ce_time", b"0001-01-01T00:00:00+14:00"), "the header ce_time cannot be"),
         (DEAL.with_value(None), "the value is not JSON"),
         (DEAL.with_value(b"[" * 100_000), "the value is not JSON"),
         (DEAL.with_value(b"[]"), "the value has no object `data`"),
@@ -43,6 +50,9 @@ def changed(record: Record, **members: Any) -> Record:
         (changed(DEAL, owner_id=None), "the state has owner_id 'None'"),
         (changed(DEAL, name="\ud800"), "the state has name"),
         (changed(DEAL, moves=[{"origin": "TARGETING"}]), "the state has moves"),
+        (changed(DEAL, moves=[moved(origin_minutes=2**62)]), "the state has moves"),
+        (changed(DEAL, moves=[moved(moved_at=None, origin_minutes=2**40)]), "the state has moves"),
+        (changed(DEAL, moves=[moved(moved_at="0001-01-01T00:00:00+14:00")]), "the state has moves"),
         (changed(MARK, epoch="1"), "the mark has epoch '1'"),
         (changed(MARK, aggregates=[1]), "the mark has aggregates '[1]'"),
         (changed(MARK, complete=...), "the mark has no complete"),
