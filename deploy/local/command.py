@@ -144,9 +144,10 @@ def migrate() -> None:
     with plainly():
         settings = [f"{service.upper()}_DATABASE_URL" for service in SERVICES]
         addresses = {setting: address(setting) for setting in settings}
-        _run_module("deploy.local.migrating", environment=addresses)
+        # First: databases are told what topics have, and are not to be told what these are refused.
         touched = topics.apply(address("KAFKA_BOOTSTRAP_SERVERS"), topics.declared(topics.profile()))
         out.print(f"topics: {', '.join(touched) or 'as declared'}")
+        _run_module("deploy.local.migrating", environment=addresses)
 
 
 @app.command()

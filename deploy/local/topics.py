@@ -81,13 +81,15 @@ def declared(
 def apply(bootstrap_servers: str, topics: Sequence[Topic]) -> list[str]:
     """Make the topics that the broker lacks and set the settings that differ; returns the names it touched.
 
-    A topic whose number of partitions differs is refused by name, and then nothing is changed.
+    Nothing is changed where the number of partitions of one differs, or fewer brokers hold it: it is refused by name.
     """
     admin = connect(bootstrap_servers)
     try:
-        held = {found["name"]: len(found["partitions"]) for found in admin.describe_topics()}
+        held = {found["name"]: found["partitions"] for found in admin.describe_topics()}
         for topic in topics:
-            _refuse_other_partitions(topic, held.get(topic.name))
+            if partitions := held.get(topic.name):
+                _refuse_other_partitions(topic, len(partitions))
+                _refuse_fewer_replicas(topic, min(len(each["replica_nodes"]) for each in partitions))
         missing = [topic for topic in topics if topic.name not in held]
         _create(admin, missing)
         return [
@@ -193,12 +195,21 @@ def _what_is_wrong(error: yaml.YAMLError | ValidationError) -> str:
     return f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
 
 
-def _refuse_other_partitions(topic: Topic, held: int | None) -> None:
-    if held is not None and held != topic.partitions:
+def _refuse_other_partitions(topic: Topic, held: int) -> None:
+    if held != topic.partitions:
         service = topic.name.partition(".")[0]
         raise StackProblem(
             f"Topic {topic.name} has {held} partitions where {topic.partitions} are declared; partitions are"
             f" never altered: declare what is there, or run: foothold events new-generation {service}"
+        )
+
+
+def _refuse_fewer_replicas(topic: Topic, held: int) -> None:
+    if held < topic.replication:
+        raise StackProblem(
+            f"Topic {topic.name} is held by {held} brokers where {topic.replication} are declared: lose them and it is"
+            " lost. Kafka's own command gives it more: kafka-reassign-partitions.sh --bootstrap-server SERVERS"
+            " --reassignment-json-file FILE --execute; docs/operations.md says what is in FILE"
         )
 
 

@@ -3,14 +3,18 @@
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from deploy.local import topics
+from deploy.local.command import app
 from deploy.local.problems import StackProblem
+from deploy.local.stack import SERVICES
 from deploy.local.topics import Topic
 from services.contacts.removal.service import TOPIC_DAYS
-from tests.conftest import KafkaTopic
+from tests.conftest import DatabaseUrl, KafkaTopic
 
 DAY = 24 * 60 * 60 * 1000
 
@@ -102,6 +106,33 @@ def test_topic_of_other_partitions_is_refused_by_name_and_nothing_is_made(
     admin = topics.connect(kafka_bootstrap)
     assert other.name not in {found["name"] for found in admin.describe_topics()}
     admin.close()
+
+
+def test_topic_of_fewer_replicas_is_refused_with_the_command_that_heals_and_nothing_is_made(
+    kafka_bootstrap: str, kafka_topic: KafkaTopic
+) -> None:
+    held = kafka_topic("held.events")
+    other = Topic(f"other.{held}", 1, 1, {})
+    with pytest.raises(
+        StackProblem, match=f"Topic {held} is held by 1 brokers where 3 .*kafka-reassign-partitions"
+    ):
+        topics.apply(kafka_bootstrap, [other, Topic(held, 1, 3, {})])
+    admin = topics.connect(kafka_bootstrap)
+    assert other.name not in {found["name"] for found in admin.describe_topics()}
+    admin.close()
+
+
+def test_no_database_is_told_of_topics_that_could_not_be_made(
+    tmp_path: Path, database_url: DatabaseUrl
+) -> None:
+    urls = {f"{name.upper()}_DATABASE_URL": database_url(name) for name in SERVICES}
+    environment = {**urls, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "FOOTHOLD_HOME": str(tmp_path)}
+    ran = CliRunner().invoke(app, ["migrate"], env=environment)
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert "No Kafka broker answers" in ran.stderr
+    for url in urls.values():
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT to_regclass('topic_declared')").fetchone() == (None,)
 
 
 def test_no_broker_is_told_with_its_address() -> None:
