@@ -19,7 +19,7 @@ from services.kit.telemetry import request_id_of, traceparent_of
 from services.kit.vouching import Vouched
 
 # Roles that need no member row.
-_STANDING_ROLES = frozenset({"admin", "service", "executive", "marketing", "reporting"})
+_STANDING_ROLES = frozenset({"admin", "service"})
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """Which member an identity is: found by the issuer's subject that the member is bound to, or by verified mail address.
 
 A member who is bound is found by the subject alone: whoever is given the mail address afterwards is somebody else.
+Who was deleted is found as one who is not active, until the purge, where nobody else answers to the same.
 """
 
 import asyncio
@@ -27,11 +28,12 @@ class Membership(NamedTuple):
 MemberOf: TypeAlias = Callable[[str, str | None], Awaitable[Membership | None]]
 """Finds the member by subject and verified mail address (in lower case, if any)."""
 
+# A copy outlives the purge, which its owner's row does not: what was purged is nobody in every service.
 _FOUND: LiteralString = """
-SELECT m.id, m.active, m.subject IS NOT NULL AS bound FROM member m
-WHERE m.deleted_at IS NULL
-  AND (m.subject = %(subject)s OR m.subject IS NULL AND lower(m.email) = %(email)s::text)
-ORDER BY bound DESC, m.active DESC LIMIT 2"""
+SELECT m.id, m.active AND m.deleted_at IS NULL AS present, m.subject IS NOT NULL AS bound FROM member m
+WHERE (m.subject = %(subject)s OR m.subject IS NULL AND lower(m.email) = %(email)s::text)
+  AND to_jsonb(m) -> 'erased' IS DISTINCT FROM 'true'
+ORDER BY m.deleted_at IS NOT NULL, bound DESC, present DESC LIMIT 2"""
 
 
 def member_lookup(db: Database) -> MemberOf:

@@ -1,20 +1,12 @@
 """The feed of changes through the gateway, over three services."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
-from tests.conftest import DatabaseUrl
-from tests.gateway.platform import Platform, ids, platform
+from tests.gateway.platform import Platform, ids
 from tests.gateway.standing import Standing
-
-
-@pytest.fixture
-async def small(database_url: DatabaseUrl) -> AsyncIterator[Platform]:
-    async with platform(database_url) as opened:
-        yield opened
 
 
 async def test_one_token_holds_the_changes_of_all_services(small: Platform) -> None:

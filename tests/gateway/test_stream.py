@@ -1,22 +1,12 @@
 """The stream: what listeners hear, from where they go on, and when they are let go of."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
-import pytest
-
 from services.kit.membership import MEMBER_FOR
-from tests.conftest import DatabaseUrl
 from tests.gateway.hearing import Ear, heard
-from tests.gateway.platform import Platform, ids, platform
+from tests.gateway.platform import Platform, ids
 from tests.gateway.standing import spoken
-
-
-@pytest.fixture
-async def small(database_url: DatabaseUrl) -> AsyncIterator[Platform]:
-    async with platform(database_url) as opened:
-        yield opened
 
 
 def listening(small: Platform, who: str, query: str = "", **headers: str) -> AbstractAsyncContextManager[Ear]:

@@ -38,6 +38,7 @@ LINE: Final[Mapping[str, str | None]] = {
     "top": None, "boss": "top", "owner": "boss", "far": None, "mate": "far", "dealer": "far",
     "former": None, "stranger": None, "idle": None,
 }  # fmt: skip
+SEE_ALL: Final = ("executive", "marketing", "reporting")
 MANAGERS: Final = frozenset({"top", "boss", "far", "idle"})
 SCOPES: Final = ("contacts:write", "opportunities:write", "activities:write", "imports", "erasure")
 
@@ -141,6 +142,9 @@ async def _hire(cast: Cast) -> None:
         )
         roles = ("manager", "rep") if name in MANAGERS else ("rep",)
         cast.callers.add(name, *roles, member_id=UUID(id))
+    for role in SEE_ALL:
+        body = {"email": f"{role}@example.com", "name": role.title()}
+        cast.callers.join(role, UUID(await cast.make("contacts", "/v1/members", body, name=role)))
 
 
 def seats(cast: Cast, *names: str) -> list[dict[str, str]]:

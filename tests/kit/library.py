@@ -363,7 +363,7 @@ def told(who: str, **headers: str) -> dict[str, str]:
 async def opened(
     url: str, *, on_statement: OnStatement | None = None, **settings: Any
 ) -> AsyncGenerator[Library]:
-    """The library on a prepared database, with the callers `rep` (a member) and those who need no member row."""
+    """The library on a prepared database, with the members `rep` and `other` among its callers."""
     known = callers()
     known.add("rep", "rep", member_id=uuid4())
     known.add("other", "rep", member_id=uuid4())

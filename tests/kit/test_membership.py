@@ -135,7 +135,11 @@ INSERT INTO member VALUES
   ('00000000-0000-0000-0000-000000000006', 'bound@example.com', 'sub-bound', true, NULL),
   ('00000000-0000-0000-0000-000000000007', 'left@example.com', 'sub-left', false, NULL),
   ('00000000-0000-0000-0000-000000000008', 'back@example.com', NULL, false, NULL),
-  ('00000000-0000-0000-0000-000000000009', 'Back@example.com', NULL, true, NULL)"""
+  ('00000000-0000-0000-0000-000000000009', 'Back@example.com', NULL, true, NULL),
+  ('00000000-0000-0000-0000-000000000010', 'dropped@example.com', NULL, true, now()),
+  ('00000000-0000-0000-0000-000000000011', 'new@example.com', NULL, true, now()),
+  ('00000000-0000-0000-0000-000000000012', 'New@example.com', NULL, true, NULL),
+  ('00000000-0000-0000-0000-000000000013', 'idle@example.com', NULL, true, now())"""
 
 
 @pytest.mark.parametrize(
@@ -143,7 +147,7 @@ INSERT INTO member VALUES
     [
         ("x", "anna@example.com", (1, True)),
         ("x", "gone@example.com", None),
-        ("sub-gone", None, None),
+        ("sub-gone", None, (2, False)),
         ("sub-gone", "anna@example.com", (1, True)),
         ("x", "idle@example.com", (3, False)),
         ("x", "two@example.com", None),
@@ -155,6 +159,9 @@ INSERT INTO member VALUES
         ("x", "bound@example.com", None),
         ("sub-left", "anna@example.com", (7, False)),
         ("x", "back@example.com", (9, True)),
+        ("x", "dropped@example.com", (0x10, False)),
+        ("sub-gone", "new@example.com", (0x12, True)),
+        ("x", "new@example.com", (0x12, True)),
     ],
 )
 async def test_lookup_joins_by_subject_or_else_by_address(
@@ -166,6 +173,23 @@ async def test_lookup_joins_by_subject_or_else_by_address(
     told = await member_lookup(db)(subject, email)
     await db.close()
     assert told == (None if found is None else Membership(UUID(int=found[0]), found[1]))
+
+
+async def test_a_copy_of_who_was_purged_is_found_no_more_than_the_row_that_is_gone(
+    database_url: DatabaseUrl,
+) -> None:
+    db = Database(database_url("copies", _with_copies), name="lookup", size=1)
+    await db.open()
+    found = [await member_lookup(db)("x", f"{name}@example.com") for name in ("dropped", "new", "anna")]
+    await db.close()
+    assert found == [None, Membership(UUID(int=0x12), active=True), Membership(UUID(int=1), active=True)]
+
+
+def _with_copies(url: str) -> None:
+    _with_members(url)
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute("ALTER TABLE member ADD COLUMN erased boolean NOT NULL DEFAULT false")
+        session.execute("UPDATE member SET erased = true WHERE deleted_at IS NOT NULL")
 
 
 def _with_members(url: str) -> None:
