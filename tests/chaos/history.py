@@ -1,10 +1,11 @@
-"""The histories: what each client sent and what it was told, a JSON line each, written before its next step.
+"""The histories: what each client sent and what it was told, a JSON line each, on the disk before its next step.
 
 An operation is one thing that a client wants done, under one Idempotency-Key, in as many attempts as it takes. Its
 name is its key, and the beginning of the request id of each attempt: so the journal says which attempt did what.
 """
 
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -113,6 +114,7 @@ class Scribe:
     def _write(self, line: Mapping[str, Any]) -> None:
         self._file.write(json.dumps({"at": time.time(), **line}) + "\n")
         self._file.flush()
+        os.fsync(self._file.fileno())
 
 
 def read(directory: Path) -> dict[str, Operation]:

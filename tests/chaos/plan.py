@@ -96,6 +96,11 @@ def plan(seed: int, kills: int, weights: Weights = KINDS, pace: float = PACE) ->
     return [_fault(number, chance, weights, pace) for number in range(1, kills + 1)]
 
 
+def roll(number: int) -> Fault:
+    """A rolling restart of everything."""
+    return Fault(number, "roll", "everything", 0.0, PACE)
+
+
 def _fault(number: int, chance: random.Random, weights: Weights, pace: float) -> Fault:
     (kind,) = chance.choices(list(weights), list(weights.values()))
     target = chance.choice(_TARGETS[kind])

@@ -74,12 +74,16 @@ class Run:
             await self._stack.up()
             self._say(f"      {time.monotonic() - began:7.1f} s  {len(PROCESSES)} processes are ready")
             async with self._clients:
-                await self._rage(
-                    plan.plan(self._asked.seed, self._asked.kills, self._asked.weights, self._asked.pace)
-                )
+                await self._rage(self._planned())
                 return await self._judge(time.monotonic() - began)
         finally:
             self._stack.close()
+
+    def _planned(self) -> Sequence[Fault]:
+        """The seed's faults; where no mistake is planted, a rolling restart ends them."""
+        asked = self._asked
+        faults = plan.plan(asked.seed, asked.kills, asked.weights, asked.pace)
+        return faults if asked.mistake else [*faults, plan.roll(len(faults) + 1)]
 
     def _accounts(self) -> Sequence[str]:
         return [row["id"] for row in self._clients.world.of("account")]
@@ -119,18 +123,22 @@ class Run:
         operations = history.read(self._asked.results)
         held = await asyncio.to_thread(evidence.gather, self._urls, self._stack.bootstrap_servers)
         findings = await asyncio.to_thread(self._found, operations, held)
+        # Of a planted mistake others shall tell: all sorts of things may come of one.
+        self._left += [] if self._asked.mistake else self._rude(operations)
         findings += [Finding("rest", said, ()) for said in self._left]
         if not any(each.acknowledged for each in operations.values()):
             findings.append(Finding("rest", "no write was acknowledged, so nothing is proven", ()))
         told = story.tell(findings[0], operations, held, self._nemesis.done) if findings else []
         counts = {
-            "faults": self._asked.kills,
+            "faults": len(self._nemesis.done),
             **counted(operations, held),
             "planted": self._poisoner.planted,
             "given up": self._poisoner.given_up,
             "seconds": round(seconds),
         }
-        verdict = Verdict(findings, counts, self._notes(operations), told)
+        verdict = Verdict(
+            findings, counts, [f"{name} ended by itself" for name in self._nemesis.fallen], told
+        )
         (self._asked.results / "verdict.json").write_text(verdict.written())
         return verdict
 
@@ -146,8 +154,8 @@ class Run:
         )
         return [*checks.all_of(operations, held, self._pagers.seen()), *seen, *reported]
 
-    def _notes(self, operations: Mapping[str, Operation]) -> list[str]:
+    def _rude(self, operations: Mapping[str, Operation]) -> list[str]:
+        """What is lost to nobody who asks again, and should not be all the same."""
         crashed = sum(answer.status == 500 for each in operations.values() for answer in each.answers)
-        notes = [f"{name} did not drain within its time" for name in self._nemesis.undrained]
-        notes += [f"{name} ended by itself" for name in self._nemesis.fallen]
-        return notes + ([f"{crashed} answers were crashes (500)"] if crashed else [])
+        found = [f"{name} did not drain within its time" for name in self._nemesis.undrained]
+        return found + ([f"{crashed} answers were crashes (500)"] if crashed else [])

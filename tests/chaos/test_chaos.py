@@ -36,12 +36,14 @@ def conducted(results: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]
     return run.returncode, printed, json.loads(verdict.read_text())
 
 
-def test_run_with_five_faults_is_clean(tmp_path: Path) -> None:
+def test_run_with_five_faults_and_a_rolling_restart_is_clean(tmp_path: Path) -> None:
     code, printed, verdict = conducted(tmp_path, "--kills", "5", "--seed", "7")
     assert verdict["findings"] == [], printed
     assert code == 0, printed
     assert verdict["counts"]["acknowledged"] > 50
-    assert len((tmp_path / "faults.jsonl").read_text().splitlines()) == 5
+    faults = [json.loads(line)["kind"] for line in (tmp_path / "faults.jsonl").read_text().splitlines()]
+    assert len(faults) == 6
+    assert faults[-1] == "roll"
     assert "nothing lost, nothing doubled, order kept" in printed
 
 

@@ -297,7 +297,7 @@ async def test_a_paused_leader_keeps_its_place_and_a_killed_one_is_followed(
         leader.send_signal(signal.SIGSTOP)
         await write()
         leader.kill()
-        await published(db, 30)
+        await published(db, 30, seconds=5)
         assert standby.publisher.leads
     found = first_appearances(backbone.read())
     assert sorted(position for each in found.values() for position in each) == list(range(1, 31))
