@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from re import fullmatch
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +18,7 @@ from pydantic import (
 )
 
 from services.kit.clock import now, read_instant
+from services.kit.ids import read_id
 
 MAX_MONEY = 2**53 - 1
 
@@ -100,6 +102,13 @@ def _day_only(value: Any) -> Any:
 Day = Annotated[date, BeforeValidator(_day_only)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_read), AfterValidator(_in_utc)]
 PastInstant = Annotated[Instant, AfterValidator(_past)]
+
+
+def _id_only(value: Any) -> Any:
+    return value if isinstance(value, UUID) else read_id(value if isinstance(value, str) else "")
+
+
+Id = Annotated[UUID, BeforeValidator(_id_only)]
 
 
 class Body(BaseModel):

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final, LiteralString
-from uuid import UUID
 
 from services.kit.clock import read_instant
+from services.kit.ids import AN_ID, read_id
 
 Schema = Mapping[str, Any]
 
@@ -77,7 +77,7 @@ _WORDS: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT, "
 _WHOLE: Schema = {"type": "integer", "format": "int64", "minimum": 1 - 2**63, "maximum": 2**63 - 1}
 _TRUTH: Schema = {"type": "boolean"}
 
-IDENTIFIER = Kind("uuid", UUID, ("ne", "in", "null"), "an id", {"type": "string", "format": "uuid"})
+IDENTIFIER = Kind("uuid", read_id, ("ne", "in", "null"), AN_ID, {"type": "string", "format": "uuid"})
 TEXT = Kind(
     "text", _text, ("ne", "in", "contains", "prefix", "null"), f"1 to {LONGEST_TEXT} characters", _WORDS
 )

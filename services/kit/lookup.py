@@ -21,7 +21,7 @@ from services.kit.clients import HTTPError
 from services.kit.collisions import anew
 from services.kit.copies import Copy
 from services.kit.db import Database, Session, one
-from services.kit.fields import Body
+from services.kit.fields import Body, Id
 from services.kit.grammar import Listing
 from services.kit.identity import Viewer
 from services.kit.problems import Unavailable
@@ -41,7 +41,7 @@ class ExternalId(Body):
 class LookupRequest(Body):
     """Which rows are wanted: by id, or by id in another system."""
 
-    ids: Annotated[list[UUID], Field(max_length=MOST)] = Field(default_factory=list[UUID])
+    ids: Annotated[list[Id], Field(max_length=MOST)] = Field(default_factory=list[UUID])
     external_ids: Annotated[list[ExternalId], Field(max_length=MOST)] = Field(
         default_factory=list[ExternalId]
     )

@@ -1,7 +1,5 @@
 """Activities over HTTP."""
 
-from uuid import UUID
-
 from fastapi import Request, Response
 
 from services.activities.engagements import service
@@ -17,6 +15,7 @@ from services.activities.engagements.schemas import (
 from services.kit import asking, history, imports, listing, lookup
 from services.kit.answers import json_text, put_under, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
+from services.kit.fields import Id
 from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
@@ -48,13 +47,13 @@ async def import_activities(request: Request, call: CallDep) -> Response:
 
 
 @routes.get("/activities/imports/{id}", response_model=ImportRead, responses=TAGGED)
-async def get_activity_import(id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_activity_import(id: Id, call: CallDep, tx: Reading) -> Response:
     """How far an import is, and what has become of its rows."""
     return tagged(await imports.show(tx, call, IMPORT, id))
 
 
 @routes.get("/activities/imports/{id}/report", response_model=ImportReport, openapi_extra=imports.REPORT)
-async def get_activity_import_report(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+async def get_activity_import_report(id: Id, request: Request, call: CallDep, tx: Reading) -> Response:
     """The rows of an import that were refused or mended."""
     return json_text(await imports.report(tx, call, IMPORT, id, request))
 
@@ -77,14 +76,14 @@ async def put_activity(body: ActivityCreate, call: CallDep, tx: Statement, slot:
 
 
 @routes.get("/activities/{id}", response_model=ActivityRead, responses=TAGGED)
-async def get_activity(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
+async def get_activity(id: Id, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One activity."""
     return shown(await service.show_activity(tx, call, id, as_of))
 
 
 @routes.patch("/activities/{id}", response_model=ActivityRead)
 async def update_activity(
-    id: UUID, body: ActivityUpdate, call: CallDep, tx: Statement, expected: IfMatch
+    id: Id, body: ActivityUpdate, call: CallDep, tx: Statement, expected: IfMatch
 ) -> Response:
     """Changes an activity (JSON merge patch)."""
     return shown(await service.change_activity(tx, call, id, body, expected))
@@ -93,7 +92,7 @@ async def update_activity(
 @routes.get(
     "/activities/{id}/history", response_model=HistoryPage, openapi_extra={"parameters": history.PARAMETERS}
 )
-async def list_activity_history(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+async def list_activity_history(id: Id, request: Request, call: CallDep, tx: Reading) -> Response:
     """Who changed what of an activity, the latest change first."""
     asked = history.parse(request.query_params.multi_items())
     return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))

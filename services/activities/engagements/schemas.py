@@ -12,6 +12,7 @@ from services.kit.fields import (
     ExternalIds,
     ExternalIdsPatch,
     Flag,
+    Id,
     Instant,
     Line,
     Minutes,
@@ -25,7 +26,7 @@ from services.kit.fields import (
 class Attendee(Body):
     """One of our people who takes part, and as what."""
 
-    member_id: UUID
+    member_id: Id
     function: MemberFunction
 
 
@@ -38,7 +39,7 @@ Started = Annotated[
 ]
 Length = Annotated[Minutes | None, Field(description="How long it takes or took; null when unknown.")]
 Attendees = Annotated[list[Attendee], Field(max_length=100, description="Our people; each once.")]
-People = Annotated[list[UUID], Field(max_length=200, description="People at the account; each once.")]
+People = Annotated[list[Id], Field(max_length=200, description="People at the account; each once.")]
 TwoWay = Annotated[Flag, Field(description="Whether the customer took part.")]
 
 
@@ -50,9 +51,9 @@ class ActivityCreate(Body):
     planned_start_at: Planned = None
     started_at: Started = None
     minutes: Length = None
-    account_id: UUID | None = None
-    opportunity_id: UUID | None = None
-    owner_id: UUID | None = Field(
+    account_id: Id | None = None
+    opportunity_id: Id | None = None
+    owner_id: Id | None = Field(
         default=None, description="Whose it is: the caller's, or somebody's who reports to the caller."
     )
     our_attendees: Attendees = Field(default_factory=list[Attendee])
@@ -77,9 +78,9 @@ class ActivityUpdate(Body):
     planned_start_at: Planned = None
     started_at: Started = None
     minutes: Length = None
-    account_id: UUID | None = None
-    opportunity_id: UUID | None = None
-    owner_id: UUID = Field(default=UUID(int=0), description="Changed by the owner and the managers above.")
+    account_id: Id | None = None
+    opportunity_id: Id | None = None
+    owner_id: Id = Field(default=UUID(int=0), description="Changed by the owner and the managers above.")
     our_attendees: Attendees = Field(default_factory=list[Attendee])
     contact_ids: People = Field(default_factory=list[UUID])
     two_way: TwoWay = False

@@ -1,7 +1,5 @@
 """Time logs over HTTP."""
 
-from uuid import UUID
-
 from fastapi import Request, Response
 
 from services.activities.timelogs import service
@@ -10,6 +8,7 @@ from services.activities.timelogs.schemas import TimeLogCreate, TimeLogList, Tim
 from services.kit import asking, history, listing
 from services.kit.answers import json_text, shown
 from services.kit.conditional import TAGGED, IfMatch
+from services.kit.fields import Id
 from services.kit.history import HistoryPage
 from services.kit.past import AsOf
 from services.kit.routing import CallDep, Reading, Statement, router
@@ -32,14 +31,14 @@ async def create_time_log(body: TimeLogCreate, call: CallDep, tx: Statement) -> 
 
 
 @routes.get("/time-logs/{id}", response_model=TimeLogRead, responses=TAGGED)
-async def get_time_log(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
+async def get_time_log(id: Id, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One time log."""
     return shown(await service.show_time(tx, call, id, as_of))
 
 
 @routes.patch("/time-logs/{id}", response_model=TimeLogRead)
 async def update_time_log(
-    id: UUID, body: TimeLogUpdate, call: CallDep, tx: Statement, expected: IfMatch
+    id: Id, body: TimeLogUpdate, call: CallDep, tx: Statement, expected: IfMatch
 ) -> Response:
     """Changes a time log (JSON merge patch)."""
     return shown(await service.change_time(tx, call, id, body, expected))
@@ -48,7 +47,7 @@ async def update_time_log(
 @routes.get(
     "/time-logs/{id}/history", response_model=HistoryPage, openapi_extra={"parameters": history.PARAMETERS}
 )
-async def list_time_log_history(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+async def list_time_log_history(id: Id, request: Request, call: CallDep, tx: Reading) -> Response:
     """Who changed what of a time log, the latest change first."""
     asked = history.parse(request.query_params.multi_items())
     return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))

@@ -7,24 +7,24 @@ from uuid import UUID
 from pydantic import Field
 
 from services.activities.timelogs.domain import Robber, TimeCategory
-from services.kit.fields import Body, Day, Minutes, Note, Paged, Stamped
+from services.kit.fields import Body, Day, Id, Minutes, Note, Paged, Stamped
 
 SpentOn = Annotated[Day, Field(description="The organisation's day; today at the latest.")]
 AccountOf = Annotated[
-    UUID | None, Field(description="Filled from the activity where it has one; another one is refused.")
+    Id | None, Field(description="Filled from the activity where it has one; another one is refused.")
 ]
 
 
 class TimeLogCreate(Body):
     """Minutes that somebody spent."""
 
-    member_id: UUID | None = Field(
+    member_id: Id | None = Field(
         default=None, description="Who spent them: the caller, or somebody who reports to the caller."
     )
     spent_on: SpentOn
     category: TimeCategory
     minutes: Minutes
-    activity_id: UUID | None = None
+    activity_id: Id | None = None
     account_id: AccountOf = None
     robber: Robber | None = Field(default=None, description="What diverted the time.")
     note: Note | None = None
@@ -36,7 +36,7 @@ class TimeLogUpdate(Body):
     spent_on: SpentOn = date.min
     category: TimeCategory = TimeCategory.PRIVATE
     minutes: Minutes = 1
-    activity_id: UUID | None = None
+    activity_id: Id | None = None
     account_id: AccountOf = None
     robber: Robber | None = None
     note: Note | None = None

@@ -1,7 +1,5 @@
 """Accounts over HTTP."""
 
-from uuid import UUID
-
 from fastapi import Request, Response
 
 from services.contacts.accounts import service
@@ -17,6 +15,7 @@ from services.contacts.accounts.schemas import (
 from services.kit import asking, history, imports, listing, lookup
 from services.kit.answers import json_text, put_under, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
+from services.kit.fields import Id
 from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
@@ -54,13 +53,13 @@ async def import_accounts(request: Request, call: CallDep) -> Response:
 
 
 @routes.get("/accounts/imports/{id}", response_model=ImportRead, responses=TAGGED)
-async def get_account_import(id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_account_import(id: Id, call: CallDep, tx: Reading) -> Response:
     """How far an import is, and what has become of its rows."""
     return tagged(await imports.show(tx, call, IMPORT, id))
 
 
 @routes.get("/accounts/imports/{id}/report", response_model=ImportReport, openapi_extra=imports.REPORT)
-async def get_account_import_report(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+async def get_account_import_report(id: Id, request: Request, call: CallDep, tx: Reading) -> Response:
     """The rows of an import that were refused or mended."""
     return json_text(await imports.report(tx, call, IMPORT, id, request))
 
@@ -77,14 +76,14 @@ async def put_account(body: AccountCreate, call: CallDep, tx: Statement, slot: S
 
 
 @routes.get("/accounts/{id}", response_model=AccountRead, responses=TAGGED)
-async def get_account(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
+async def get_account(id: Id, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One account."""
     return shown(await service.show_account(tx, call, id, as_of))
 
 
 @routes.patch("/accounts/{id}", response_model=AccountRead)
 async def update_account(
-    id: UUID, body: AccountUpdate, call: CallDep, tx: Transaction, expected: IfMatch
+    id: Id, body: AccountUpdate, call: CallDep, tx: Transaction, expected: IfMatch
 ) -> Response:
     """Changes an account (JSON merge patch)."""
     return shown(await service.change_account(tx, call, id, body, expected))
@@ -93,7 +92,7 @@ async def update_account(
 @routes.get(
     "/accounts/{id}/history", response_model=HistoryPage, openapi_extra={"parameters": history.PARAMETERS}
 )
-async def list_account_history(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+async def list_account_history(id: Id, request: Request, call: CallDep, tx: Reading) -> Response:
     """Who changed what of an account, the latest change first."""
     asked = history.parse(request.query_params.multi_items())
     return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))

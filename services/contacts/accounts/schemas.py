@@ -13,6 +13,7 @@ from services.kit.fields import (
     Currency,
     ExternalIds,
     ExternalIdsPatch,
+    Id,
     Line,
     Money,
     Name,
@@ -30,7 +31,7 @@ Year = Annotated[StrictInt, Field(ge=1, le=9999)]
 class Seat(Body):
     """A member named on the account's team, and as what."""
 
-    member_id: UUID
+    member_id: Id
     function: MemberFunction
 
 
@@ -46,8 +47,8 @@ class AccountFields(Body):
     currency: Currency = Field(default="USD", description="Of `annual_revenue`; ISO 4217.")
     founded_year: Year | None = None
     office_location: Line | None = None
-    parent_account_id: UUID | None = None
-    owner_id: UUID | None = None
+    parent_account_id: Id | None = None
+    owner_id: Id | None = None
     team: Annotated[list[Seat], Field(max_length=100)] = Field(default_factory=list[Seat])
     target_type: TargetType | None = None
 

@@ -1,7 +1,5 @@
 """Members over HTTP."""
 
-from uuid import UUID
-
 from fastapi import Request, Response
 
 from services.contacts.members import service
@@ -18,6 +16,7 @@ from services.contacts.members.schemas import (
 from services.kit import asking, history, imports, listing, lookup
 from services.kit.answers import json_text, put_under, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
+from services.kit.fields import Id
 from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
@@ -55,13 +54,13 @@ async def import_members(request: Request, call: CallDep) -> Response:
 
 
 @routes.get("/members/imports/{id}", response_model=ImportRead, responses=TAGGED)
-async def get_member_import(id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_member_import(id: Id, call: CallDep, tx: Reading) -> Response:
     """How far an import is, and what has become of its rows."""
     return tagged(await imports.show(tx, call, IMPORT, id))
 
 
 @routes.get("/members/imports/{id}/report", response_model=ImportReport, openapi_extra=imports.REPORT)
-async def get_member_import_report(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+async def get_member_import_report(id: Id, request: Request, call: CallDep, tx: Reading) -> Response:
     """The rows of an import that were refused or mended."""
     return json_text(await imports.report(tx, call, IMPORT, id, request))
 
@@ -78,14 +77,14 @@ async def put_member(body: MemberCreate, call: CallDep, tx: Statement, slot: Slo
 
 
 @routes.get("/members/{id}", response_model=MemberRead, responses=TAGGED)
-async def get_member(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
+async def get_member(id: Id, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One of our people."""
     return shown(await service.show_member(tx, call, id, as_of))
 
 
 @routes.patch("/members/{id}", response_model=MemberRead)
 async def update_member(
-    id: UUID, body: MemberUpdate, call: CallDep, tx: Transaction, expected: IfMatch
+    id: Id, body: MemberUpdate, call: CallDep, tx: Transaction, expected: IfMatch
 ) -> Response:
     """Changes a member (JSON merge patch); administrators only."""
     return shown(await service.change_member(tx, call, id, body, expected))
@@ -94,7 +93,7 @@ async def update_member(
 @routes.get(
     "/members/{id}/history", response_model=HistoryPage, openapi_extra={"parameters": history.PARAMETERS}
 )
-async def list_member_history(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+async def list_member_history(id: Id, request: Request, call: CallDep, tx: Reading) -> Response:
     """Who changed what of a member, the latest change first."""
     asked = history.parse(request.query_params.multi_items())
     return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))

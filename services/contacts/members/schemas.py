@@ -6,7 +6,18 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from services.contacts.members.domain import MemberFunction
-from services.kit.fields import Body, Email, ExternalIds, ExternalIdsPatch, Flag, Name, Paged, Read, Stamped
+from services.kit.fields import (
+    Body,
+    Email,
+    ExternalIds,
+    ExternalIdsPatch,
+    Flag,
+    Id,
+    Name,
+    Paged,
+    Read,
+    Stamped,
+)
 
 # As OpenID Connect bounds it.
 Subject = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,255}$")]
@@ -20,7 +31,7 @@ class MemberFields(Body):
         description="The issuer's `sub` for the member: binds the member to that identity alone, whatever its address.",
     )
     function: MemberFunction = MemberFunction.SALES
-    manager_id: UUID | None = Field(default=None, description="Whom the member reports to.")
+    manager_id: Id | None = Field(default=None, description="Whom the member reports to.")
     active: Flag = True
 
 

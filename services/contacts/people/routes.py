@@ -1,7 +1,5 @@
 """People and their links over HTTP."""
 
-from uuid import UUID
-
 from fastapi import Request, Response
 
 from services.contacts.people import service
@@ -19,6 +17,7 @@ from services.contacts.people.schemas import (
 from services.kit import asking, history, listing, lookup
 from services.kit.answers import json_text, put_under, shown
 from services.kit.conditional import TAGGED, IfMatch
+from services.kit.fields import Id
 from services.kit.history import HistoryPage
 from services.kit.lookup import LookupRequest
 from services.kit.past import AsOf
@@ -60,14 +59,14 @@ async def put_contact(body: ContactCreate, call: CallDep, tx: Statement, slot: S
 
 
 @routes.get("/contacts/{id}", response_model=ContactRead, responses=TAGGED)
-async def get_contact(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
+async def get_contact(id: Id, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One person."""
     return shown(await service.show_contact(tx, call, id, as_of))
 
 
 @routes.patch("/contacts/{id}", response_model=ContactRead)
 async def update_contact(
-    id: UUID, body: ContactUpdate, call: CallDep, tx: Statement, expected: IfMatch
+    id: Id, body: ContactUpdate, call: CallDep, tx: Statement, expected: IfMatch
 ) -> Response:
     """Changes a person (JSON merge patch)."""
     return shown(await service.change_contact(tx, call, id, body, expected))
@@ -76,34 +75,34 @@ async def update_contact(
 @routes.get(
     "/contacts/{id}/history", response_model=HistoryPage, openapi_extra={"parameters": history.PARAMETERS}
 )
-async def list_contact_history(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+async def list_contact_history(id: Id, request: Request, call: CallDep, tx: Reading) -> Response:
     """Who changed what of a person, the latest change first."""
     asked = history.parse(request.query_params.multi_items())
     return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))
 
 
 @routes.get("/contacts/{id}/links", response_model=LinkList, openapi_extra={"parameters": LINKS.parameters()})
-async def list_links(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+async def list_links(id: Id, request: Request, call: CallDep, tx: Reading) -> Response:
     """How the person stands to others."""
     asked = asking.parse(LINKS, request.query_params.multi_items())
     return json_text(await listing.page(tx, LINKS, asked, call.viewer, {"contact": id}))
 
 
 @routes.post("/contacts/{id}/links", status_code=201, response_model=LinkRead)
-async def create_link(id: UUID, body: LinkCreate, call: CallDep, tx: Transaction) -> Response:
+async def create_link(id: Id, body: LinkCreate, call: CallDep, tx: Transaction) -> Response:
     """Says how the person stands to another one."""
     row = await service.link_contacts(tx, call, id, body)
     return shown(row, status=201, location=f"/v1/contacts/{id}/links/{row.id}")
 
 
 @routes.get("/contacts/{id}/links/{link_id}", response_model=LinkRead, responses=TAGGED)
-async def get_link(id: UUID, link_id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
+async def get_link(id: Id, link_id: Id, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One link of the person."""
     return shown(await service.show_link(tx, call, id, link_id, as_of))
 
 
 @routes.delete("/contacts/{id}/links/{link_id}", status_code=204)
-async def delete_link(id: UUID, link_id: UUID, call: CallDep, tx: Statement, expected: IfMatch) -> Response:
+async def delete_link(id: Id, link_id: Id, call: CallDep, tx: Statement, expected: IfMatch) -> Response:
     """Takes a link back."""
     await service.unlink_contacts(tx, call, id, link_id, expected)
     return Response(status_code=204)
@@ -114,9 +113,7 @@ async def delete_link(id: UUID, link_id: UUID, call: CallDep, tx: Statement, exp
     response_model=HistoryPage,
     openapi_extra={"parameters": history.PARAMETERS},
 )
-async def list_link_history(
-    id: UUID, link_id: UUID, request: Request, call: CallDep, tx: Reading
-) -> Response:
+async def list_link_history(id: Id, link_id: Id, request: Request, call: CallDep, tx: Reading) -> Response:
     """Who changed what of a link, the latest change first."""
     asked = history.parse(request.query_params.multi_items())
     return json_text(await history.page(tx, LINK_PAST, asked, call.viewer, {"id": link_id, "contact": id}))

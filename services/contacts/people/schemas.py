@@ -14,6 +14,7 @@ from services.kit.fields import (
     ExternalIds,
     ExternalIdsPatch,
     Flag,
+    Id,
     Line,
     Name,
     Note,
@@ -52,7 +53,7 @@ class ContactFields(Body):
 class ContactCreate(ContactFields):
     """A new person at an account."""
 
-    account_id: UUID
+    account_id: Id
     name: Name
     external_ids: ExternalIds = Field(default_factory=dict)
 
@@ -92,7 +93,7 @@ class ContactList(Paged):
 class LinkCreate(Body):
     """How the person stands to another one at an account that the caller sees."""
 
-    to_contact_id: UUID
+    to_contact_id: Id
     kind: LinkKind
     note: Note | None = None
 

@@ -1,11 +1,10 @@
 """This service's part of an account's view, over HTTP."""
 
-from uuid import UUID
-
 from fastapi import Response
 
 from services.kit.answers import tagged
 from services.kit.conditional import TAGGED
+from services.kit.fields import Id
 from services.kit.pressure import dear
 from services.kit.routing import CallDep, Reading, router
 from services.opportunities.overview import queries
@@ -16,6 +15,6 @@ routes = router("views")
 
 @routes.get("/accounts/{id}/view", response_model=AccountView, responses=TAGGED)
 @dear
-async def get_account_part(id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_account_part(id: Id, call: CallDep, tx: Reading) -> Response:
     """The open deals of an account, as this service knows them."""
     return tagged(await queries.account_part(tx, call, id))

@@ -1,12 +1,11 @@
 """Deals over HTTP."""
 
-from uuid import UUID
-
 from fastapi import Request, Response
 
 from services.kit import asking, history, imports, listing, lookup
 from services.kit.answers import json_text, put_under, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
+from services.kit.fields import Id
 from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
@@ -71,13 +70,13 @@ async def import_opportunities(request: Request, call: CallDep) -> Response:
 
 
 @routes.get("/opportunities/imports/{id}", response_model=ImportRead, responses=TAGGED)
-async def get_opportunity_import(id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_opportunity_import(id: Id, call: CallDep, tx: Reading) -> Response:
     """How far an import is, and what has become of its rows."""
     return tagged(await imports.show(tx, call, IMPORT, id))
 
 
 @routes.get("/opportunities/imports/{id}/report", response_model=ImportReport, openapi_extra=imports.REPORT)
-async def get_opportunity_import_report(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+async def get_opportunity_import_report(id: Id, request: Request, call: CallDep, tx: Reading) -> Response:
     """The rows of an import that were refused or mended."""
     return json_text(await imports.report(tx, call, IMPORT, id, request))
 
@@ -94,27 +93,27 @@ async def put_opportunity(body: OpportunityCreate, call: CallDep, tx: Statement,
 
 
 @routes.get("/opportunities/{id}", response_model=OpportunityRead, responses=TAGGED)
-async def get_opportunity(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
+async def get_opportunity(id: Id, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One deal."""
     return shown(await service.show_deal(tx, call, id, as_of))
 
 
 @routes.patch("/opportunities/{id}", response_model=OpportunityRead)
 async def update_opportunity(
-    id: UUID, body: OpportunityUpdate, call: CallDep, tx: Statement, expected: IfMatch
+    id: Id, body: OpportunityUpdate, call: CallDep, tx: Statement, expected: IfMatch
 ) -> Response:
     """Changes a deal (JSON merge patch); its stage is changed by moves alone."""
     return shown(await service.change_deal(tx, call, id, body, expected))
 
 
 @routes.post("/opportunities/{id}/stage", response_model=OpportunityRead)
-async def move_opportunity(id: UUID, body: StageMove, call: CallDep, tx: Transaction) -> Response:
+async def move_opportunity(id: Id, body: StageMove, call: CallDep, tx: Transaction) -> Response:
     """Moves a deal to another stage, to its closing, or back from it."""
     return shown(await service.move_deal(tx, call, id, body))
 
 
 @routes.get("/opportunities/{id}/moves", response_model=MoveList, responses=TAGGED)
-async def list_moves(id: UUID, call: CallDep, tx: Reading) -> Response:
+async def list_moves(id: Id, call: CallDep, tx: Reading) -> Response:
     """Every move of a deal, oldest first."""
     return tagged(await queries.moves(tx, call, id))
 
@@ -124,7 +123,7 @@ async def list_moves(id: UUID, call: CallDep, tx: Reading) -> Response:
     response_model=HistoryPage,
     openapi_extra={"parameters": history.PARAMETERS},
 )
-async def list_opportunity_history(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+async def list_opportunity_history(id: Id, request: Request, call: CallDep, tx: Reading) -> Response:
     """Who changed what of a deal, the latest change first. Its moves are listed with them."""
     asked = history.parse(request.query_params.multi_items())
     return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))

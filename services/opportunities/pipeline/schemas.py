@@ -15,6 +15,7 @@ from services.kit.fields import (
     ExternalIds,
     ExternalIdsPatch,
     Flag,
+    Id,
     Instant,
     Line,
     Name,
@@ -47,8 +48,8 @@ class OpportunityFields(Body):
     """What people say of a deal; its stage and how it ends are moves."""
 
     name: Name
-    account_id: UUID | None = Field(default=None, description="May be unknown up to ENGAGEMENT.")
-    product_id: UUID | None = None
+    account_id: Id | None = Field(default=None, description="May be unknown up to ENGAGEMENT.")
+    product_id: Id | None = None
     amount: Amount | None = None
     currency: Currency = Field(default="USD", description="Of all amounts of the deal; ISO 4217.")
     expected_close_on: Day | None = None
@@ -58,7 +59,7 @@ class OpportunityFields(Body):
     budget_status: BudgetStatus = BudgetStatus.UNKNOWN
     funding_source: Line | None = None
     entry_strategy: EntryStrategy | None = None
-    sponsor_contact_id: UUID | None = Field(
+    sponsor_contact_id: Id | None = Field(
         default=None, description="Who introduces us; may be outside the customer."
     )
     tactic: Tactic | None = None
@@ -66,7 +67,7 @@ class OpportunityFields(Body):
         default=None, description="What somebody believes, beside what is computed."
     )
     go_decision: GoDecision = GoDecision.PENDING
-    go_by: UUID | None = Field(default=None, description="The member who decided.")
+    go_by: Id | None = Field(default=None, description="The member who decided.")
     shortlisted_at: PastInstant | None = None
     shortlist_evidence: Note | None = None
     tender_issued_at: PastInstant | None = None
@@ -84,7 +85,7 @@ class OpportunityFields(Body):
 class OpportunityCreate(OpportunityFields):
     """A new deal, in TARGETING. Without an owner it is the creator's."""
 
-    owner_id: UUID | None = None
+    owner_id: Id | None = None
     stage_entered_at: PastInstant | None = Field(
         default=None, description="When a new one began; now unless given."
     )
@@ -95,7 +96,7 @@ class OpportunityUpdate(OpportunityFields):
     """A merge patch of a deal: absent fields stay. Its stage is changed by moves alone."""
 
     name: Name = ""
-    owner_id: UUID = UUID(int=0)
+    owner_id: Id = UUID(int=0)
     external_ids: ExternalIdsPatch = Field(default_factory=dict)
 
 

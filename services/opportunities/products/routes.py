@@ -1,12 +1,11 @@
 """Products over HTTP."""
 
-from uuid import UUID
-
 from fastapi import Request, Response
 
 from services.kit import asking, history, imports, listing, lookup
 from services.kit.answers import json_text, put_under, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch
+from services.kit.fields import Id
 from services.kit.history import HistoryPage
 from services.kit.imports import ImportRead, ImportReport
 from services.kit.lookup import LookupRequest
@@ -54,13 +53,13 @@ async def import_products(request: Request, call: CallDep) -> Response:
 
 
 @routes.get("/products/imports/{id}", response_model=ImportRead, responses=TAGGED)
-async def get_product_import(id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_product_import(id: Id, call: CallDep, tx: Reading) -> Response:
     """How far an import is, and what has become of its rows."""
     return tagged(await imports.show(tx, call, IMPORT, id))
 
 
 @routes.get("/products/imports/{id}/report", response_model=ImportReport, openapi_extra=imports.REPORT)
-async def get_product_import_report(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+async def get_product_import_report(id: Id, request: Request, call: CallDep, tx: Reading) -> Response:
     """The rows of an import that were refused or mended."""
     return json_text(await imports.report(tx, call, IMPORT, id, request))
 
@@ -77,7 +76,7 @@ async def put_product(body: ProductCreate, call: CallDep, tx: Statement, slot: S
 
 
 @routes.get("/products/{id}", response_model=ProductRead, responses=TAGGED)
-async def get_product(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
+async def get_product(id: Id, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One product."""
     return shown(await service.show_product(tx, call, id, as_of))
 
@@ -85,7 +84,7 @@ async def get_product(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) 
 @routes.get(
     "/products/{id}/history", response_model=HistoryPage, openapi_extra={"parameters": history.PARAMETERS}
 )
-async def list_product_history(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+async def list_product_history(id: Id, request: Request, call: CallDep, tx: Reading) -> Response:
     """Who changed what of a product, the latest change first."""
     asked = history.parse(request.query_params.multi_items())
     return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))
@@ -93,7 +92,7 @@ async def list_product_history(id: UUID, request: Request, call: CallDep, tx: Re
 
 @routes.patch("/products/{id}", response_model=ProductRead)
 async def update_product(
-    id: UUID, body: ProductUpdate, call: CallDep, tx: Statement, expected: IfMatch
+    id: Id, body: ProductUpdate, call: CallDep, tx: Statement, expected: IfMatch
 ) -> Response:
     """Changes a product (JSON merge patch); administrators only."""
     return shown(await service.change_product(tx, call, id, body, expected))

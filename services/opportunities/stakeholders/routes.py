@@ -1,13 +1,13 @@
 """Maps of people over HTTP."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import Header, Request, Response
 
 from services.kit import asking, history, listing
 from services.kit.answers import json_text, shown, tagged
 from services.kit.conditional import TAGGED, IfMatch, etag
+from services.kit.fields import Id
 from services.kit.history import HistoryPage
 from services.kit.past import AsOf
 from services.kit.routing import CallDep, Reading, Transaction, router
@@ -33,7 +33,7 @@ IfMatchHeader = Annotated[str | None, Header(alias="If-Match")]
     responses=TAGGED,
     openapi_extra={"parameters": STAKEHOLDERS.parameters()},
 )
-async def list_stakeholders(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+async def list_stakeholders(id: Id, request: Request, call: CallDep, tx: Reading) -> Response:
     """The people on the deal's map. The ETag is the version of the map as a whole."""
     asked = asking.parse(STAKEHOLDERS, request.query_params.multi_items())
     version = await queries.map_version(tx, call, id)
@@ -44,7 +44,7 @@ async def list_stakeholders(id: UUID, request: Request, call: CallDep, tx: Readi
 
 @routes.put("/opportunities/{id}/stakeholders", response_model=StakeholderList)
 async def put_stakeholders(
-    id: UUID, body: MapPut, call: CallDep, tx: Transaction, version: IfMatchHeader = None
+    id: Id, body: MapPut, call: CallDep, tx: Transaction, version: IfMatchHeader = None
 ) -> Response:
     """Makes the whole map what the body says: whoever is not in it is taken off the map."""
     drawn = await service.redraw_map(tx, call, id, body, version)
@@ -54,9 +54,7 @@ async def put_stakeholders(
 
 
 @routes.get("/opportunities/{id}/stakeholders/{contact_id}", response_model=StakeholderRead, responses=TAGGED)
-async def get_stakeholder(
-    id: UUID, contact_id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None
-) -> Response:
+async def get_stakeholder(id: Id, contact_id: Id, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One person on the deal's map."""
     return shown(await queries.person(tx, call, id, contact_id, as_of))
 
@@ -67,8 +65,8 @@ async def get_stakeholder(
     responses={201: {"model": StakeholderRead, "description": "The person is new on the map."}},
 )
 async def put_stakeholder(
-    id: UUID,
-    contact_id: UUID,
+    id: Id,
+    contact_id: Id,
     body: StakeholderPut,
     call: CallDep,
     tx: Transaction,
@@ -83,7 +81,7 @@ async def put_stakeholder(
 
 @routes.delete("/opportunities/{id}/stakeholders/{contact_id}", status_code=204)
 async def delete_stakeholder(
-    id: UUID, contact_id: UUID, call: CallDep, tx: Transaction, expected: IfMatch
+    id: Id, contact_id: Id, call: CallDep, tx: Transaction, expected: IfMatch
 ) -> Response:
     """Takes the person off the deal's map."""
     await service.take_off(tx, call, id, contact_id, expected)
@@ -96,7 +94,7 @@ async def delete_stakeholder(
     openapi_extra={"parameters": history.PARAMETERS},
 )
 async def list_stakeholder_history(
-    id: UUID, contact_id: UUID, request: Request, call: CallDep, tx: Reading
+    id: Id, contact_id: Id, request: Request, call: CallDep, tx: Reading
 ) -> Response:
     """Who changed what of a person on the map, the latest change first."""
     asked = history.parse(request.query_params.multi_items())
@@ -104,7 +102,7 @@ async def list_stakeholder_history(
 
 
 @routes.get("/opportunities/{id}/relationship", response_model=RelationshipRead, responses=TAGGED)
-async def get_relationship(id: UUID, call: CallDep, tx: Reading) -> Response:
+async def get_relationship(id: Id, call: CallDep, tx: Reading) -> Response:
     """What the deal's map says, computed afresh: where we stand, what is dangerous, what to do next."""
     return tagged(await service.show_relationship(tx, call, id))
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StrictInt, StringConstraints
 
-from services.kit.fields import Body, Note, Paged, PastInstant, Read, Stamped
+from services.kit.fields import Body, Id, Note, Paged, PastInstant, Read, Stamped
 from services.opportunities.policy import (
     DEFAULT_DEGREE,
     HIGHEST_DEGREE,
@@ -55,7 +55,7 @@ class StakeholderPut(Body):
 class MapItem(StakeholderPut):
     """A person of the map."""
 
-    contact_id: UUID
+    contact_id: Id
 
 
 def _apart(items: list[MapItem]) -> list[MapItem]:

@@ -137,10 +137,10 @@ def _version_twice(operation: Operation) -> Request | None:
     return versioned and replace(versioned, headers={**_JSON, "If-Match": "*"}, again={"If-Match": '"3"'})
 
 
-def _body_of_none(operation: Operation) -> Request | None:
+def _body_of_none(operation: Operation, content: bytes) -> Request | None:
     if operation.method == "get" or operation.bodies:
         return None
-    return Request(headers={**_JSON, "If-Match": "*"}, content=b'{"owner_id": "x"}')
+    return Request(headers={**_JSON, "If-Match": "*"}, content=content)
 
 
 def _unversioned(operation: Operation) -> Request | None:
@@ -159,10 +159,10 @@ def _of_nothing(operation: Operation) -> Request | None:
     return Request() if operation.method == "get" and "{" in operation.path else None
 
 
-def _malformed_id(operation: Operation) -> Request | None:
+def _id_written(operation: Operation, text: str) -> Request | None:
     if not operation.takes("path", "id"):
         return None
-    path = _filled(operation.path.replace("{id}", "not-an-id"))
+    path = _filled(operation.path.replace("{id}", text))
     headers = {"If-Match": "*", **(_JSON if operation.bodies else {})}
     return Request(path=path, headers=headers, content=b"{}" if operation.bodies else None)
 
@@ -182,7 +182,13 @@ REFUSALS = (
     Refusal("A query parameter is given once", _parameter_twice, 422, "no_such", "duplicate"),
     Refusal("A key is given once", _key_twice, 422, "Idempotency-Key", "duplicate"),
     Refusal("A version is given once", _version_twice, 422, "If-Match", "duplicate"),
-    Refusal("Where no body is read, none is taken", _body_of_none, 422, "body"),
+    Refusal(
+        "Where no body is read, none is taken",
+        lambda each: _body_of_none(each, b'{"owner_id": "x"}'),
+        422,
+        "body",
+    ),
+    Refusal("A body without fields is one", lambda each: _body_of_none(each, b"{}"), 422, "body"),
     Refusal("What is no JSON cannot be read", lambda each: _with_body(each, b'{"a": '), 400),
     Refusal(
         "Other media types are not read",
@@ -198,6 +204,7 @@ REFUSALS = (
     Refusal("Changes say on which version they are made", _unversioned, 428),
     Refusal("A version is a number in quotes", _misversioned, 422, "If-Match"),
     Refusal("What is not there is not found", _of_nothing, 404),
-    Refusal("An id is a UUID", _malformed_id, 422, "id"),
+    Refusal("An id is a UUID", lambda each: _id_written(each, "not-an-id"), 422, "id"),
+    Refusal("An id is written in one way", lambda each: _id_written(each, f"urn:uuid:{uuid4()}"), 422, "id"),
     Refusal("Other methods are not allowed", _other_method, 405),
 )
