@@ -29,6 +29,10 @@ ALL_TYPES: Final = [*(type_ for service in PUBLIC for type_ in types_of(service)
 """Every type that is told; all services tell the marks of a republish."""
 
 
+KEYS: Final[Mapping[str, str]] = json.loads((Path(__file__).parent / "keys.json").read_bytes())
+"""The released key of each type: the member of the state that it is."""
+
+
 def service_of(type_: str) -> str:
     """The service that declares the type, or whose example there is of a mark."""
     declaring = (service for service in PUBLIC if type_ in types_of(service))

@@ -15,8 +15,10 @@ from services.kit.kafka import Record
 from tests.contracts.examples import (
     ALL_TYPES,
     EXAMPLES,
+    KEYS,
     Example,
     header_refusals,
+    key_of,
     refusals,
     service_of,
     types_of,
@@ -78,6 +80,10 @@ def test_what_is_told_has_the_shape_of_the_example(type_: str, told: Mapping[str
             name: example["headers"][name] for name in FIXED
         }
         assert (record["topic"], _noun(record)) == (example["topic"], _noun(example))
+        # What belongs to no account is told under its own id.
+        released = KEYS[type_]
+        told_under_it = released == "" or record["value"]["data"].get(released)
+        assert key_of(record) == (released if told_under_it else "id")
 
 
 @pytest.mark.parametrize("type_", ALL_TYPES)

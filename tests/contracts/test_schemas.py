@@ -3,16 +3,15 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
 from deploy.local.schemas import DIRECTORY, RELEASED, declared, releasable, states
 from services.kit.contract import write_schemas
 from tests.contracts.compatibility.states import breaks
-from tests.contracts.examples import EXAMPLES, key_of
+from tests.contracts.examples import EXAMPLES, KEYS, key_of
 
-KEYS: Final[dict[str, str]] = json.loads((Path(__file__).parent / "keys.json").read_bytes())
 """Of each released type, the member of the state that is its key; "" where the state does not hold it."""
 
 
@@ -94,6 +93,20 @@ def _fewer_words(schema: dict[str, Any]) -> None:
     schema["$defs"]["AccountKind"]["enum"].remove("CHANNEL")
 
 
+def _only_words(schema: dict[str, Any]) -> None:
+    schema["properties"]["name"] = {"type": "string", "enum": ["Acme"]}
+
+
+def _any_word(schema: dict[str, Any]) -> None:
+    del schema["$defs"]["AccountKind"]["enum"]
+
+
+def _bounded(schema: dict[str, Any]) -> None:
+    schema["properties"]["name"] |= {"maxLength": 10, "pattern": "^A"}
+    schema["properties"]["team"] |= {"maxItems": 3}
+    schema["properties"]["industry"]["anyOf"][0] |= {"minLength": 5}
+
+
 def _inside(schema: dict[str, Any]) -> None:
     del schema["$defs"]["SeatState"]["properties"]["function"]
 
@@ -108,6 +121,17 @@ def _inside(schema: dict[str, Any]) -> None:
         (_newly_required, [".motto: is required, and was not"]),
         (_not_required, [".name: was required"]),
         (_fewer_words, [".account_kind: does not say CHANNEL any more"]),
+        (_only_words, [".name: says one of few words now"]),
+        (_any_word, [".account_kind: said one of few words"]),
+        (
+            _bounded,
+            [
+                ".industry: minLength was not said, and is 5",
+                ".name: maxLength was not said, and is 10",
+                ".name: pattern was not said, and is ^A",
+                ".team: maxItems was not said, and is 3",
+            ],
+        ),
         (_inside, [".team.[].function: is gone"]),
     ],
 )

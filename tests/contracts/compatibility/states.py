@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 
 def breaks(released: Mapping[str, Any], present: Mapping[str, Any]) -> list[str]:
@@ -60,11 +60,29 @@ def _breaks(old: _Place, new: _Place, path: str) -> list[str]:
 
 def _inner_breaks(old: _Place, new: _Place, path: str) -> list[str]:
     before, after = old.inner(), new.inner()
-    lost = set(old.schema.get("enum", ())) - set(new.schema.get("enum", ()))
-    found = [f"{path}: does not say {word} any more" for word in lost if "enum" in new.schema]
+    found = _bound_breaks(old.schema, new.schema, path)
     found += [f"{path}.{name}: is gone" for name in before.keys() - after.keys()]
     found += [f"{path}.{name}: is required, and was not" for name in new.required - old.required]
     found += [f"{path}.{name}: was required" for name in (old.required - new.required) & after.keys()]
     for name in before.keys() & after.keys():
         found += _breaks(before[name], after[name], f"{path}.{name}")
     return found
+
+
+_BOUNDS: Final = (
+    "const", "pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+    "multipleOf", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties", "propertyNames",
+)  # fmt: skip
+
+
+def _bound_breaks(old: Mapping[str, Any], new: Mapping[str, Any], path: str) -> list[str]:
+    """What a value may be within its kind: the same as before, words apart, of which there may be more."""
+    found = [
+        f"{path}: {bound} was {old.get(bound, 'not said')}, and is {new.get(bound, 'not said')}"
+        for bound in _BOUNDS
+        if old.get(bound) != new.get(bound)
+    ]
+    if ("enum" in old) != ("enum" in new):
+        found.append(f"{path}: {'said one of few words' if 'enum' in old else 'says one of few words now'}")
+    lost = set(old.get("enum", ())) - set(new.get("enum", ()))
+    return found + [f"{path}: does not say {word} any more" for word in lost if "enum" in new]
