@@ -104,11 +104,11 @@ Instant = Annotated[AwareDatetime, BeforeValidator(_read), AfterValidator(_in_ut
 PastInstant = Annotated[Instant, AfterValidator(_past)]
 
 
-def _id_only(value: Any) -> Any:
-    return value if isinstance(value, UUID) else read_id(value if isinstance(value, str) else "")
+def _read_id(value: Any) -> Any:
+    return read_id(value) if isinstance(value, str) else value
 
 
-Id = Annotated[UUID, BeforeValidator(_id_only)]
+Id = Annotated[UUID, BeforeValidator(_read_id)]
 
 
 class Body(BaseModel):

@@ -31,6 +31,10 @@ PROBLEM_SCHEMA: Final[Mapping[str, Any]] = {
                 "required": ["field", "code", "message"],
             },
         },
+        "current": {
+            "type": "object",
+            "description": "With 412, where there is something: its present state, as GET shows it.",
+        },
     },
     "required": ["type", "title", "status", "detail", "instance", "code", "request_id", "errors"],
 }

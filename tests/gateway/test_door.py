@@ -72,7 +72,10 @@ async def test_what_only_resembles_the_api_is_not_found(path: str, stand: Standi
     "path", ["/v1/nothing", "/v1/accounts-", "/v1/Accounts", "/v1/healthz", "/v1/openapi.json"]
 )
 async def test_an_unknown_noun_is_not_found(path: str, stand: Standing) -> None:
-    assert_problem(await stand.client.get(path), 404, "not_found")
+    for headers in ({}, {"Authorization": ""}):
+        answer = await stand.client.get(path, headers=headers)
+        assert_problem(answer, 404, "not_found")
+        assert "ratelimit" not in answer.headers
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PROPFIND"])

@@ -39,6 +39,13 @@ def _expected(operation: Operation) -> Iterator[str]:
         yield "410"
 
 
+def _current(operation: Operation) -> Iterator[str]:
+    told = operation.answers.get("412", {})
+    schema = followed(operation.document, told).get("content", {}).get(_PROBLEM, {}).get("schema", {})
+    if told and "current" not in followed(operation.document, schema).get("properties", {}):
+        yield "412 shows no present state"
+
+
 def _counted(operation: Operation) -> Iterator[str]:
     if not operation.path.startswith("/v1/"):
         return
@@ -154,6 +161,11 @@ def _unwaited(operation: Operation) -> None:
     del shared["headers"]["Retry-After"]
 
 
+def _unshown(operation: Operation) -> None:
+    shared: Any = operation.document["components"]["schemas"]["Problem"]["properties"]
+    del shared["current"]
+
+
 def _undiscovered(operation: Operation) -> None:
     schemes: Any = operation.document["components"]["securitySchemes"]
     for told in schemes.values():
@@ -216,6 +228,7 @@ ANSWERS = (
         lambda e, told: _unsaid(e, told, "431"),
     ),
     Rule("What is too old is gone", _refusals, _looks_back, lambda e, told: _unsaid(e, told, "410")),
+    Rule("Who was too late is shown what is there", _current, _patches, lambda e, _: _unshown(e)),
     Rule("Answers say what is left of a rate", _counted, _patches, lambda e, _: _unheaded(e, "ratelimit")),
     Rule("Who is to wait is told how long", _patient, _patches, lambda e, _: _unwaited(e)),
     Rule("Every operation asks for a token", _secured, _patches, lambda _, told: told.pop("security")),
