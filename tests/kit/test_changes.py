@@ -156,7 +156,7 @@ async def test_a_deleted_row_is_told_of_without_its_data_and_without_what_went_b
 async def test_a_facts_name_is_the_type(place: Place) -> None:
     reader = await place.reader("admin")
     id = await place.write()
-    assert (await place.library.call("admin", "POST", f"/v1/books/{id}/sale", {})).status_code == 200
+    assert (await place.library.call("admin", "POST", f"/v1/books/{id}/sale")).status_code == 200
     await place.number()
     assert await reader.types() == [("created", "books"), ("sold", "books")]
 

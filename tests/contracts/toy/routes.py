@@ -1,13 +1,12 @@
 """Rivals over HTTP."""
 
-from uuid import UUID
-
 from fastapi import Request, Response
 
 from services.kit import asking, history, listing, past
 from services.kit.answers import json_text, put_under, shown
 from services.kit.conditional import TAGGED, IfMatch
 from services.kit.deletion import Deleted
+from services.kit.fields import Id
 from services.kit.history import PARAMETERS, HistoryPage
 from services.kit.past import AsOf
 from services.kit.routing import CallDep, Reading, Statement, Transaction, router
@@ -42,31 +41,31 @@ async def put_rival(body: RivalCreate, call: CallDep, tx: Statement, slot: SlotD
 
 
 @routes.get("/rivals/{id}", response_model=RivalRead, responses=TAGGED)
-async def get_rival(id: UUID, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
+async def get_rival(id: Id, call: CallDep, tx: Reading, as_of: AsOf = None) -> Response:
     """One rival."""
     return shown(await past.show(tx, PAST, id, as_of, call.viewer))
 
 
 @routes.patch("/rivals/{id}", response_model=RivalRead)
-async def update_rival(id: UUID, body: RivalUpdate, call: CallDep, tx: Statement, at: IfMatch) -> Response:
+async def update_rival(id: Id, body: RivalUpdate, call: CallDep, tx: Statement, at: IfMatch) -> Response:
     """Changes a rival (JSON merge patch)."""
     return shown(await service.change(tx, call, id, body, at))
 
 
 @routes.delete("/rivals/{id}", response_model=Deleted)
-async def delete_rival(id: UUID, call: CallDep, tx: Transaction, expected: IfMatch) -> Response:
+async def delete_rival(id: Id, call: CallDep, tx: Transaction, expected: IfMatch) -> Response:
     """Deletes a rival."""
     return shown(await service.delete(tx, call, id, expected))
 
 
 @routes.post("/rivals/{id}/restoration", response_model=RivalRead)
-async def restore_rival(id: UUID, call: CallDep, tx: Transaction) -> Response:
+async def restore_rival(id: Id, call: CallDep, tx: Transaction) -> Response:
     """Restores a deleted rival."""
     return shown(await service.restore(tx, call, id))
 
 
 @routes.get("/rivals/{id}/history", response_model=HistoryPage, openapi_extra={"parameters": PARAMETERS})
-async def list_rival_history(id: UUID, request: Request, call: CallDep, tx: Reading) -> Response:
+async def list_rival_history(id: Id, request: Request, call: CallDep, tx: Reading) -> Response:
     """Who changed what of a rival, the latest change first."""
     asked = history.parse(request.query_params.multi_items())
     return json_text(await history.page(tx, PAST, asked, call.viewer, {"id": id}))
