@@ -1,6 +1,6 @@
 """Pagers: one for each journal reads on by position from the last one that it saw, while all goes on.
 
-That is what the feed of changes will do for phones. What a pager has passed it never looks at again.
+It is what the feed of changes reads for phones, in SQL. What a pager has passed it never looks at again.
 """
 
 import asyncio
