@@ -12,7 +12,7 @@ from gateway.routes.forward import asking, back, send_whole
 from gateway.upstreams import SERVICES, Answer
 from gateway.views.changes import joined, opened
 from gateway.watch import Watch
-from services.kit.asking import once
+from services.kit.asking import known_once
 from services.kit.grammar import MAX_LIMIT
 from services.kit.growth import MAX_WAIT
 from services.kit.problems import FieldError, Invalid, Unavailable
@@ -72,13 +72,9 @@ class _Asked:
 def _asked(query: bytes) -> _Asked:
     """The query's parameters. Raises Invalid naming each that is wrong."""
     errors: list[FieldError] = []
-    given = once(parse_qsl(query.decode("latin-1"), keep_blank_values=True), errors)
-    known = "is not known here; known are limit, since, wait"
-    errors += [
-        FieldError(name[:100], "unknown_parameter", known)
-        for name in given
-        if name not in ("since", *_DEFAULTS)
-    ]
+    said = "is not known here; known are limit, since, wait"
+    told = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    given = known_once(told, ("since", *_DEFAULTS), said, errors)
     numbers = {name: _number(name, given.get(name), errors) for name in _DEFAULTS}
     if errors:
         raise Invalid(errors)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.upstreams import MOST_SEGMENTS, NOUNS, OWNER_OF, WORDS
 from services.kit.identity import Verifier
+from services.kit.ids import CANONICAL
 from services.kit.problems import (
     BadRequest,
     MethodNotAllowed,
@@ -28,7 +29,6 @@ from services.kit.traffic import UNMATCHED
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 _PLAIN = re.compile(rb"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
-_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,9 @@ def template(segments: list[str]) -> str:
     """The path for logs and figures: of its words those that our routes have, so that it names a route and no row."""
     if len(segments) > MOST_SEGMENTS or segments[1] not in NOUNS:
         return UNMATCHED
-    shown = ["{id}" if _ID.fullmatch(each) else each if each in WORDS else "{value}" for each in segments[2:]]
+    shown = [
+        "{id}" if CANONICAL.fullmatch(each) else each if each in WORDS else "{value}" for each in segments[2:]
+    ]
     return "/".join(("", *segments[:2], *shown))
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, LiteralString, NamedTuple
@@ -142,6 +142,15 @@ def _shape(listing: Listing, found: tuple[_Given, ...], sort: str, *, searched: 
         over=over,
         unknown=unknown,
     )
+
+
+def known_once(
+    query: Iterable[tuple[str, str]], known: Collection[str], said: str, errors: list[FieldError]
+) -> dict[str, str]:
+    """The query parameters by name; what is given twice, and what is not known (as is `said` of it), joins the errors."""
+    given = once(query, errors)
+    errors += [FieldError(name[:100], "unknown_parameter", said) for name in given if name not in known]
+    return given
 
 
 def once(query: Iterable[tuple[str, str]], errors: list[FieldError]) -> dict[str, str]:

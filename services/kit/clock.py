@@ -25,6 +25,14 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def in_utc(moment: datetime) -> datetime:
+    """The same moment in UTC. Raises ValueError for one that lies in no year from 1 to 9999 there."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie in the years 1 to 9999") from None
+
+
 def read_instant(text: str) -> datetime:
     """The moment of an RFC 3339 date-time, as in 2026-11-30T08:00:00Z. Raises ValueError for any other text."""
     if _RFC_3339.fullmatch(text) is None:

@@ -8,13 +8,14 @@ import re
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple, TypeVar, Union, cast, get_args, get_origin
 from uuid import UUID
 
 import orjson
 from pydantic import BaseModel
 
+from services.kit.clock import in_utc, instant
 from services.kit.events import MARKS, SIGHT, Event, Fields, PublicAggregate, schema_id, topic_of
 from services.kit.kafka import Record
 
@@ -115,7 +116,7 @@ def _headers(row: JournalRow, told: _Told) -> list[tuple[str, bytes]]:
     headers = [
         *told.headers,
         ("ce_id", str(row.event_id).encode()),
-        ("ce_time", _instant(row.recorded_at).encode()),
+        ("ce_time", instant(row.recorded_at).encode()),
         ("ce_subject", f"{told.plural}/{row.aggregate_id}".encode()),
         ("ce_position", b"%d" % row.position),
         ("ce_sequence", b"%d" % row.version),
@@ -128,10 +129,6 @@ def _headers(row: JournalRow, told: _Told) -> list[tuple[str, bytes]]:
     if row.imported:
         headers.append(("ce_imported", b"true"))
     return headers
-
-
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _changed(changed: Fields | None, pick: Callable[[Fields], dict[str, Any]]) -> dict[str, Any] | None:
@@ -266,10 +263,7 @@ def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(text)
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:  # beyond the years 1 to 9999
-        raise ValueError(text) from error
+    return in_utc(moment)
 
 
 def type_of(text: str) -> tuple[str, str, int]:

@@ -1,6 +1,6 @@
 """Types of fields that requests share: strict, bounded, and said in OpenAPI."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from re import fullmatch
 from typing import Annotated, Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from services.kit.clock import now, read_instant
+from services.kit.clock import in_utc, now, read_instant
 from services.kit.ids import read_id
 
 MAX_MONEY = 2**53 - 1
@@ -78,13 +78,6 @@ def _read(value: Any) -> Any:
     return read_instant(value if isinstance(value, str) else "")
 
 
-def _in_utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("must lie in the years 1 to 9999") from None
-
-
 def _past(value: datetime) -> datetime:
     if value > now():
         raise ValueError("lies in the future; what is done cannot")
@@ -100,7 +93,7 @@ def _day_only(value: Any) -> Any:
 
 
 Day = Annotated[date, BeforeValidator(_day_only)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_read), AfterValidator(_in_utc)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_read), AfterValidator(in_utc)]
 PastInstant = Annotated[Instant, AfterValidator(_past)]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final, LiteralString
 
-from services.kit.clock import read_instant
+from services.kit.clock import in_utc, read_instant
 from services.kit.ids import AN_ID, read_id
 
 Schema = Mapping[str, Any]
@@ -51,18 +51,18 @@ def _day(text: str) -> date:
 
 
 def _instant(text: str) -> datetime:
-    return _in_utc(read_instant(text))
+    return _within_years(read_instant(text))
 
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
-def _in_utc(moment: datetime) -> datetime:
+def _within_years(moment: datetime) -> datetime:
     """The same moment, or the first or last that there is; PostgreSQL reads no offset of 16 hours or more."""
     try:
-        return moment.astimezone(UTC)
-    except OverflowError:
+        return in_utc(moment)
+    except ValueError:
         return _FIRST if moment.year == 1 else _LAST
 
 

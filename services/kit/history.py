@@ -15,7 +15,7 @@ from psycopg import sql
 from pydantic import Field
 
 from services.kit import opaque
-from services.kit.asking import limit_of, once
+from services.kit.asking import known_once, limit_of
 from services.kit.db import Session, literal, one
 from services.kit.differences import Change, difference
 from services.kit.fields import Read
@@ -81,9 +81,7 @@ class Asked:
 def parse(query: Iterable[tuple[str, str]]) -> Asked:
     """Checks the query parameters. Raises Invalid naming each wrong one."""
     errors: list[FieldError] = []
-    given = once(query, errors)
-    unknown = "is not known here; known are cursor, limit"
-    errors += [FieldError(name[:100], "unknown_parameter", unknown) for name in given if name not in _KNOWN]
+    given = known_once(query, _KNOWN, "is not known here; known are cursor, limit", errors)
     limit = limit_of(given.get("limit"), errors)
     if errors:
         raise Invalid(errors)

@@ -8,7 +8,8 @@ from uuid_utils.compat import uuid7
 
 AN_ID: Final = "an id as in 0198c0de-0000-7000-8000-000000000002"
 
-_CANONICAL = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+CANONICAL: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+"""The one way in which an id is written, in either case."""
 
 
 def new_id() -> UUID:
@@ -18,6 +19,6 @@ def new_id() -> UUID:
 
 def read_id(text: str) -> UUID:
     """The id that is written so, in either case. Raises ValueError for a UUID that is written in another way."""
-    if not _CANONICAL.fullmatch(text):
+    if not CANONICAL.fullmatch(text):
         raise ValueError(f"must be {AN_ID}")
     return UUID(text)

@@ -227,18 +227,14 @@ async def _queue(
 
 def _dry_run(request: Request) -> bool:
     errors: list[FieldError] = []
-    given = asking.once(request.query_params.multi_items(), errors)
-    errors += [
-        FieldError(name[:100], "unknown_parameter", "is not known here; known is dry_run")
-        for name in given
-        if name != "dry_run"
-    ]
-    said = given.get("dry_run", "false")
-    if said not in ("true", "false"):
+    told = request.query_params.multi_items()
+    given = asking.known_once(told, ("dry_run",), "is not known here; known is dry_run", errors)
+    asked = given.get("dry_run", "false")
+    if asked not in ("true", "false"):
         errors.append(FieldError("dry_run", "value", "must be true or false"))
     if errors:
         raise Invalid(errors)
-    return said == "true"
+    return asked == "true"
 
 
 def _parts(form: FormData, importing: Import) -> tuple[Profile, UploadFile]:

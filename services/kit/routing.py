@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import Scope
 
-from services.kit.asking import once
+from services.kit.asking import known_once
 from services.kit.bodies import takes_uploads
 from services.kit.calls import Call, called_by
 from services.kit.collisions import anew
@@ -72,7 +72,7 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
         session_for = _session_for(self._given.values())
         uploads = any(takes_uploads(method, self.path_format) for method in self.methods or ())
-        writes = not {"GET", "HEAD"} & (self.methods or set())
+        bodiless = not uploads and self.body_field is None and not {"GET", "HEAD"} & (self.methods or set())
         waits = any(parameter.alias == "wait" for parameter in self.dependant.query_params)
 
         async def strictly(request: Request) -> Response:
@@ -82,7 +82,7 @@ class StrictRoute(APIRoute):
                 call = request.state.call = await called_by(request, self.path_format, uploads=uploads)
                 deadline.arriving = False
                 self.check_query(request)
-                if writes and not uploads and self.body_field is None and await request.body():
+                if bodiless and await request.body():
                     raise invalid("body", "unknown", "is not read here; send none")
                 async with pressure.turn() if is_dear(self.endpoint, request) else _AT_ONCE:
                     if session_for is _none:
@@ -111,13 +111,10 @@ class StrictRoute(APIRoute):
         """Raises Invalid naming the query parameters that the route does not declare, or that are given twice."""
         if not request.scope["query_string"] or "parameters" in (self.openapi_extra or {}):
             return
-        errors: list[FieldError] = []
-        given = once(request.query_params.multi_items(), errors)
         known = sorted(parameter.alias for parameter in self.dependant.query_params)
         message = f"is not known here; known are {', '.join(known)}" if known else "is not known here"
-        errors += [
-            FieldError(name[:100], "unknown_parameter", message) for name in sorted(set(given) - set(known))
-        ]
+        errors: list[FieldError] = []
+        known_once(sorted(request.query_params.multi_items()), known, message, errors)
         if errors:
             raise Invalid(errors)
 

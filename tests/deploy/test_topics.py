@@ -96,27 +96,20 @@ def test_missing_topic_is_made_and_a_differing_setting_mended(
     assert topics.apply(kafka_bootstrap, [Topic(held, 1, 1, {"retention.ms": str(2 * DAY)})]) == [held]
 
 
-def test_topic_of_other_partitions_is_refused_by_name_and_nothing_is_made(
-    kafka_bootstrap: str, kafka_topic: KafkaTopic
+@pytest.mark.parametrize(
+    ("partitions", "replication", "said"),
+    [
+        (6, 1, "has 1 partitions where 6 are declared"),
+        (1, 3, "is held by 1 brokers where 3 .*kafka-reassign-partitions"),
+    ],
+)
+def test_topic_of_other_partitions_or_fewer_replicas_is_refused_by_name_and_nothing_is_made(
+    kafka_bootstrap: str, kafka_topic: KafkaTopic, partitions: int, replication: int, said: str
 ) -> None:
     held = kafka_topic("held.events")
     other = Topic(f"other.{held}", 1, 1, {})
-    with pytest.raises(StackProblem, match=f"Topic {held} has 1 partitions where 6 are declared"):
-        topics.apply(kafka_bootstrap, [other, Topic(held, 6, 1, {})])
-    admin = topics.connect(kafka_bootstrap)
-    assert other.name not in {found["name"] for found in admin.describe_topics()}
-    admin.close()
-
-
-def test_topic_of_fewer_replicas_is_refused_with_the_command_that_heals_and_nothing_is_made(
-    kafka_bootstrap: str, kafka_topic: KafkaTopic
-) -> None:
-    held = kafka_topic("held.events")
-    other = Topic(f"other.{held}", 1, 1, {})
-    with pytest.raises(
-        StackProblem, match=f"Topic {held} is held by 1 brokers where 3 .*kafka-reassign-partitions"
-    ):
-        topics.apply(kafka_bootstrap, [other, Topic(held, 1, 3, {})])
+    with pytest.raises(StackProblem, match=f"Topic {held} {said}"):
+        topics.apply(kafka_bootstrap, [other, Topic(held, partitions, replication, {})])
     admin = topics.connect(kafka_bootstrap)
     assert other.name not in {found["name"] for found in admin.describe_topics()}
     admin.close()
