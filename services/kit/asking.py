@@ -147,7 +147,7 @@ def _shape(listing: Listing, found: tuple[_Given, ...], sort: str, *, searched: 
 def known_once(
     query: Iterable[tuple[str, str]], known: Collection[str], said: str, errors: list[FieldError]
 ) -> dict[str, str]:
-    """The query parameters by name; what is given twice, and what is not known (as is `said` of it), joins the errors."""
+    """The query parameters by name; what is given twice or is not known, as is `said` of it, joins the errors."""
     given = once(query, errors)
     errors += [FieldError(name[:100], "unknown_parameter", said) for name in given if name not in known]
     return given
