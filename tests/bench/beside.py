@@ -3,6 +3,8 @@
 `python -m tests.bench.beside --other ../older` compares this checkout with another one, which has a `.venv` of its own.
 Rates on their own say little, for machines are noisy; a ratio of two turns, one after the other, says more, and the
 median of many more still. What a request takes of the processor says most: others on the machine take less from that.
+Which stack came up first, and got which memory, may move its figures for as long as it lives; so both come up twice, in
+both orders.
 """
 
 import argparse
@@ -110,20 +112,33 @@ class Asked:
 Pair = tuple[Turn, Turn]
 
 
-async def compare(this: Asked, other: Asked, rounds: int) -> tuple[Table, Table]:
-    """Asks both in turns: medians of the ratios of neighbours with their quartiles, and what a request costs where."""
-    ratios = Table("what", "rate: this / other", "", "processor: this / other", "", "refused", box=None)
-    costs = Table("ms of processor time, other / this", *PARTS, box=None)
+async def compare(this: Asked, other: Asked, rounds: int) -> Mapping[str, Sequence[Pair]]:
+    """Asks both in turns: the pairs of neighbours of each kind of request."""
+    pairs: dict[str, Sequence[Pair]] = {}
     for ours, theirs in zip(await this.kinds(), await other.kinds(), strict=True):
-        pairs = [await _pair((this, ours), (other, theirs), swapped=n % 2 == 1) for n in range(rounds)]
-        refused = sum(turn.got.refused for pair in pairs for turn in pair)
-        rate = _spread(a.got.rate / b.got.rate for a, b in pairs)
-        cost = _spread(a.cost / b.cost for a, b in pairs)
-        ratios.add_row(ours.what, *rate, *cost, str(refused or ""))
-        costs.add_row(ours.what, *(_both(pairs, part) for part in PARTS))
+        kinds = (this, ours), (other, theirs)
+        pairs[ours.what] = [await _pair(*kinds, swapped=n % 2 == 1) for n in range(rounds)]
         for asked in (this, other):
             await asyncio.to_thread(asked.side.settle)
-    return ratios, costs
+    return pairs
+
+
+def show(asked: Sequence[Mapping[str, Sequence[Pair]]], console: Console) -> None:
+    """Medians of the ratios of neighbours with their quartiles and by order, and what a request costs where."""
+    ratios = Table("what", "rate: this / other", "", "in each order", "processor", "", "refused", box=None)
+    costs = Table("ms of processor time, other / this", *PARTS, box=None)
+    for what in asked[0]:
+        pairs = [pair for order in asked for pair in order[what]]
+        refused = sum(turn.got.refused for pair in pairs for turn in pair)
+        each = ", ".join(f"{statistics.median(map(_rates, order[what])):.2f}" for order in asked)
+        cost = _spread(a.cost / b.cost for a, b in pairs)
+        ratios.add_row(what, *_spread(map(_rates, pairs)), each, *cost, str(refused or ""))
+        costs.add_row(what, *(_both(pairs, part) for part in PARTS))
+    console.print(ratios, costs, sep="\n\n")
+
+
+def _rates(pair: Pair) -> float:
+    return pair[0].got.rate / pair[1].got.rate
 
 
 def _spread(ratios: Iterable[float]) -> tuple[str, str]:
@@ -146,27 +161,38 @@ async def _pair(one: tuple[Asked, Kind], two: tuple[Asked, Kind], *, swapped: bo
     return await one[0].turn(one[1]), await two[0].turn(two[1])
 
 
+def both(foothold: Sequence[str], folder: Path, rounds: int) -> Mapping[str, Sequence[Pair]]:
+    """Brings up this version and the other one, in the order in which their commands stand, and asks them in turns."""
+    with ExitStack() as held:
+        sides: dict[str, Side] = {}
+        for command, port in zip(foothold, (8400, 8440), strict=True):
+            sides[command] = Side(command, held.enter_context(own_stack(port, command)))
+            sides[command].load(folder)
+        this, other = (Asked(sides[command], Console(quiet=True)) for command in sorted(foothold, key=_other))
+        return asyncio.run(compare(this, other, rounds))
+
+
+def _other(foothold: str) -> bool:
+    return foothold != FOOTHOLD
+
+
 def main() -> None:
-    """Parses the arguments, brings up both and prints the table."""
+    """Parses the arguments, brings both up in one order and in the other, and prints the tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.beside")
     parser.add_argument(
         "--other", type=Path, required=True, help="a checkout of another version, made ready to run"
     )
     parser.add_argument("--scale", type=float, default=0.1, help="as of `make bench`")
     parser.add_argument(
-        "--rounds", type=int, default=12, help="turns that each version takes of each kind of request"
+        "--rounds", type=int, default=8, help="turns that each takes of each kind of request, in each order"
     )
     asked = parser.parse_args()
-    console = Console(width=130)
-    with ExitStack() as held:
-        folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
+    versions = (FOOTHOLD, str(asked.other / ".venv" / "bin" / "foothold"))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         files.write(folder, files.Size().scaled(asked.scale), datetime.now(UTC).date())
-        sides: list[Side] = []
-        for foothold, port in ((FOOTHOLD, 8400), (str(asked.other / ".venv" / "bin" / "foothold"), 8440)):
-            sides.append(Side(foothold, held.enter_context(own_stack(port, foothold))))
-            sides[-1].load(folder)
-        this, other = (Asked(side, console) for side in sides)
-        console.print(*asyncio.run(compare(this, other, asked.rounds)), sep="\n\n")
+        orders = [both(order, folder, asked.rounds) for order in (versions, versions[::-1])]
+    show(orders, Console(width=130))
 
 
 if __name__ == "__main__":
