@@ -50,9 +50,8 @@ report: .venv/installed-dev ## Four reports by a consumer of the events, from th
 	test -n "$$servers" || { echo "No stack runs here to report on: start one with make run." >&2; exit 1; }; \
 	$(BIN)/python -m examples.reporting --once --servers "$$servers" --file "$${FOOTHOLD_HOME:-.local}/report.duckdb"
 
-bench: .venv/installed-dev ## Measure a stack of its own under load, then lists on tables of ROWS rows (see docs/performance.md)
-	@$(BIN)/foothold bench $(ARGS)
-	@$(BIN)/python -m tests.bench.pairs --rows $(ROWS)
+bench: .venv/installed-dev ## Measure a stack of its own under load, then lists on tables of ROWS rows; fails if what is demanded is missed
+	@$(BIN)/foothold bench --rows $(ROWS) $(ARGS)
 
 chaos: .venv/installed-dev ## Kill and cut everything under load, then see whether anything is lost: KILLS=25 SEED=7 SABOTAGE=..
 	@$(BIN)/python -m tests.chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(if $(SABOTAGE),--sabotage $(SABOTAGE))

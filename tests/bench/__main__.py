@@ -1,6 +1,7 @@
 """`make bench`: a stack of its own, a house of data through the importers, then load through the gateway.
 
-Prints, a line each: operations a second, p50 and p99 in milliseconds, and the ratio to a floor of the same run.
+Prints, a line each: how much, p50 and p99 in milliseconds, the ratio to a floor of the same run, and what is demanded.
+Ends with 1 when something that is demanded is missed.
 """
 
 import argparse
@@ -22,35 +23,27 @@ from typing import Any
 
 import httpx
 from rich.console import Console
-from rich.table import Table
 
 from deploy.local import status
 from deploy.local.stack import Stack
-from tests.bench import files, floors
+from tests.bench import files, floors, pairs, stream
 from tests.bench.events import Effects, catch_up, under_load
+from tests.bench.figures import WIDTH, Figure, Wanted, end, missed, show
 from tests.bench.load import Connection, Measured, Request, drive
+from tests.gateway.cost import token
 
 FOOTHOLD = str(Path(sys.executable).with_name("foothold"))
 CONNECTIONS = 16
+IDLE_EFFECT, LOADED_EFFECT = 50, 250
+"""Milliseconds from a commit to its effect in another service, at the 99th percentile."""
+CATCHING_UP = 5
+"""How many times the greatest write rate a consumer handles."""
 MAPS = 200
 """Deals that get a map of four people."""
 
 ADMIN = "admin@example.com"
 MANAGER = "manager.m000@example.com"
 """Sees the deals of a twentieth of the sellers, and what goes on at their accounts: the requests are theirs."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the result: what, its rate, latencies, and the floor that it is compared with."""
-
-    what: str
-    rate: float
-    unit: str
-    p50: float | None = None
-    p99: float | None = None
-    floor: float | None = None
-    refused: int = 0
 
 
 @dataclass(frozen=True)
@@ -229,20 +222,27 @@ class Bench:
         """From a commit to its effect elsewhere, on an idle stack and under half of the greatest write rate."""
         effects = Effects(self._stack, _bearer(token_of(self._stack, ADMIN)), accounts)
         await effects.measure(20)
-        self._tell("commit to effect elsewhere, idle", await effects.measure())
-        half = max(figure.rate for figure in self.figures if figure.what.startswith("create")) / 2
+        self._tell("commit to effect elsewhere, idle", await effects.measure(), most=IDLE_EFFECT)
+        half = self._greatest() / 2
         port = self._stack.port("gateway")
         measured, rate = await under_load(port, writing, half, effects.measure)
-        self._tell(f"the same under {rate:.0f} writes/s", measured)
+        self._tell(f"the same under {rate:.0f} of {half:.0f} writes/s", measured, most=LOADED_EFFECT)
 
-    def _tell(self, what: str, got: Measured) -> None:
-        self.figures.append(Figure(what, got.rate, "/s", got.quantile(0.5), got.quantile(0.99)))
+    def _tell(self, what: str, got: Measured, *, most: float) -> None:
+        """A line about latencies of which the 99th percentile is so many milliseconds at the most."""
+        p50, p99 = got.quantile(0.5), got.quantile(0.99)
+        wanted = Wanted("p99 ms", most=most)
+        self.figures.append(Figure(what, got.rate, "/s", p50, p99, refused=got.refused, wanted=wanted))
 
     def catch_up(self) -> None:
         """How fast a consumer handles what it has missed, and how that compares with the greatest write rate."""
-        greatest = max(figure.rate for figure in self.figures if figure.what.startswith("create"))
-        missed, took = catch_up(self._stack, FOOTHOLD, dict(self._stack.environment))
-        self.figures.append(Figure(f"catching up {missed:,} events", missed / took, "/s", floor=greatest))
+        handled, took = catch_up(self._stack, FOOTHOLD, dict(self._stack.environment))
+        what, wanted = f"catching up {handled:,} events", Wanted("of the floor", least=CATCHING_UP)
+        self.figures.append(Figure(what, handled / took, "/s", floor=self._greatest(), wanted=wanted))
+
+    def _greatest(self) -> float:
+        """The greatest write rate."""
+        return max(figure.amount for figure in self.figures if figure.what.startswith("create"))
 
 
 @contextmanager
@@ -261,8 +261,7 @@ def own_stack(base_port: int, foothold: str = FOOTHOLD) -> Generator[Stack]:
 
 def token_of(stack: Stack, email: str) -> str:
     """Somebody's token."""
-    form = {"grant_type": "development", "email": email}
-    return str(httpx.post(f"{stack.url('issuer')}/token", data=form).json()["access_token"])
+    return token(stack.url("issuer"), email)
 
 
 def _bearer(token: str) -> tuple[tuple[str, str], ...]:
@@ -336,34 +335,31 @@ def import_file(client: httpx.Client, noun: str, file: Path, profile: str) -> di
     return dict(job["counts"])
 
 
-def show(figures: list[Figure], console: Console) -> None:
-    """The result as a table."""
-    table = Table("what", "rate", "p50 ms", "p99 ms", "of the floor", "refused", box=None)
-    for f in figures:
-        share = f"{f.rate / f.floor:.3f}" if f.floor else ""
-        p50 = f"{f.p50:.1f}" if f.p50 is not None else ""
-        p99 = f"{f.p99:.1f}" if f.p99 is not None else ""
-        table.add_row(f.what, f"{f.rate:,.0f} {f.unit}", p50, p99, share, str(f.refused or ""))
-    console.print(table)
-
-
-def main() -> None:
-    """Parses the arguments and runs it all."""
-    parser = argparse.ArgumentParser(prog="make bench")
-    parser.add_argument(
-        "--scale", type=float, default=1.0, help="share of 10,000 accounts, 100,000 deals, 300,000 activities"
-    )
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each measurement")
-    parser.add_argument("--port", type=int, default=8400, help="of the stack's gateway")
-    asked = parser.parse_args()
-    console = Console()
+def measured(asked: argparse.Namespace, console: Console) -> Sequence[Figure]:
+    """What a stack of its own does, and what the gateway's memory is while many listen."""
     with own_stack(asked.port) as stack, tempfile.TemporaryDirectory() as folder:
         files.write(Path(folder), files.Size().scaled(asked.scale), datetime.now(UTC).date())
         figures = list(load(stack, token_of(stack, ADMIN), Path(folder), console))
         bench = Bench(stack, asked.seconds, console)
         asyncio.run(bench.run())
         bench.catch_up()
-        show(figures + bench.figures, console)
+    return *figures, *bench.figures, *stream.measured(stream.LISTENERS)
+
+
+def main() -> None:
+    """Parses the arguments and runs it all; what is missed is told when everything has been measured."""
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="share of 10,000 accounts, 100,000 deals, 300,000 activities"
+    )
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each measurement")
+    parser.add_argument("--port", type=int, default=8400, help="of the stack's gateway")
+    parser.add_argument("--rows", type=int, default=pairs.ROWS, help="of each table on which lists are read")
+    asked = parser.parse_args()
+    console = Console(width=WIDTH)
+    figures = measured(asked, console)
+    show(figures, console)
+    end([*missed(figures), *pairs.wrong(asked.rows, console)], console)
 
 
 if __name__ == "__main__":

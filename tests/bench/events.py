@@ -20,6 +20,15 @@ PROBES: Final = 200
 BETWEEN: Final = 0.02
 """Seconds between two probes: their own writes are no load."""
 
+PATIENCE: Final = 10.0
+"""Seconds after which what has had no effect counts as without one."""
+
+NEVER: Final = 0
+"""The status of what had none in time."""
+
+CAUGHT_UP: Final = 120.0
+"""Seconds after which a consumer has either caught up or fails to."""
+
 PAUSED: Final = 3
 """Republishes of contacts that a paused consumer misses."""
 
@@ -48,7 +57,8 @@ class Effects:
                 path = f"/v1/accounts/{account}"
                 status, _ = await connection.send(Request("PATCH", path, self._headers, body))
                 began = time.perf_counter()
-                await _known(session, account, name)
+                if not await _known(session, account, name):
+                    status = NEVER
                 measured.latencies.append(time.perf_counter() - began)
                 measured.statuses[status] = measured.statuses.get(status, 0) + 1
                 await asyncio.sleep(BETWEEN)
@@ -58,19 +68,21 @@ class Effects:
         return measured
 
 
-async def _known(session: psycopg.AsyncConnection[Any], account: str, name: str) -> None:
-    while True:
+async def _known(session: psycopg.AsyncConnection[Any], account: str, name: str) -> bool:
+    until = time.perf_counter() + PATIENCE
+    while time.perf_counter() < until:
         row = await session.execute("SELECT name = %s FROM account WHERE id = %s", (name, account))
         found = await row.fetchone()
         if found and found[0]:
-            return
+            return True
         await asyncio.sleep(0.001)
+    return False
 
 
 async def under_load(
     port: int, make: Callable[[int], Request], rate: float, work: Callable[[], Any], *, lanes: int = 16
 ) -> tuple[Any, float]:
-    """What `work` gives while requests are sent at `rate` a second, and the rate that was really answered."""
+    """What `work` gives while requests are sent at `rate` a second, and the rate of those that succeeded."""
     numbers, answered = iter(range(10**9)), 0
     began = time.perf_counter()
 
@@ -80,8 +92,8 @@ async def under_load(
         while True:
             number = next(numbers)
             await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
-            await connection.send(make(number))
-            answered += 1
+            status, _ = await connection.send(make(number))
+            answered += 200 <= status < 300
 
     senders = [asyncio.create_task(lane()) for _ in range(lanes)]
     try:
@@ -95,7 +107,7 @@ async def under_load(
 
 
 def catch_up(stack: Stack, foothold: str, environment: dict[str, str]) -> tuple[int, float]:
-    """How many events a paused consumer (opportunities) had missed, and the seconds until it has handled them."""
+    """How many events a paused consumer (opportunities) had missed and then handled, and in how many seconds."""
     with _paused(stack, "opportunities-worker"):
         for _ in range(PAUSED):
             subprocess.run(
@@ -106,9 +118,9 @@ def catch_up(stack: Stack, foothold: str, environment: dict[str, str]) -> tuple[
             )
         missed = _behind(stack)
     began = time.perf_counter()
-    while _behind(stack):
+    while (left := _behind(stack)) and time.perf_counter() < began + CAUGHT_UP:
         time.sleep(0.02)
-    return missed, time.perf_counter() - began
+    return missed - left, time.perf_counter() - began
 
 
 @contextmanager

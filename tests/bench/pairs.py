@@ -6,17 +6,20 @@ alone it is `python -m tests.bench.pairs --rows 1000000`.
 
 import argparse
 import asyncio
-import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Final
 
 import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.figures import WIDTH, end
 from tests.filled import VIEWERS
 from tests.pairs import ALL, LIMIT, Filled, Shelf
 from tests.servers import Databases, OwnServers
+
+ROWS: Final = 1_000_000
 
 
 @dataclass
@@ -62,22 +65,24 @@ async def run(databases: Databases, rows: int, console: Console) -> list[str]:
     return wrong
 
 
-def main() -> None:
-    """Parses the arguments; exits with 1 where a page is found by reading too much."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.pairs")
-    parser.add_argument("--rows", type=int, default=1_000_000, help=f"of each table; pages hold {LIMIT}")
-    asked = parser.parse_args()
-    console = Console()
+def wrong(rows: int, console: Console) -> list[str]:
+    """What is wrong with how pages of so many rows are found, on a server of its own."""
     servers = OwnServers()
     try:
         databases = Databases(servers.postgres())
-        wrong = asyncio.run(run(databases, asked.rows, console))
+        found = asyncio.run(run(databases, rows, console))
         databases.close()
     finally:
         servers.close()
-    for line in wrong:
-        console.print(line)
-    sys.exit(bool(wrong))
+    return found
+
+
+def main() -> None:
+    """Parses the arguments; ends with 1 where a page is found by reading too much."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.pairs")
+    parser.add_argument("--rows", type=int, default=ROWS, help=f"of each table; pages hold {LIMIT}")
+    console = Console(width=WIDTH)
+    end(wrong(parser.parse_args().rows, console), console)
 
 
 if __name__ == "__main__":

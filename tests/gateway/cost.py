@@ -82,9 +82,9 @@ def started(*argv: str, port: int, **environment: str) -> Generator[Process]:
         child.terminate()
 
 
-def token(issuer: str) -> str:
+def token(issuer: str, email: str = "admin@example.com") -> str:
     """A token of the development issuer."""
-    form = urllib.parse.urlencode({"grant_type": "development", "email": "admin@example.com"}).encode()
+    form = urllib.parse.urlencode({"grant_type": "development", "email": email}).encode()
     with urllib.request.urlopen(f"{issuer}/token", form) as answer:  # noqa: S310 - an address of ours
         return orjson.loads(answer.read())["access_token"]
 
