@@ -203,8 +203,21 @@ class Shelf:
                 return {"cursor": cursor}
         return {}
 
-    async def costs_deep(self, session: Session, who: str, case: Case) -> tuple[int, int]:
-        """Blocks looked at for the first page, and for one 1,000 rows behind it."""
-        first = await self.explained(who, case.query)
-        deep = await self.explained(who, {**case.query, **await self.behind(session, who, case)})
-        return first.buffers, deep.buffers
+    async def deep(self, session: Session, who: str, case: Case) -> Plan:
+        """How the page is found that begins 1,000 rows behind the first."""
+        return await self.explained(who, {**case.query, **await self.behind(session, who, case)})
+
+    def too_deep(self, who: str, case: Case, first: Plan, deep: Plan) -> str:
+        """What is wrong with how a deep page is found; "" for nothing.
+
+        It goes down the index to its cursor instead of to the end, and from there reads as many rows as the first page
+        may. Twice its blocks, because how many rows lie between those that are seen is chance; and a block for each
+        row shown, because the first page's rows may lie together in the table, and these apart.
+        """
+        relation = self.described.relation
+        may_rows, may_blocks = self.most(who, case), 2 * first.buffers + LIMIT + 1
+        if deep.rows(relation) > may_rows:
+            return f"a deep page reads {deep.rows(relation)} rows by {deep.indexes(relation)}, not {may_rows}"
+        if deep.buffers > may_blocks:
+            return f"a deep page looks at {deep.buffers} blocks, not {may_blocks}, twice the first one's"
+        return ""

@@ -1,7 +1,7 @@
 """Every declared pair of filter and sort on tables of a million rows: how much is read to show a page of 50.
 
-Rows read are held against what a page may read, blocks of a deep page against those of the first. Part of `make bench`;
-alone it is `python -m tests.bench.pairs --rows 1000000`.
+Rows read are held against what a page may read, a deep page's as well, and its blocks against those of the first.
+Part of `make bench`; alone it is `python -m tests.bench.pairs --rows 1000000`.
 """
 
 import argparse
@@ -40,11 +40,13 @@ async def measure(shelf: Shelf, url: str, who: str) -> Found:
             plan = await shelf.explained(who, case.query)
             found.pages += 1
             found.rows = max(found.rows, plan.rows(shelf.described.relation))
-            if wrong := await shelf.wanting(who, case):
-                found.wrong.append(f"{shelf.described.relation}, {who}, {dict(case.query)}: {wrong}")
+            said = [await shelf.wanting(who, case)]
             if who != "few" and not case.narrow and case.values == 1:
-                first, deep = await shelf.costs_deep(session, who, case)
-                found.deepest = max(found.deepest, deep / max(first, 1))
+                deep = await shelf.deep(session, who, case)
+                found.deepest = max(found.deepest, deep.buffers / max(plan.buffers, 1))
+                said.append(shelf.too_deep(who, case, plan, deep))
+            at = f"{shelf.described.relation}, {who}, {dict(case.query)}"
+            found.wrong += [f"{at}: {each}" for each in said if each]
     return found
 
 
