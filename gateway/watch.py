@@ -31,6 +31,7 @@ class Watch:
         self._upstreams, self._stop = upstreams, stop
         self._standing = dict.fromkeys(SERVICES, AWAY)
         self._moved = asyncio.Event()
+        self._moves = 0
         self._holders = 0
         self._watching: dict[str, asyncio.Task[None]] = {}
 
@@ -68,9 +69,17 @@ class Watch:
         finally:
             self._holders -= 1
 
-    async def moved(self, seconds: float) -> None:
-        """Waits until a service stands elsewhere, for `seconds` at the most."""
-        if self.ended:
+    @property
+    def moves(self) -> int:
+        """How often a service has come to stand elsewhere."""
+        return self._moves
+
+    async def moved(self, seconds: float, beyond: int) -> None:
+        """Waits until there have been more than so many moves, for `seconds` at the most.
+
+        Whoever looks at where services stand and then does something else asks how many there were before the look.
+        """
+        if self.ended or self._moves > beyond:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -99,6 +108,7 @@ class Watch:
                 await pause(self._stop, _AFTER_TROUBLE)
 
     def _tell(self) -> None:
+        self._moves += 1
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 

@@ -58,7 +58,7 @@ class Changes:
                 missing = {part: each for part, each in missing.items() if part not in pages}
                 missing |= {each.part: each for each in absent}
             else:
-                await self._watch.moved(left)
+                await self._watch.moved(left, self._watch.moves)
         return joined(pages, reading.tokens, list(missing.values()))
 
 

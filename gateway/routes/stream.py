@@ -48,7 +48,9 @@ RETRY: Final = 2_000
 SETTLED: Final = 2 * MEMBER_FOR
 """Seconds after which no service remembers who a caller was before the stream began: then each is asked once more."""
 
-_TICK: Final = 1.0
+TICK: Final = 1.0
+"""Seconds after which all are looked at though there is nothing new: whose token expires, who is to hear a beat."""
+
 _TOGETHER: Final = 0.1  # News of so many seconds reach a listener by one question.
 _HEADERS = [
     (b"content-type", b"text/event-stream"),
@@ -99,8 +101,8 @@ class _Listener:
 class Stream:
     """Pushes to all who listen. Use it as a context."""
 
-    def __init__(self, feeds: Feeds, watch: Watch) -> None:
-        self._feeds, self._watch = feeds, watch
+    def __init__(self, feeds: Feeds, watch: Watch, *, tick: float = TICK) -> None:
+        self._feeds, self._watch, self._tick = feeds, watch, tick
         self._listeners: set[_Listener] = set()
         self._doing: set[asyncio.Task[None]] = set()
 
@@ -162,10 +164,11 @@ class Stream:
             if not self._listeners:
                 self._listening.clear()
                 await self._listening.wait()
+            moves = self._watch.moves
             for listener in list(self._listeners):
                 self._attend(listener)
             await asyncio.sleep(_TOGETHER)
-            await self._watch.moved(_TICK)
+            await self._watch.moved(self._tick, moves)
 
     def _attend(self, listener: _Listener) -> None:
         listener.settle()

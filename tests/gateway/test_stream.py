@@ -3,10 +3,22 @@
 import asyncio
 from contextlib import AbstractAsyncContextManager
 
+import httpx
+from starlette.types import Receive, Scope, Send
+
+from gateway.feeds import Feeds
+from gateway.routes.door import Passed
+from gateway.routes.stream import Stream
+from gateway.upstreams import SERVICES, Calls, Upstreams
+from gateway.watch import Watch
 from services.kit.membership import MEMBER_FOR
+from services.kit.metrics import Metrics
+from services.kit.settings import Settings
+from tests.bench.stream import Feed
 from tests.gateway.hearing import Ear, heard
 from tests.gateway.platform import Platform, ids
-from tests.gateway.standing import spoken
+from tests.gateway.standing import Listener, spoken
+from tests.kit.issuing import ISSUER, StubIssuer
 
 
 def listening(small: Platform, who: str, query: str = "", **headers: str) -> AbstractAsyncContextManager[Ear]:
@@ -140,3 +152,30 @@ async def test_many_listen_and_each_hears_its_own(small: Platform) -> None:
             group.create_task(listen())
         await ready.wait()
         await opened(small, "seller")
+
+
+async def test_news_that_come_while_others_are_told_are_heard_at_once() -> None:
+    feeds = {name: Feed() for name in SERVICES}
+    served = {name: Listener(feed) for name, feed in feeds.items()}
+    addresses = {f"{name}_url": f"http://127.0.0.1:{await each.open()}" for name, each in served.items()}
+    upstreams = Upstreams(
+        Settings.model_validate({"oidc_issuer": ISSUER, **addresses}), Calls(Metrics().registry)
+    )
+    watch = Watch(upstreams, asyncio.Event())
+    # Nobody is looked at for the sake of time alone as long as anybody here is patient.
+    stream = Stream(Feeds(upstreams, watch), watch, tick=3_600)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await stream(Passed("/v1/stream", ""), scope, receive, send)
+
+    door = Listener(app)
+    headers = {"Authorization": f"Bearer {StubIssuer().token()}"}
+    address = f"http://127.0.0.1:{await door.open()}"
+    async with upstreams, watch, stream, httpx.AsyncClient(base_url=address) as client:
+        async with heard(client, headers) as ear:
+            for feed in feeds.values():
+                feed.move()
+                assert len(await ear.items()) == 1
+        await door.close()
+    for listener in served.values():
+        await listener.close()
