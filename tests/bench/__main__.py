@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,13 +29,16 @@ from deploy.local.stack import Stack
 from tests.bench import files, floors, pairs, stream
 from tests.bench.events import Effects, catch_up, under_load
 from tests.bench.figures import WIDTH, Figure, Wanted, end, missed, show
-from tests.bench.load import Connection, Measured, Request, drive
+from tests.bench.load import Connection, Measured, Request, bearer, drive
+from tests.bench.seeing import Sights
 from tests.gateway.cost import token
 
 FOOTHOLD = str(Path(sys.executable).with_name("foothold"))
 CONNECTIONS = 16
 IDLE_EFFECT, LOADED_EFFECT = 50, 250
 """Milliseconds from a commit to its effect in another service, at the 99th percentile."""
+SIGHT = 1_000
+"""Milliseconds from a change of who sees what until everybody concerned sees it, at the 99th percentile."""
 CATCHING_UP = 5
 """How many times the greatest write rate a consumer handles."""
 MAPS = 200
@@ -69,7 +72,7 @@ class Bench:
 
     def __init__(self, stack: Stack, seconds: float, console: Console) -> None:
         self._stack, self._seconds, self._console = stack, seconds, console
-        self._headers = _bearer(token_of(stack, MANAGER))
+        self._headers = bearer(token_of(stack, MANAGER))
         self._chance = random.Random(11)  # noqa: S311  # picks rows, guards nothing
         self._run = int(time.time())
         self.figures: list[Figure] = []
@@ -219,20 +222,32 @@ class Bench:
         ]
 
     async def _effects(self, accounts: list[dict[str, Any]], writing: Callable[[int], Request]) -> None:
-        """From a commit to its effect elsewhere, on an idle stack and under half of the greatest write rate."""
-        effects = Effects(self._stack, _bearer(token_of(self._stack, ADMIN)), accounts)
+        """What a change takes to be seen elsewhere, on an idle stack and under half of the greatest write rate."""
+        headers = bearer(token_of(self._stack, ADMIN))
+        effects, sights = Effects(self._stack, headers, accounts), Sights(self._stack, headers)
         await effects.measure(20)
-        self._tell("commit to effect elsewhere, idle", await effects.measure(), most=IDLE_EFFECT)
-        half = self._greatest() / 2
-        port = self._stack.port("gateway")
-        measured, rate = await under_load(port, writing, half, effects.measure)
-        self._tell(f"the same under {rate:.0f} of {half:.0f} writes/s", measured, most=LOADED_EFFECT)
+        await sights.prepare()
 
-    def _tell(self, what: str, got: Measured, *, most: float) -> None:
-        """A line about latencies of which the 99th percentile is so many milliseconds at the most."""
-        p50, p99 = got.quantile(0.5), got.quantile(0.99)
-        wanted = Wanted("p99 ms", most=most)
-        self.figures.append(Figure(what, got.rate, "/s", p50, p99, refused=got.refused, wanted=wanted))
+        async def both() -> tuple[Measured, ...]:
+            return await effects.measure(), *await sights.measure()
+
+        self._tell("idle", await both(), (IDLE_EFFECT, SIGHT, SIGHT))
+        half = self._greatest() / 2
+        measured, rate = await under_load(self._stack.port("gateway"), writing, half, both)
+        self._tell(f"{rate:.0f} of {half:.0f} writes/s", measured, (LOADED_EFFECT, SIGHT, SIGHT))
+
+    def _tell(self, when: str, measured: Iterable[Measured], most: Sequence[float]) -> None:
+        """A line for each, whose 99th percentile is so many milliseconds at the most."""
+        whats = (
+            "commit to effect elsewhere",
+            "change of sight to every list",
+            "change of sight to the stream",
+        )
+        for what, got, bound in zip(whats, measured, most, strict=True):
+            p50, p99 = got.quantile(0.5), got.quantile(0.99)
+            wanted = Wanted("p99 ms", most=bound)
+            told = Figure(f"{what}, {when}", got.rate, "/s", p50, p99, refused=got.refused, wanted=wanted)
+            self.figures.append(told)
 
     def catch_up(self) -> None:
         """How fast a consumer handles what it has missed, and how that compares with the greatest write rate."""
@@ -262,10 +277,6 @@ def own_stack(base_port: int, foothold: str = FOOTHOLD) -> Generator[Stack]:
 def token_of(stack: Stack, email: str) -> str:
     """Somebody's token."""
     return token(stack.url("issuer"), email)
-
-
-def _bearer(token: str) -> tuple[tuple[str, str], ...]:
-    return (("Authorization", f"Bearer {token}"),)
 
 
 IMPORTS = (

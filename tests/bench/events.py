@@ -14,7 +14,7 @@ import psycopg
 
 from deploy.local.stack import Stack
 from services.kit.kafka import end_offsets
-from tests.bench.load import Connection, Measured, Request
+from tests.bench.load import Connection, Headers, Measured, Request
 
 PROBES: Final = 200
 BETWEEN: Final = 0.02
@@ -31,8 +31,6 @@ CAUGHT_UP: Final = 120.0
 
 PAUSED: Final = 3
 """Republishes of contacts that a paused consumer misses."""
-
-Headers = tuple[tuple[str, str], ...]
 
 
 class Effects:

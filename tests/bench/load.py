@@ -10,6 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from typing import TypeAlias
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+
+
+def bearer(token: str) -> Headers:
+    """Whose request it is."""
+    return (("Authorization", f"Bearer {token}"),)
 
 
 @dataclass(frozen=True)
@@ -18,7 +26,7 @@ class Request:
 
     method: str
     path: str
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Headers = ()
     body: bytes = b""
 
     def render(self, host: str) -> bytes:

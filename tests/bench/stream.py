@@ -87,10 +87,10 @@ async def listen(port: int, bearer: str, *, limit: int = 4096) -> Ear:
     return reader, writer
 
 
-async def _in_time(work: Awaitable[T]) -> T | None:
-    """What comes of it; None where it fails, or takes longer than one is patient."""
+async def in_time(work: Awaitable[T], seconds: float) -> T | None:
+    """What comes of it; None where it fails, or takes longer."""
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(seconds):
             return await work
     except (TimeoutError, EOFError, OSError):
         return None
@@ -100,7 +100,9 @@ async def _ears(port: int, bearers: Sequence[str]) -> list[Ear]:
     """A listener for each token, if it is let in; fifty come at once."""
     ears: list[Ear | None] = []
     for n in range(0, len(bearers), 50):
-        ears += await asyncio.gather(*(_in_time(listen(port, bearer)) for bearer in bearers[n : n + 50]))
+        ears += await asyncio.gather(
+            *(in_time(listen(port, bearer), PATIENCE) for bearer in bearers[n : n + 50])
+        )
     return [ear for ear in ears if ear]
 
 
@@ -121,7 +123,7 @@ async def _measure(door: Process, feeds: dict[int, Feed], bearers: Sequence[str]
     print(f"{len(ears)} idle listeners take {(door.seconds() - spent) / IDLE:.0%} of a processor")
     idle, begun = _megabytes(door), time.monotonic()
     next(iter(feeds.values())).move()
-    news = await asyncio.gather(*(_in_time(reader.readuntil(NEWS)) for reader, _ in ears))
+    news = await asyncio.gather(*(in_time(reader.readuntil(NEWS), PATIENCE) for reader, _ in ears))
     heard = len(news) - news.count(None)
     print(f"news reached {heard} of them within {time.monotonic() - begun:.1f} s")
     most = _megabytes(door, "VmHWM")
