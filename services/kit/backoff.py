@@ -32,9 +32,13 @@ class Backoff:
 
     async def wait(self, stop: asyncio.Event) -> None:
         """Waits for the present delay, or until `stop` is set; the next one is longer."""
+        await pause(stop, self.delay())
+
+    def delay(self) -> float:
+        """The seconds that the next wait takes; the one after it takes longer."""
         delay = min(self._most, self._first * 2**self._tries)
         self._tries = min(self._tries + 1, 16)
-        await pause(stop, delay * random.uniform(0.5, 1.0))  # noqa: S311  # spreads load, hides nothing
+        return delay * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, hides nothing
 
     def reset(self) -> None:
         """The last try succeeded."""

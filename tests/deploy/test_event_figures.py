@@ -1,20 +1,23 @@
 """`foothold status`: the figures of events, read from metrics and said of a stack whose parts are down."""
 
 import asyncio
+from collections.abc import Mapping
 
 import httpx
+import psycopg
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from deploy.local import event_figures
-from deploy.local.event_figures import of_metrics, quantile
+from deploy.local.event_figures import Told, gather, of_metrics, quantile
 from deploy.local.home import Record
 from deploy.local.identity import myself
 from deploy.local.stack import SERVICES
 from services.kit.metrics import counter, gauge
 from services.kit.worker_metrics import timer
+from tests.conftest import DatabaseUrl
+from tests.kit.backbone import prepare
 
 INF = float("inf")
 
@@ -69,18 +72,37 @@ def test_a_quantile_lies_in_the_bucket_that_holds_it(
     assert quantile(buckets, share) == pytest.approx(value)
 
 
+def test_rebuilds_that_are_not_at_their_end_are_told_with_the_age_of_the_oldest(
+    database_url: DatabaseUrl,
+) -> None:
+    url = database_url("backbone", prepare)
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute(
+            """INSERT INTO rebuild (consumer, topic, republish_id, aggregates, asked_at, swept_at)
+            SELECT 'contacts', 'made.events', uuidv7(), '{}', now() - age, swept
+            FROM (VALUES (interval '1 hour', NULL), ('2 hours', NULL), ('3 hours', now())) r(age, swept)"""
+        )
+    told = gathered({"CONTACTS_DATABASE_URL": url})["contacts"]
+    assert told["rebuilds"] == 2
+    assert 7200 <= told["rebuild_seconds"] < 7300
+
+
 def test_nothing_is_known_of_a_stack_whose_parts_are_all_down() -> None:
-    addresses = {f"{service.upper()}_DATABASE_URL": "postgresql://127.0.0.1:1/x" for service in SERVICES}
-    record = Record(
-        myself(), "serving", 8000, {**addresses, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}, children=()
-    )
-
-    async def asked() -> dict[str, event_figures.Told]:
-        async with httpx.AsyncClient(trust_env=False) as client:
-            return await event_figures.gather(record, client)
-
-    told = asyncio.run(asked())
+    told = gathered({})
     assert set(told) == set(SERVICES)
     for figures in told.values():
         assert set(figures.values()) == {None}
         assert {"unnumbered", "lag", "dead_letters", "relay_leads"} <= figures.keys()
+
+
+def gathered(known: Mapping[str, str]) -> dict[str, Told]:
+    """What is told of a stack of which no more is up than the databases at the known addresses."""
+    nowhere = {f"{service.upper()}_DATABASE_URL": "postgresql://127.0.0.1:1/x" for service in SERVICES}
+    addresses = {**nowhere, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", **known}
+    record = Record(myself(), "serving", 8000, addresses, children=())
+
+    async def asked() -> dict[str, Told]:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return await gather(record, client)
+
+    return asyncio.run(asked())
