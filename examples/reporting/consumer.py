@@ -14,6 +14,7 @@ from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 
 from .events import Event, Undecodable, decode
 from .file import Batch, File, Partition
+from .names import ReadsAnyName
 
 TOPICS: Final = ("contacts.events", "opportunities.events", "activities.events")
 
@@ -94,7 +95,7 @@ def connected(servers: str, file: File, topics: Sequence[str] = TOPICS) -> Gener
     if not any(map(_answers, servers.split(","))):
         raise CannotGoOn(f"No Kafka broker answers at {servers}: is the platform running?")
     try:
-        kafka = KafkaConsumer(
+        kafka = ReadsAnyName(
             bootstrap_servers=servers.split(","),
             client_id="foothold-reporting",
             group_id=None,

@@ -66,6 +66,8 @@ class PassedOver(Event):
 def decode(headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> Event:
     """The event in a record: a Told, a Mark or a PassedOver. Raises Undecodable."""
     given = {name: _text(name, raw) for name, raw in headers}
+    if any("\ufffd" in name for name in given):
+        raise Undecodable("the name of a header is not UTF-8")
     type_ = _header(given, "ce_type")
     named = _TYPE.fullmatch(type_)
     if named is None:

@@ -235,6 +235,29 @@ def test_what_cannot_be_read_is_written_down_and_stops_nobody(make: Make) -> Non
     ]
 
 
+class RawName(str):
+    """A header's name of bytes that no text has."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "", errors: str = "") -> bytes:  # noqa: ARG002
+        return b"\xff\xfe"
+
+
+def test_name_of_a_header_that_is_no_text_is_written_down_and_stops_nobody(make: Make) -> None:
+    teller, topic = Teller(), make()
+    topic.send(
+        teller.told("account.created", 1, 1),
+        teller.told("account.created", 2, 1).with_header(RawName("raw"), b"any"),
+        teller.told("account.created", 3, 1),
+    )
+    topic.read()
+    assert topic.copies().keys() == {uuid(1), uuid(3)}
+    assert topic.ask("SELECT * FROM refused") == [
+        {"topic": topic.name, "partition": 0, "offset": 1, "reason": "the name of a header is not UTF-8"}
+    ]
+
+
 class FailsAtTheEnd(File):
     """A file that breaks when all is written but where we are."""
 
