@@ -191,7 +191,13 @@ async def is_circular(session: Session, id: UUID) -> bool:
 
 
 TEXTS: Final = (
-    FreeText("accounts", "account", "r.id = c.account_id", ("name", "office_location", "website")),
+    FreeText(
+        "accounts",
+        "account",
+        "r.id = c.account_id",
+        ("name", "industry", "region", "office_location", "website"),
+    ),
+    FreeText("contacts", "contact", "r.account_id = c.account_id AND r.id <> c.id", ("title",)),
     FreeText(
         "contact-links",
         "contact_link",

@@ -33,7 +33,10 @@ class ErasureShown(Read):
     account_id: UUID
     erased_at: datetime
     reason: ErasureReason
-    topics_clean_at: datetime
+    topics_clean_at: datetime = Field(
+        description="When no topic holds anything more that was told of the person. What others wrote is not of it: a"
+        " deal's name and `lost_to` stay on their topic for as long as it keeps events."
+    )
     mentions_in_contacts: list[Mention]
     more_in_contacts: bool
 

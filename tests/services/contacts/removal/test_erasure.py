@@ -140,6 +140,18 @@ async def test_texts_that_name_the_person_as_they_were_called_before_are_listed(
     assert (erased["mentions_in_contacts"], erased["more_in_contacts"]) == (found, False)
 
 
+async def test_texts_of_the_account_and_of_its_other_people_are_looked_at(house: House) -> None:
+    fields = ("industry", "region", "office_location")
+    account = await house.open("seller", name="Acme", **dict.fromkeys(fields, "jane DOE's"))
+    path = await house.meet("seller", account, "Jane Doe", title="Jane Doe herself")
+    other = await house.meet("seller", account, "John", title="Jane Doe's deputy")
+    found = [{"noun": "accounts", "id": account[-36:], "field": field} for field in sorted(fields)]
+    found.append({"noun": "contacts", "id": other[-36:], "field": "title"})
+    assert (await house.ok("seller", "GET", f"{path}/personal-data"))["mentions_in_contacts"] == found
+    erased = await house.ok("admin", "POST", f"{path}/erasure", {"reason": "REQUESTED"})
+    assert (erased["mentions_in_contacts"], erased["more_in_contacts"]) == (found, False)
+
+
 async def test_a_name_that_only_a_change_tells_of_is_looked_for(house: House) -> None:
     account = await house.open("seller", office_location="At Jane Doe's")
     path = await house.meet("seller", account, "Jane Doe")
