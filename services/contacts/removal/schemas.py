@@ -35,7 +35,7 @@ class ErasureShown(Read):
     reason: ErasureReason
     topics_clean_at: datetime = Field(
         description="When no topic holds anything more that was told of the person. What others wrote is not of it: a"
-        " deal's name and `lost_to` stay on their topic for as long as it keeps events."
+        " deal's name and `lost_to` and a product's names stay on their topic for as long as it keeps events."
     )
     mentions_in_contacts: list[Mention]
     more_in_contacts: bool
