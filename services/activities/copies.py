@@ -75,7 +75,7 @@ class Opportunity(Told):
 
 MEMBERS = Copy("member", Member, {"manager_id": "uuid", "active": "boolean", "external_ids": "jsonb"})
 ACCOUNTS = Copy("account", Account, {"owner_id": "uuid", "team": "jsonb", "external_ids": "jsonb"})
-CONTACTS = Copy("contact", Contact, {"account_id": "uuid"})
+CONTACTS = Copy("contact", Contact, {"account_id": "uuid"}, former=True)
 OPPORTUNITIES = Copy("opportunity", Opportunity, {"account_id": "uuid", "owner_id": "uuid"})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Boolean, Index, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -73,6 +73,7 @@ class Contact(Base, Kept, table=True):
 
     account_id: UUID
     name: str = Field(sa_type=Text)
+    former_names: list[str] = Field(sa_type=ARRAY(Text), sa_column_kwargs={"server_default": text("'{}'")})
 
 
 class Opportunity(Base, Kept, table=True):

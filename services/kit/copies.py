@@ -4,6 +4,9 @@ A copy's table has `id, version, deleted_at, erased` and the columns that its se
 newer state, never adds to it, so that it can be repeated; a deleted row stays as a tombstone and keeps its version, and
 one that was erased stays as it is for ever.
 
+Of some copies what they were called before is kept beside them (`former`), and grows only: by every name that is told,
+late or twice too. A rebuild leaves it, and who is erased has none.
+
 To be made anew, copies forget their versions, so that whatever is told next holds; those that have none at the end were
 not told of (`services.kit.rebuilding`).
 """
@@ -11,7 +14,7 @@ not told of (`services.kit.rebuilding`).
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from psycopg import sql
@@ -23,17 +26,23 @@ from services.kit.events import ERASED, SWEPT, Event
 
 GONE = ("deleted", ERASED, SWEPT)
 
+MOST_FORMER: Final = 20
+"""Former names that are kept of a copy at the most, so that nobody lets it grow for ever: the oldest go first."""
+LONGEST_FORMER: Final = 200
+"""Characters of a former name that are kept: as many as names have."""
+
 
 @dataclass(frozen=True, eq=False)
 class Copy:
     """One kind of copy. `reader` is the service's own tolerant model of the owner's public state: its fields are the
     columns, and `types` their SQL types (text unless named). `told` makes of a copy what its owner would have told,
-    where that is something else."""
+    where that is something else. With `former` the table has `former_names text[]` as well, beside a column `name`."""
 
     table: LiteralString
     reader: type[BaseModel]
     types: Mapping[str, LiteralString]
     told: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
+    former: bool = False
 
     @property
     def _names(self) -> list[str]:
@@ -41,23 +50,23 @@ class Copy:
 
     @cached_property
     def _statement(self) -> sql.Composed:
-        columns = sql.SQL(", ").join(map(sql.Identifier, self._names))
+        columns = ["version", "deleted_at", "erased", *self._names]
         record = sql.SQL(", ").join(
             sql.SQL("{} " + self.types.get(name, "text")).format(sql.Identifier(name)) for name in self._names
         )
-        sets = sql.SQL(", ").join(
-            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in self._names
+        sets = sql.SQL(", ").join(sql.SQL(self._set).format(sql.Identifier(name)) for name in columns)
+        return sql.SQL(_REMEMBER if self.former else _FOLD).format(
+            table=sql.Identifier(self.table),
+            columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+            record=record,
+            sets=sets,
         )
-        return sql.SQL("""
-INSERT INTO {table} AS c (id, version, deleted_at, erased, {columns})
-SELECT DISTINCT ON (id) id, version, deleted_at, erased, {columns}
-FROM jsonb_to_recordset(%(rows)s)
-  AS told(id uuid, version integer, deleted_at timestamptz, erased boolean, {record})
-ORDER BY id, version DESC
-ON CONFLICT (id) DO UPDATE
-SET version = excluded.version, deleted_at = excluded.deleted_at, erased = excluded.erased, {sets}
-WHERE c.version <= excluded.version AND NOT c.erased
-""").format(table=sql.Identifier(self.table), columns=columns, record=record, sets=sets)
+
+    @property
+    def _set(self) -> LiteralString:
+        if self.former:
+            return "{0} = CASE WHEN c.version <= excluded.version THEN excluded.{0} ELSE c.{0} END"
+        return "{0} = excluded.{0}"
 
     @property
     def by_external_id(self) -> LiteralString:
@@ -81,11 +90,11 @@ SELECT k.key, r.id FROM unnest(%(keys)s::text[]) AS k(key), LATERAL (
             self._row(e.data, e.version, e.time.isoformat() if e.fact in GONE else None, e.fact == ERASED)
             for e in events
         ]
-        await self._write(session, rows)
+        await self._write(session, rows, names_told(events) if self.former else {})
 
     async def keep(self, session: Session, items: Sequence[Mapping[str, Any]]) -> None:
         """Sets the copies to rows that their owner showed; each holds `id` and `version` beside its fields."""
-        await self._write(session, [self._row(item, item["version"], None, False) for item in items])
+        await self._write(session, [self._row(item, item["version"], None, False) for item in items], {})
 
     async def forget_versions(self, session: Session, ids: Sequence[UUID] | None = None) -> None:
         """Lets whatever is told of them next hold, older or newer: of these copies, of all when none are named."""
@@ -101,9 +110,11 @@ WHERE r.version = 0 AND r.deleted_at IS NULL ORDER BY r.id LIMIT %(limit)s /* si
         found = await session.execute(text.format(sql.Identifier(self.table)), {"limit": limit})
         return [(row[0], self.told(row[1])) async for row in found]
 
-    async def names(self, session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
-        """What these copies are called, of those that are known here."""
-        text = sql.SQL("SELECT r.id, r.name FROM {} r WHERE r.id = ANY (%(ids)s::uuid[]) /* sight */")
+    async def names(self, session: Session, ids: Collection[UUID]) -> dict[UUID, list[str]]:
+        """What these copies were and are called, of those that are known here; for copies with `former`."""
+        text = sql.SQL(
+            "SELECT r.id, r.former_names || r.name FROM {} r WHERE r.id = ANY (%(ids)s::uuid[]) /* sight */"
+        )
         found = await session.execute(text.format(sql.Identifier(self.table)), {"ids": list(ids)})
         return {row[0]: row[1] async for row in found}
 
@@ -117,6 +128,55 @@ WHERE r.version = 0 AND r.deleted_at IS NULL ORDER BY r.id LIMIT %(limit)s /* si
             "erased": erased,
         }
 
-    async def _write(self, session: Session, rows: list[dict[str, Any]]) -> None:
+    async def _write(
+        self, session: Session, rows: list[dict[str, Any]], names: Mapping[UUID, Sequence[str]]
+    ) -> None:
         if rows:
-            await session.execute(self._statement, {"rows": Jsonb(rows)})
+            known = Jsonb({str(id): list(told) for id, told in names.items()})
+            bounds = {"most": MOST_FORMER, "longest": LONGEST_FORMER}
+            await session.execute(self._statement, {"rows": Jsonb(rows), "names": known} | bounds)
+
+
+def names_told(events: Sequence[Event]) -> dict[UUID, list[str]]:
+    """What the events' subjects are and were called by what is told here, oldest first."""
+    names: dict[UUID, list[str]] = {}
+    for event in sorted(events, key=lambda event: event.version):
+        before = (event.changed or {}).get("name", {}).get("from")
+        told = (before, event.data["name"])
+        names.setdefault(event.subject_id, []).extend(name for name in told if name)
+    return names
+
+
+_NEWEST: LiteralString = """
+SELECT DISTINCT ON (id) id, {columns}
+FROM jsonb_to_recordset(%(rows)s)
+  AS told(id uuid, version integer, deleted_at timestamptz, erased boolean, {record})
+ORDER BY id, version DESC"""
+_FOLD: LiteralString = f"""
+INSERT INTO {{table}} AS c (id, {{columns}}) {_NEWEST}
+ON CONFLICT (id) DO UPDATE SET {{sets}}
+WHERE c.version <= excluded.version AND NOT c.erased"""
+
+
+def _former(known: LiteralString, present: LiteralString, erased: LiteralString) -> LiteralString:
+    """SQL of the names in a set of rows that are former where the present one is this, each once, oldest first."""
+    return f"""CASE WHEN {erased} THEN '{{{{}}}}' ELSE ARRAY(
+  SELECT kept.name FROM (
+    SELECT left(n.name, %(longest)s::integer) AS name, min(n.at) AS at
+    FROM {known} WITH ORDINALITY n(name, at) WHERE btrim(n.name) <> '' AND n.name <> {present}
+    GROUP BY 1 ORDER BY 2 DESC LIMIT %(most)s::integer
+  ) kept ORDER BY kept.at) END"""
+
+
+_TOLD_FORMER = _former("jsonb_array_elements_text(%(names)s::jsonb -> r.id::text)", "r.name", "r.erased")
+_ALL_FORMER = _former(
+    "unnest(c.former_names || c.name || excluded.former_names || excluded.name)",
+    "CASE WHEN c.version <= excluded.version THEN excluded.name ELSE c.name END",
+    "excluded.erased AND c.version <= excluded.version",
+)
+_REMEMBER: LiteralString = f"""
+INSERT INTO {{table}} AS c (id, {{columns}}, former_names)
+SELECT r.*, {_TOLD_FORMER} FROM ({_NEWEST}) r
+ON CONFLICT (id) DO UPDATE SET {{sets}}, former_names = {_ALL_FORMER}
+WHERE NOT c.erased AND (c.version <= excluded.version
+  OR NOT (excluded.former_names || excluded.name) <@ (c.former_names || c.name))"""

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from services.kit import journal, mentions
 from services.kit.aggregates import Aggregate
-from services.kit.copies import Copy
+from services.kit.copies import MOST_FORMER, Copy, names_told
 from services.kit.db import Session, execute, literal
 from services.kit.dependants import Deletable
 from services.kit.events import ERASED, SWEPT, Event
@@ -62,14 +62,20 @@ async def forget_people(
     asked = {event.subject_id: event for event in events if event.is_erasure}
     if not asked:
         return
-    names = {id: {name} for id, name in (await people.names(tx, asked)).items()}
-    for event in events:
-        if event.subject_id in asked:
-            names.setdefault(event.subject_id, set()).add(event.data["name"])
+    names = await people.names(tx, asked)
+    for id, told in names_told([event for event in events if event.subject_id in asked]).items():
+        names[id] = sorted({*names.get(id, ()), *told})
     everything = {name for each in names.values() for name in each}
     await mentions.keep(tx, texts, [_erased(event, names[id]) for id, event in sorted(asked.items())])
+    await doubt(tx, [id for id in asked if len(names[id]) > MOST_FORMER])
     await forget_answers(tx, list(asked), everything)
     await forget_reports(tx, everything)
+
+
+async def doubt(tx: Session, people: Collection[UUID]) -> None:
+    """Lets what is left of these people say that other texts may name them: by names that nobody knows any more."""
+    if people:
+        await tx.execute(_DOUBT, {"people": list(people)})
 
 
 def unscrubbed(events: Sequence[Event]) -> list[Event]:
@@ -79,8 +85,8 @@ def unscrubbed(events: Sequence[Event]) -> list[Event]:
     return [event for event in events if event.data["name"] or event.fact in (ERASED, SWEPT)]
 
 
-def _erased(event: Event, names: Collection[str]) -> Erased:
-    return Erased(event.subject_id, UUID(event.data["account_id"]), event.time, sorted(names))
+def _erased(event: Event, names: Sequence[str]) -> Erased:
+    return Erased(event.subject_id, UUID(event.data["account_id"]), event.time, names)
 
 
 async def erase(tx: Session, deletable: Deletable, ids: Collection[UUID], cause: Cause) -> None:
@@ -110,6 +116,7 @@ WHERE EXISTS (SELECT FROM unnest(%(words)s::text[]) w(word)
 _FORGET_STAGED: LiteralString = """
 DELETE FROM import_row r WHERE EXISTS (
   SELECT FROM json_array_elements_text(r.cells) c(cell) WHERE c.cell = ANY (%(words)s::text[]))"""
+_DOUBT: LiteralString = "UPDATE erasure SET more = true WHERE person_id = ANY (%(people)s::uuid[])"
 
 _ERASE = sql.SQL("""WITH gone AS (
   DELETE FROM {relation} AS r WHERE r.id = ANY (%(ids)s::uuid[]) RETURNING r.*

@@ -89,7 +89,7 @@ class JointActivity(Told):
 
 MEMBERS = Copy("member", Member, {"manager_id": "uuid", "active": "boolean", "external_ids": "jsonb"})
 ACCOUNTS = Copy("account", Account, {"owner_id": "uuid", "team": "jsonb", "external_ids": "jsonb"})
-CONTACTS = Copy("contact", Contact, {"account_id": "uuid"})
+CONTACTS = Copy("contact", Contact, {"account_id": "uuid"}, former=True)
 CONTACT_LINKS = Copy("contact_link", ContactLink, {"from_contact_id": "uuid", "to_contact_id": "uuid"})
 
 

@@ -73,6 +73,7 @@ class Contact(Base, Kept, table=True):
 
     account_id: UUID
     name: str = Field(sa_type=Text)
+    former_names: list[str] = Field(sa_type=ARRAY(Text), sa_column_kwargs={"server_default": text("'{}'")})
     title: str | None = Field(default=None, sa_type=Text)
     department: str = Field(sa_type=Text)
     level: str = Field(sa_type=Text)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.kit.copies import Copy
+from services.kit.copies import LONGEST_FORMER, MOST_FORMER, Copy
 from services.kit.db import Database
 from services.kit.events import Event
 from tests.conftest import DatabaseUrl
@@ -158,3 +159,133 @@ async def test_whatever_comes_again_or_late_the_newest_version_stays(
         ):
             await DEALS.fold(session, batch)
     assert {row[0]: row[1] for row in await kept(db)} == newest
+
+
+class Person(BaseModel):
+    """Somebody of whom former names are kept."""
+
+    id: UUID
+    name: str
+
+
+PEOPLE = Copy("person_copy", Person, {}, former=True)
+TABLE = """CREATE TABLE person_copy (
+  id uuid PRIMARY KEY, version integer NOT NULL, deleted_at timestamptz, erased boolean NOT NULL,
+  name text NOT NULL, former_names text[] NOT NULL)"""
+
+
+def called(
+    version: int, name: str, *, before: str | None = None, fact: str = "updated", id: UUID = ID
+) -> Event:
+    """An event by which somebody is called so, and was called otherwise `before` it where that is told."""
+    changed = {"name": {"from": before, "to": name}} if before else None
+    told = event(version, id=id, fact=fact)
+    return replace(told, aggregate="person", data={"id": str(id), "name": name}, changed=changed)
+
+
+@pytest.fixture
+async def people(db: Database) -> Database:
+    async with db.connect() as session:
+        await session.execute(TABLE)
+    return db
+
+
+async def known(db: Database, *events: Event) -> tuple[str, int, list[str]]:
+    """Name, version and former names of the one person, after these events."""
+    async with db.connect() as session:
+        await PEOPLE.fold(session, events)
+        found = await session.execute("SELECT name, version, former_names FROM person_copy")
+        [row] = await found.fetchall()
+        return row
+
+
+async def test_every_name_of_a_batch_is_known_afterwards(people: Database) -> None:
+    assert await known(people, called(1, "A"), called(2, "B"), called(3, "C")) == ("C", 3, ["A", "B"])
+    assert await known(people, called(5, "E"), called(4, "D")) == ("E", 5, ["A", "B", "C", "D"])
+
+
+async def test_a_name_that_is_told_late_or_twice_is_one_former_name(people: Database) -> None:
+    assert await known(people, called(5, "E")) == ("E", 5, [])
+    assert await known(people, called(3, "C")) == ("E", 5, ["C"])
+    assert await known(people, called(4, "E"), called(3, "C"), called(2, "C")) == ("E", 5, ["C"])
+    assert await known(people, called(5, "E")) == ("E", 5, ["C"])
+
+
+async def test_what_a_name_was_changed_from_is_known_though_it_was_never_told(people: Database) -> None:
+    assert await known(people, called(7, "B", before="A")) == ("B", 7, ["A"])
+    assert await known(people, called(5, "D", before="C")) == ("B", 7, ["A", "C", "D"])
+
+
+async def test_who_is_called_as_before_has_another_former_name(people: Database) -> None:
+    assert await known(people, called(1, "A"), called(2, "B")) == ("B", 2, ["A"])
+    assert await known(people, called(3, "A")) == ("A", 3, ["B"])
+
+
+async def test_blank_names_are_no_former_names(people: Database) -> None:
+    assert await known(people, called(1, " "), called(2, "A"), called(3, "B", before="  ")) == ("B", 3, ["A"])
+    assert await known(people, called(2, "", fact="snapshot")) == ("B", 3, ["A"])
+
+
+async def test_a_rebuild_leaves_former_names(people: Database) -> None:
+    await known(people, called(1, "A"), called(2, "B"))
+    async with people.connect() as session:
+        await PEOPLE.forget_versions(session)
+    assert await known(people, called(1, "C", fact="snapshot")) == ("C", 1, ["A", "B"])
+    async with people.connect() as session:
+        await PEOPLE.forget_versions(session)
+        [(id, state)] = await PEOPLE.untold(session, 1)
+        assert await PEOPLE.names(session, [id]) == {ID: ["A", "B", "C"]}
+    assert await known(people, called(0, state["name"], fact="swept")) == ("C", 0, ["A", "B"])
+
+
+async def test_what_the_owner_shows_lets_the_name_before_be_known(people: Database) -> None:
+    await known(people, called(2, "B"))
+    async with people.connect() as session:
+        await PEOPLE.keep(session, [{"id": str(ID), "version": 4, "name": "D"}])
+        await PEOPLE.keep(session, [{"id": str(ID), "version": 3, "name": "C"}])
+    assert await known(people, called(4, "D")) == ("D", 4, ["B", "C"])
+
+
+async def test_of_who_is_erased_no_former_name_is_left(people: Database) -> None:
+    gone = called(4, "", before="C", fact="erased")
+    await known(people, called(1, "A"), called(2, "B"))
+    assert await known(people, called(3, "C"), gone) == ("", 4, [])
+    assert await known(people, called(3, "C", before="B"), called(9, "D")) == ("", 4, [])
+
+
+async def test_who_is_first_heard_of_when_erased_has_no_former_name(people: Database) -> None:
+    assert await known(people, called(1, "A"), called(2, "", before="A", fact="erased")) == ("", 2, [])
+
+
+async def test_so_many_former_names_are_kept_and_the_oldest_go_first(people: Database) -> None:
+    long = "x" * (LONGEST_FORMER + 1)
+    names = [f"name {number}" for number in range(2 * MOST_FORMER)]
+    told = [called(number, name) for number, name in enumerate([*names, long, "now"])]
+    name, _, former = await known(people, *told)
+    assert (name, former) == ("now", [*names[1 - MOST_FORMER :], long[:-1]])
+    for one in told[-3:]:
+        assert (await known(people, one))[2] == former
+    assert (await known(people, called(90, "later")))[2] == [*former[1:], "now"]
+
+
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    order=st.permutations(range(1, 9)), cuts=st.sets(st.integers(1, 12)), twice=st.lists(st.integers(1, 8))
+)
+async def test_in_whatever_order_names_are_told_all_are_known(
+    people: Database, order: list[int], cuts: set[int], twice: list[int]
+) -> None:
+    named = {version: f"name {version % 5}" for version in order}
+    events = [called(version, named[version]) for version in [*order, *twice]]
+    async with people.connect() as session:
+        await session.execute("TRUNCATE person_copy")
+        bounds = [0, *sorted(cut for cut in cuts if cut < len(events)), len(events)]
+        for start, end in pairwise(bounds):
+            await PEOPLE.fold(session, events[start:end])
+    name, version, former = await known(people)
+    assert (name, version) == (named[8], 8)
+    assert sorted(former) == sorted(set(named.values()) - {name})

@@ -70,6 +70,7 @@ def planted(stack: RunningStack) -> str:
         **visit,
         subject="A visit",
         outcome=f"{NAME} is in favour",
+        next_step=f"Ask Old {MARK}",
         contact_ids=[friend],
     )
     post(
@@ -145,9 +146,11 @@ def test_what_is_left_of_an_erased_person_is_what_people_are_asked_to_look_at(st
     assert before["contacts"] >= {
         "contact.name", "contact_link.note", "external_id.external_id", "journal.changed",
     }  # fmt: skip
-    assert before["opportunities"] >= {"contact.name", "stakeholder.stance_note", "idempotency_key.answer"}
-    assert before["activities"] >= {"contact.name", "idempotency_key.answer", "activity.subject"}
+    copied = {"contact.name", "contact.former_names", "idempotency_key.answer"}
+    assert before["opportunities"] >= copied | {"stakeholder.stance_note"}
+    assert before["activities"] >= copied | {"activity.subject"}
     assert {each["noun"] for each in named(told)} == TABLES.keys() - {"contact-links"}
+    assert "next_step" in [each["field"] for each in told["mentions_in_activities"]]
 
     body = {"reason": "REQUESTED"}
     answer = stack.ask(ADMIN, "POST", f"/v1/contacts/{person}/erasure", body, **{"Idempotency-Key": "erase"})

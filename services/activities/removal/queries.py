@@ -45,12 +45,13 @@ TEXTS: Final = (
 
 _ABOUT = sql.SQL("""
 SELECT json_build_object(
-  'known_to_activities', json_build_object('id', c.id, 'account_id', c.account_id, 'name', c.name),
+  'known_to_activities', json_build_object('id', c.id, 'account_id', c.account_id, 'name', c.name,
+    'former_names', c.former_names),
   'activity_ids', (
     SELECT coalesce(json_agg(r.id ORDER BY r.id), '[]') FROM activity r
     WHERE r.account_id = c.account_id AND c.id = ANY (r.contact_ids)),
   'mentions_in_activities', {mentions})::text
-FROM contact r, LATERAL (SELECT r.*, ARRAY[r.name] AS names) c
+FROM contact r, LATERAL (SELECT r.*, r.former_names || r.name AS names) c
 WHERE r.id = %(id)s::uuid AND NOT r.erased AND {sight}""")
 
 

@@ -12,6 +12,7 @@ class KnownContact(Read):
     id: UUID
     account_id: UUID
     name: str
+    former_names: list[str]
 
 
 class ActivitiesAboutContact(Read):

@@ -116,11 +116,11 @@ async def silence(session: Session, contacts: Sequence[UUID], cause: Cause) -> l
 _ABOUT = sql.SQL("""
 SELECT json_build_object(
   'known_to_opportunities', json_build_object('id', c.id, 'account_id', c.account_id, 'name', c.name,
-    'title', c.title, 'department', c.department, 'level', c.level),
+    'former_names', c.former_names, 'title', c.title, 'department', c.department, 'level', c.level),
   'stakeholders', (
     SELECT coalesce(json_agg({stakeholder} ORDER BY r.id), '[]') FROM stakeholder r WHERE r.contact_id = c.id),
   'mentions_in_opportunities', {mentions})::text
-FROM contact r, LATERAL (SELECT r.*, ARRAY[r.name] AS names) c
+FROM contact r, LATERAL (SELECT r.*, r.former_names || r.name AS names) c
 WHERE r.id = %(id)s::uuid AND NOT r.erased AND {sight}""")
 
 

@@ -13,6 +13,7 @@ class KnownContact(Read):
     id: UUID
     account_id: UUID
     name: str
+    former_names: list[str]
     title: str | None
     department: str
     level: str

@@ -7,6 +7,7 @@ import psycopg
 
 from services.activities.copies import CONTACTS
 from services.activities.handlers import fold_contacts
+from services.kit.copies import MOST_FORMER
 from services.kit.events import ERASED, PURGE
 from services.kit.mentions import MOST
 from tests.places import places
@@ -130,6 +131,35 @@ async def test_a_name_that_is_told_together_with_the_erasure_is_looked_for(house
     found = (await left(house, id))["mentions_in_activities"]
     assert {"noun": "activities", "id": activity, "field": "subject"} in found
     assert len(found) == 4
+
+
+async def test_former_names_are_shown_and_looked_for_and_go_with_the_person(house: House) -> None:
+    id = await planted(house)
+    activity = (await house.make("seller", subject=f"Bob {MARK} called"))["id"]
+    told: dict[str, Any] = {"id": id, "account_id": house.account, "title": None}
+    names = (f"Bob {MARK}", "Jane Roe")
+    renamed = [event_of("contact", "updated", n, told | {"name": name}) for n, name in enumerate(names, 2)]
+    await house.handle("contact", renamed)
+    held = (await house.call("seller", "GET", f"/v1/contacts/{id}/personal-data")).json()
+    known = held["known_to_activities"]
+    assert (known["name"], known["former_names"]) == ("Jane Roe", [f"Jane {MARK}", f"Bob {MARK}"])
+    mentions = held["mentions_in_activities"]
+    assert {"noun": "activities", "id": activity, "field": "subject"} in mentions
+    assert len(mentions) == 4
+    assert "contact.former_names" in await places(house.url, MARK)
+    await house.hear("contact", ERASED, 4, **told | {"name": ""})
+    assert await left(house, id) == {"mentions_in_activities": mentions, "more_in_activities": False}
+    texts = {"activity.subject", "activity.outcome", "time_log.note", "journal.state"}
+    assert await places(house.url, MARK) == texts
+
+
+async def test_who_had_more_names_than_are_kept_may_be_named_in_other_texts(house: House) -> None:
+    id = await planted(house)
+    told: dict[str, Any] = {"id": id, "account_id": house.account, "title": None}
+    for version in range(2, MOST_FORMER + 3):
+        await house.hear("contact", "updated", version, **told | {"name": f"name {version}"})
+    await house.hear("contact", ERASED, 90, **told | {"name": ""})
+    assert await left(house, id) == {"mentions_in_activities": [], "more_in_activities": True}
 
 
 async def test_what_was_scrubbed_before_it_was_told_hides_no_name(house: House) -> None:

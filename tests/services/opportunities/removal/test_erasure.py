@@ -113,6 +113,28 @@ async def test_deals_and_notes_about_others_that_name_the_person_are_known_after
     assert_problem(await house.call("admin", "GET", unheard), 404, "not_found")
 
 
+async def test_former_names_are_shown_and_looked_for_and_go_with_the_person(house: House) -> None:
+    deal, id = await planted(house)
+    path = f"/v1/opportunities/{deal}"
+    told = {"need_summary": f"jane {MARK} asks for it", "funding_source": f"Bob {MARK} knows"}
+    assert (await house.call("seller", "PATCH", path, told, if_match="*")).status_code == 200
+    state = BLANK | {"id": id, "account_id": house.account}
+    names = (f"Bob {MARK}", "Jane Roe")
+    renamed = [event_of("contact", "updated", n, state | {"name": name}) for n, name in enumerate(names, 2)]
+    await house.deliver(*renamed)
+    held = (await house.call("seller", "GET", f"/v1/contacts/{id}/personal-data")).json()
+    known = held["known_to_opportunities"]
+    assert (known["name"], known["former_names"]) == ("Jane Roe", [f"Jane {MARK}", f"Bob {MARK}"])
+    mentions = [{"noun": "opportunities", "id": deal, "field": each} for each in sorted(told)]
+    assert held["mentions_in_opportunities"] == mentions
+    assert "contact.former_names" in await places(house.url)
+    await house.hear("contact", ERASED, 4, **state)
+    left = (await house.call("admin", "GET", f"/v1/contacts/{id}/erasure")).json()
+    assert left == {"mentions_in_opportunities": mentions, "more_in_opportunities": False}
+    texts = {f"opportunity.{each}" for each in told}
+    assert await places(house.url) == texts | {"journal.state", "journal.changed"}
+
+
 def received(house: House, fact: str, version: int, offset: int, id: str, **data: Any) -> Received:
     """An event about the person as a record of contacts' topic."""
     event = event_of("contact", fact, version, {"id": id, "account_id": house.account} | data)
