@@ -57,7 +57,7 @@ def create_api(
     bell = Bell(settings.database_url(service.name))
     head = Head(db)
     client = peers or open_client()
-    verifier = judge or Verifier(settings, member_lookup(db))
+    verifier = judge or Verifier(settings, member_lookup(db, settings.deleted_days))
     metrics = Metrics(of_an_api(service.name, db))
     traffic = Traffic(service.name, metrics.registry)
     show_pool(service.name, db, metrics.registry)

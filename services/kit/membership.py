@@ -1,7 +1,8 @@
 """Which member an identity is: found by the issuer's subject that the member is bound to, or by verified mail address.
 
 A member who is bound is found by the subject alone: whoever is given the mail address afterwards is somebody else.
-Who was deleted is found as one who is not active, until the purge, where nobody else answers to the same.
+Who was deleted is found as one who is not active, where nobody else answers to the same, until the term is over after
+which the row is purged.
 """
 
 import asyncio
@@ -28,20 +29,25 @@ class Membership(NamedTuple):
 MemberOf: TypeAlias = Callable[[str, str | None], Awaitable[Membership | None]]
 """Finds the member by subject and verified mail address (in lower case, if any)."""
 
-# A copy outlives the purge, which its owner's row does not: what was purged is nobody in every service.
+# The term counts, not the purge: a copy outlives that, and is not told of it where it was missed and swept.
 _FOUND: LiteralString = """
 SELECT m.id, m.active AND m.deleted_at IS NULL AS present, m.subject IS NOT NULL AS bound FROM member m
 WHERE (m.subject = %(subject)s OR m.subject IS NULL AND lower(m.email) = %(email)s::text)
   AND to_jsonb(m) -> 'erased' IS DISTINCT FROM 'true'
+  AND (m.deleted_at IS NULL OR %(days)s::integer = 0
+       OR m.deleted_at >= now() - make_interval(days => %(days)s::integer))
 ORDER BY m.deleted_at IS NOT NULL, bound DESC, present DESC LIMIT 2"""
 
 
-def member_lookup(db: Database) -> MemberOf:
-    """Finds members in the service's table; an address of two active members names neither."""
+def member_lookup(db: Database, deleted_days: int) -> MemberOf:
+    """Finds members in the service's table; an address of two active members names neither.
+
+    Who was deleted so many days ago is nobody; 0: never.
+    """
 
     async def member_of(subject: str, email: str | None) -> Membership | None:
         async with db.connect() as session:
-            cursor = await session.execute(_FOUND, {"subject": subject, "email": email})
+            cursor = await session.execute(_FOUND, {"subject": subject, "email": email, "days": deleted_days})
             rows = await cursor.fetchall()
         if len(rows) == 2 and rows[0][1:] == rows[1][1:] and rows[0][1]:
             return None

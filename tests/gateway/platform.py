@@ -120,6 +120,15 @@ class Platform:
             await self.number()
             told = any([await self._carried(each) for each in self.running.values()])
 
+    async def lose(self) -> None:
+        """Numbers, and hands nobody what there is to tell."""
+        await self.number()
+        for each in self.running.values():
+            async with each.db.connect() as session:
+                [[each.cursor]] = await (
+                    await session.execute("SELECT coalesce(max(position), 0) FROM journal_order")
+                ).fetchall()
+
     async def _carried(self, teller: Running) -> bool:
         async with teller.db.connect() as session:
             rows = await (await session.execute(_TOLD, {"cursor": teller.cursor})).fetchall()
@@ -158,7 +167,8 @@ async def platform(database_url: DatabaseUrl) -> AsyncGenerator[Platform]:
             db = Database(url, name="tests")
             await db.open()
             stack.push_async_callback(db.close)
-            judge = Verifier(settings, member_lookup(db), transport=issuer.transport, clock=issuer.clock)
+            members = member_lookup(db, settings.deleted_days)
+            judge = Verifier(settings, members, transport=issuer.transport, clock=issuer.clock)
             app = create_api(service, settings, judge=judge)
             await stack.enter_async_context(app.router.lifespan_context(app))
             running[service.name] = Running(service, app, db, listeners[service.name], ports[service.name])

@@ -139,7 +139,9 @@ INSERT INTO member VALUES
   ('00000000-0000-0000-0000-000000000010', 'dropped@example.com', NULL, true, now()),
   ('00000000-0000-0000-0000-000000000011', 'new@example.com', NULL, true, now()),
   ('00000000-0000-0000-0000-000000000012', 'New@example.com', NULL, true, NULL),
-  ('00000000-0000-0000-0000-000000000013', 'idle@example.com', NULL, true, now())"""
+  ('00000000-0000-0000-0000-000000000013', 'idle@example.com', NULL, true, now()),
+  ('00000000-0000-0000-0000-000000000014', 'term@example.com', NULL, true, now() - interval '29 days'),
+  ('00000000-0000-0000-0000-000000000015', 'over@example.com', 'sub-over', true, now() - interval '31 days')"""
 
 
 @pytest.mark.parametrize(
@@ -162,6 +164,9 @@ INSERT INTO member VALUES
         ("x", "dropped@example.com", (0x10, False)),
         ("sub-gone", "new@example.com", (0x12, True)),
         ("x", "new@example.com", (0x12, True)),
+        ("x", "term@example.com", (0x14, False)),
+        ("sub-over", None, None),
+        ("sub-over", "anna@example.com", (1, True)),
     ],
 )
 async def test_lookup_joins_by_subject_or_else_by_address(
@@ -170,7 +175,7 @@ async def test_lookup_joins_by_subject_or_else_by_address(
     url = database_url("members", _with_members)
     db = Database(url, name="lookup", size=1)
     await db.open()
-    told = await member_lookup(db)(subject, email)
+    told = await member_lookup(db, 30)(subject, email)
     await db.close()
     assert told == (None if found is None else Membership(UUID(int=found[0]), found[1]))
 
@@ -180,9 +185,16 @@ async def test_a_copy_of_who_was_purged_is_found_no_more_than_the_row_that_is_go
 ) -> None:
     db = Database(database_url("copies", _with_copies), name="lookup", size=1)
     await db.open()
-    found = [await member_lookup(db)("x", f"{name}@example.com") for name in ("dropped", "new", "anna")]
+    found = [await member_lookup(db, 30)("x", f"{name}@example.com") for name in ("dropped", "new", "anna")]
     await db.close()
     assert found == [None, Membership(UUID(int=0x12), active=True), Membership(UUID(int=1), active=True)]
+
+
+async def test_where_nothing_is_purged_who_was_deleted_stays_inactive(database_url: DatabaseUrl) -> None:
+    db = Database(database_url("members", _with_members), name="lookup", size=1)
+    await db.open()
+    assert await member_lookup(db, 0)("sub-over", None) == Membership(UUID(int=0x15), active=False)
+    await db.close()
 
 
 def _with_copies(url: str) -> None:

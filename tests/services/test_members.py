@@ -44,7 +44,8 @@ async def test_a_member_is_found_by_subject_and_address_among_many(
         session.execute("ANALYZE member")
         session.execute(f"SET plan_cache_mode = {mode}".encode())
         numbered = statement.replace("%(subject)s", "$1").replace("%(email)s", "$2")
-        session.execute(f"PREPARE lookup(text, text) AS {numbered}".encode())
+        numbered = numbered.replace("%(days)s", "$3")
+        session.execute(f"PREPARE lookup(text, text, integer) AS {numbered}".encode())
         for subject, email, found in (
             ("sub-500", "person.501@example.com", 2),
             ("sub-x", "person.501@example.com", 1),
@@ -52,7 +53,7 @@ async def test_a_member_is_found_by_subject_and_address_among_many(
             ("sub-x", None, 0),
         ):
             explained = psycopg.ClientCursor(session).execute(
-                "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE lookup(%s, %s)", (subject, email)
+                "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE lookup(%s, %s, 30)", (subject, email)
             )
             [[told]] = explained.fetchall()
             plan = Plan(told[0]["Plan"])
@@ -66,7 +67,7 @@ async def asked_of(url: str) -> str:
     asked: list[str] = []
     db = Database(url, name="lookup", size=1, on_statement=asked.append)
     await db.open()
-    await member_lookup(db)("sub-x", None)
+    await member_lookup(db, 30)("sub-x", None)
     await db.close()
     [statement] = asked
     return statement
