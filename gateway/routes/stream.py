@@ -26,6 +26,7 @@ from gateway.routes.forward import asking, send_whole
 from gateway.upstreams import SERVICES
 from gateway.views.changes import closed, opened
 from gateway.watch import Watch
+from services.kit.asking import known_once
 from services.kit.membership import MEMBER_FOR
 from services.kit.problems import FieldError, Invalid, Unavailable
 from services.kit.telemetry import header_of
@@ -215,18 +216,15 @@ async def _left(receive: Receive, listener: _Listener) -> None:
 
 def _since(scope: Scope) -> str | None:
     """From where to go on: what a listener says who comes back goes before what its address says."""
-    given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    wrong = [
-        FieldError(name[:100], "unknown_parameter", "is not known here; known is since")
-        for name, _ in given
-        if name != "since"
-    ]
-    if wrong or len(given) > 1:
-        raise Invalid(wrong or [FieldError("since", "duplicate", "is given twice; give it once")])
+    told = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    errors: list[FieldError] = []
+    given = known_once(told, ("since",), "is not known here; known is since", errors)
+    if errors:
+        raise Invalid(errors)
     last = header_of(scope, b"last-event-id")
     if last:
         return last.decode("latin-1")
-    return given[0][1] if given else None
+    return given.get("since")
 
 
 def _expiry(scope: Scope) -> float:

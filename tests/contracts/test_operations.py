@@ -63,7 +63,7 @@ async def test_every_operation_refuses_what_is_not_as_it_should_be(
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=_says)
 async def test_the_refusal_is_missed_where_there_is_none(refusal: Refusal) -> None:
-    async with _careless() as client:
+    async with careless() as client:
         told = [await refusal.broken(client, each) for each in operations(document_of(OPPORTUNITIES))]
     assert any(told)
 
@@ -98,7 +98,7 @@ async def _ground(name: str, database_url: DatabaseUrl) -> AsyncGenerator[Ground
 
 
 @asynccontextmanager
-async def _careless() -> AsyncGenerator[AsyncClient]:
+async def careless() -> AsyncGenerator[AsyncClient]:
     """A client of an app that is content with everything."""
     app: ASGIApp = Response(b"{}", media_type="application/json")
     async with AsyncClient(transport=ASGITransport(app), base_url="http://service.test") as client:

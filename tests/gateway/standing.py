@@ -8,14 +8,19 @@ from typing import TypeAlias, cast
 
 import httpx
 import uvicorn
+from prometheus_client import CollectorRegistry
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn._types import ASGIApplication
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from gateway.main import create_gateway
-from gateway.upstreams import SERVICES
+from gateway.feeds import Feeds
+from gateway.main import composed, create_gateway
+from gateway.routes.forward import Forward
+from gateway.routes.stream import Stream
+from gateway.upstreams import SERVICES, Calls, Upstreams
+from gateway.watch import Watch
 from services.kit.identity import Verifier
 from services.kit.settings import Settings
 from tests.kit.issuing import ISSUER, StubIssuer
@@ -224,3 +229,11 @@ async def lifespan(app: ASGIApp) -> AsyncGenerator[None]:
     await to_app.put({"type": "lifespan.shutdown"})
     assert (await from_app.get())["type"] == "lifespan.shutdown.complete"
     await task
+
+
+def made_here() -> set[str]:
+    """The routes of what the gateway composes."""
+    upstreams = Upstreams(Settings(), Calls(CollectorRegistry()))
+    watch = Watch(upstreams, asyncio.Event())
+    feeds = Feeds(upstreams, watch)
+    return set(composed(feeds, watch, Stream(feeds, watch), upstreams, Forward(upstreams), part_seconds=1))

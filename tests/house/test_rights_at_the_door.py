@@ -3,16 +3,8 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from prometheus_client import CollectorRegistry
-
-from gateway.feeds import Feeds
-from gateway.main import composed
-from gateway.routes.forward import Forward
-from gateway.routes.stream import Stream
-from gateway.upstreams import Calls, Upstreams
-from gateway.watch import Watch
-from services.kit.settings import Settings
 from tests.conftest import DatabaseUrl
+from tests.gateway.standing import made_here
 from tests.house.cast import opened
 from tests.house.crowd import Change, Crowd, gathered
 from tests.house.happening import filled
@@ -68,11 +60,3 @@ def test_the_table_speaks_of_everything_that_is_composed() -> None:
 
 def test_every_line_is_of_a_turn() -> None:
     assert {line.variant for line in lines("gateway")} == {*TURNS, AWAY}
-
-
-def made_here() -> set[str]:
-    """The routes of what the gateway composes."""
-    upstreams = Upstreams(Settings(), Calls(CollectorRegistry()))
-    watch = Watch(upstreams, asyncio.Event())
-    feeds = Feeds(upstreams, watch)
-    return set(composed(feeds, watch, Stream(feeds, watch), upstreams, Forward(upstreams), part_seconds=1))

@@ -88,6 +88,11 @@ class Operation:
         return self.method == "get" and "next_cursor" in self.fields
 
     @property
+    def is_stream(self) -> bool:
+        """Whether what it answers does not end."""
+        return any("text/event-stream" in told.get("content", {}) for told in self.good.values())
+
+    @property
     def writes(self) -> bool:
         """Whether it may change something."""
         return self.method != "get" and not self.path.endswith(READING_POSTS)
