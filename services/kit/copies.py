@@ -5,7 +5,8 @@ newer state, never adds to it, so that it can be repeated; a deleted row stays a
 one that was erased stays as it is for ever.
 
 Of some copies what they were called before is kept beside them (`former`), and grows only: by every name that is told,
-late or twice too. A rebuild leaves it, and who is erased has none.
+late or twice too. A rebuild leaves it, and who is erased has none. `known_from_start` says that the first version was
+told, so that no name is from before.
 
 To be made anew, copies forget their versions, so that whatever is told next holds; those that have none at the end were
 not told of (`services.kit.rebuilding`).
@@ -14,7 +15,7 @@ not told of (`services.kit.rebuilding`).
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, NamedTuple
 from uuid import UUID
 
 from psycopg import sql
@@ -32,11 +33,19 @@ LONGEST_FORMER: Final = 200
 """Characters of a former name that are kept: as many as names have."""
 
 
+class Names(NamedTuple):
+    """What a copy was and is called, as far as it was told; `from_start` where that is since it was made."""
+
+    said: list[str]
+    from_start: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Copy:
     """One kind of copy. `reader` is the service's own tolerant model of the owner's public state: its fields are the
     columns, and `types` their SQL types (text unless named). `told` makes of a copy what its owner would have told,
-    where that is something else. With `former` the table has `former_names text[]` as well, beside a column `name`."""
+    where that is something else. With `former` the table also has `former_names text[]` and
+    `known_from_start boolean`, beside a column `name`."""
 
     table: LiteralString
     reader: type[BaseModel]
@@ -110,13 +119,12 @@ WHERE r.version = 0 AND r.deleted_at IS NULL ORDER BY r.id LIMIT %(limit)s /* si
         found = await session.execute(text.format(sql.Identifier(self.table)), {"limit": limit})
         return [(row[0], self.told(row[1])) async for row in found]
 
-    async def names(self, session: Session, ids: Collection[UUID]) -> dict[UUID, list[str]]:
+    async def names(self, session: Session, ids: Collection[UUID]) -> dict[UUID, Names]:
         """What these copies were and are called, of those that are known here; for copies with `former`."""
-        text = sql.SQL(
-            "SELECT r.id, r.former_names || r.name FROM {} r WHERE r.id = ANY (%(ids)s::uuid[]) /* sight */"
-        )
+        text = sql.SQL("""SELECT r.id, r.former_names || r.name, r.known_from_start FROM {} r
+WHERE r.id = ANY (%(ids)s::uuid[]) /* sight */""")
         found = await session.execute(text.format(sql.Identifier(self.table)), {"ids": list(ids)})
-        return {row[0]: row[1] async for row in found}
+        return {row[0]: Names(row[1], row[2]) async for row in found}
 
     def _row(
         self, data: Mapping[str, Any], version: int, deleted_at: str | None, erased: bool
@@ -147,14 +155,13 @@ def names_told(events: Sequence[Event]) -> dict[UUID, list[str]]:
     return names
 
 
-_NEWEST: LiteralString = """
+_FOLD: LiteralString = """
+INSERT INTO {table} AS c (id, {columns})
 SELECT DISTINCT ON (id) id, {columns}
 FROM jsonb_to_recordset(%(rows)s)
   AS told(id uuid, version integer, deleted_at timestamptz, erased boolean, {record})
-ORDER BY id, version DESC"""
-_FOLD: LiteralString = f"""
-INSERT INTO {{table}} AS c (id, {{columns}}) {_NEWEST}
-ON CONFLICT (id) DO UPDATE SET {{sets}}
+ORDER BY id, version DESC
+ON CONFLICT (id) DO UPDATE SET {sets}
 WHERE c.version <= excluded.version AND NOT c.erased"""
 
 
@@ -175,8 +182,14 @@ _ALL_FORMER = _former(
     "excluded.erased AND c.version <= excluded.version",
 )
 _REMEMBER: LiteralString = f"""
-INSERT INTO {{table}} AS c (id, {{columns}}, former_names)
-SELECT r.*, {_TOLD_FORMER} FROM ({_NEWEST}) r
-ON CONFLICT (id) DO UPDATE SET {{sets}}, former_names = {_ALL_FORMER}
-WHERE NOT c.erased AND (c.version <= excluded.version
+INSERT INTO {{table}} AS c (id, {{columns}}, known_from_start, former_names)
+SELECT r.*, {_TOLD_FORMER} FROM (
+  SELECT DISTINCT ON (id) id, {{columns}}, bool_or(version = 1) OVER (PARTITION BY id)
+  FROM jsonb_to_recordset(%(rows)s)
+    AS told(id uuid, version integer, deleted_at timestamptz, erased boolean, {{record}})
+  ORDER BY id, version DESC
+) r
+ON CONFLICT (id) DO UPDATE SET {{sets}}, former_names = {_ALL_FORMER},
+  known_from_start = c.known_from_start OR excluded.known_from_start
+WHERE NOT c.erased AND (c.version <= excluded.version OR excluded.known_from_start > c.known_from_start
   OR NOT (excluded.former_names || excluded.name) <@ (c.former_names || c.name))"""

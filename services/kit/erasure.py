@@ -62,12 +62,13 @@ async def forget_people(
     asked = {event.subject_id: event for event in events if event.is_erasure}
     if not asked:
         return
-    names = await people.names(tx, asked)
-    for id, told in names_told([event for event in events if event.subject_id in asked]).items():
-        names[id] = sorted({*names.get(id, ()), *told})
+    known = await people.names(tx, asked)
+    told = names_told([event for event in events if event.subject_id in asked])
+    names = {id: sorted({*told[id], *(known[id].said if id in known else ())}) for id in asked}
     everything = {name for each in names.values() for name in each}
     await mentions.keep(tx, texts, [_erased(event, names[id]) for id, event in sorted(asked.items())])
-    await doubt(tx, [id for id in asked if len(names[id]) > MOST_FORMER])
+    whole = {id for id, of in known.items() if of.from_start and len(names[id]) <= MOST_FORMER}
+    await doubt(tx, asked.keys() - whole)
     await forget_answers(tx, list(asked), everything)
     await forget_reports(tx, everything)
 

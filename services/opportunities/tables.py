@@ -74,6 +74,7 @@ class Contact(Base, Kept, table=True):
     account_id: UUID
     name: str = Field(sa_type=Text)
     former_names: list[str] = Field(sa_type=ARRAY(Text), sa_column_kwargs={"server_default": text("'{}'")})
+    known_from_start: bool = Field(sa_type=Boolean, sa_column_kwargs={"server_default": text("false")})
     title: str | None = Field(default=None, sa_type=Text)
     department: str = Field(sa_type=Text)
     level: str = Field(sa_type=Text)

@@ -171,7 +171,7 @@ class Person(BaseModel):
 PEOPLE = Copy("person_copy", Person, {}, former=True)
 TABLE = """CREATE TABLE person_copy (
   id uuid PRIMARY KEY, version integer NOT NULL, deleted_at timestamptz, erased boolean NOT NULL,
-  name text NOT NULL, former_names text[] NOT NULL)"""
+  name text NOT NULL, former_names text[] NOT NULL, known_from_start boolean NOT NULL)"""
 
 
 def called(
@@ -234,8 +234,28 @@ async def test_a_rebuild_leaves_former_names(people: Database) -> None:
     async with people.connect() as session:
         await PEOPLE.forget_versions(session)
         [(id, state)] = await PEOPLE.untold(session, 1)
-        assert await PEOPLE.names(session, [id]) == {ID: ["A", "B", "C"]}
+        assert await PEOPLE.names(session, [id]) == {ID: (["A", "B", "C"], True)}
     assert await known(people, called(0, state["name"], fact="swept")) == ("C", 0, ["A", "B"])
+
+
+@pytest.mark.parametrize(
+    ("told", "whole"),
+    [
+        ([[1]], True), ([[1, 2]], True), ([[2, 1]], True), ([[2], [1]], True), ([[1], [3]], True),
+        ([[2]], False), ([[3], [2]], False), ([[2], [0]], False),
+    ],
+)  # fmt: skip
+async def test_whoever_was_told_of_from_the_first_version_on_has_no_name_that_is_not_known(
+    people: Database, told: list[list[int]], whole: bool
+) -> None:
+    for batch in told:
+        await known(people, *(called(version, "A") for version in batch))
+    async with people.connect() as session:
+        assert await PEOPLE.names(session, [ID, uuid4()]) == {ID: (["A"], whole)}
+        await PEOPLE.forget_versions(session)
+    await known(people, called(9, "A", fact="snapshot"))
+    async with people.connect() as session:
+        assert await PEOPLE.names(session, [ID]) == {ID: (["A"], whole)}
 
 
 async def test_what_the_owner_shows_lets_the_name_before_be_known(people: Database) -> None:

@@ -217,18 +217,23 @@ SELECT r.account_id, r.erased_at, r.external_ids, {_NAMES},
   ARRAY(SELECT DISTINCT said.word FROM journal j, LATERAL (
     SELECT jsonb_array_elements_text((j.state -> 'phones') || (j.state -> 'emails'))
     UNION ALL SELECT e.value FROM jsonb_each_text(j.state -> 'external_ids') e) said(word)
-    WHERE j.aggregate_id = r.id AND said.word IS NOT NULL)
+    WHERE j.aggregate_id = r.id AND said.word IS NOT NULL),
+  EXISTS (SELECT FROM journal j WHERE j.aggregate_id = r.id AND j.version = 1)
 FROM contact r WHERE r.id = %(id)s::uuid FOR UPDATE /* sight */"""
 
 
 class Person(NamedTuple):
-    """A person who is to be erased, or was, and what would know them again: what they are and were ever called."""
+    """A person who is to be erased, or was, and what would know them again: what they are and were ever called.
+
+    `from_start`: the journal reaches back to when they were made, so these are all of their names.
+    """
 
     account_id: UUID
     erased_at: datetime | None
     external_ids: dict[str, str]
     names: list[str]
     numbers: list[str]
+    from_start: bool
 
 
 async def hold_person(session: Session, id: UUID) -> Person:

@@ -140,6 +140,8 @@ async def erase_contact(tx: Session, call: Call, id: UUID, body: ErasureCreate) 
 async def _erase(tx: Session, call: Call, id: UUID, person: Person, reason: ErasureReason) -> None:
     at, cause = now(), replace(call.cause, key=None)
     await mentions.keep(tx, TEXTS, [Erased(id, person.account_id, at, person.names, reason)])
+    if not person.from_start:
+        await erasure.doubt(tx, [id])
     links = await queries.links_of(tx, id)
     await erasure.erase(tx, LINKS, links, cause)
     values = {**CONTACTS.blank, "external_ids": dict.fromkeys(person.external_ids)}

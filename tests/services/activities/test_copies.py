@@ -17,7 +17,7 @@ def test_copies_are_folded_in_the_types_of_their_tables() -> None:
         types = {name: columns[name].type.compile(dialect=dialect()).lower() for name in columns}
         kept = {"id": "uuid", "version": "integer", "deleted_at": "timestamp with time zone"}
         kept |= {"erased": "boolean"}
-        kept |= {"former_names": "text[]"} if copy.former else {}
+        kept |= {"former_names": "text[]", "known_from_start": "boolean"} if copy.former else {}
         told = {name: copy.types.get(name, "text") for name in copy.reader.model_fields if name != "id"}
         assert types == kept | told, copy.table
 

@@ -162,6 +162,13 @@ async def test_who_had_more_names_than_are_kept_may_be_named_in_other_texts(hous
     assert await left(house, id) == {"mentions_in_activities": [], "more_in_activities": True}
 
 
+async def test_who_was_first_told_of_by_a_snapshot_may_be_named_otherwise_in_texts(house: House) -> None:
+    told: dict[str, Any] = {"account_id": house.account, "title": None}
+    id = await house.hear("contact", "snapshot", 7, **told, name=f"Jane {MARK}")
+    await house.hear("contact", ERASED, 8, id=id, **told, name="")
+    assert await left(house, id) == {"mentions_in_activities": [], "more_in_activities": True}
+
+
 async def test_what_was_scrubbed_before_it_was_told_hides_no_name(house: House) -> None:
     id = await planted(house)
     held = (await house.call("seller", "GET", f"/v1/contacts/{id}/personal-data")).json()
