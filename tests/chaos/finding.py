@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Checker = Literal["writes", "topics", "copies", "versions", "views", "reports", "rest"]
+Checker = Literal["writes", "topics", "copies", "versions", "views", "feeds", "reports", "rest"]
 
 
 @dataclass(frozen=True)

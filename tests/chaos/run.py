@@ -15,6 +15,7 @@ from tests.chaos.checks import reports, views
 from tests.chaos.clients import SPEAKERS, Clients, Places
 from tests.chaos.evidence import Evidence
 from tests.chaos.finding import Finding
+from tests.chaos.followers import Followers
 from tests.chaos.history import Operation
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.pager import Pagers
@@ -61,6 +62,7 @@ class Run:
         ports = self._stack.ports
         places = Places(ports.url("door"), ports.url("issuer"))
         self._clients = Clients(places, asked.name, asked.seed, asked.results)
+        self._followers = Followers(places, asked.results)
         self._poisoner = Poisoner(self._urls, self._stack.bootstrap_servers, self._accounts, asked.seed)
         self._retelling = Retelling(self._urls)
         self._nemesis = Nemesis(self._stack, self._poisoner, self._retelling, asked.results, say)
@@ -73,7 +75,7 @@ class Run:
         try:
             await self._stack.up()
             self._say(f"      {time.monotonic() - began:7.1f} s  {len(PROCESSES)} processes are ready")
-            async with self._clients:
+            async with self._clients, self._followers:
                 await self._rage(self._planned())
                 return await self._judge(time.monotonic() - began)
         finally:
@@ -94,6 +96,7 @@ class Run:
         paging = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pagers.run(paging))
+            group.create_task(self._followers.run(paging))
             working = group.create_task(self._clients.work())
             await asyncio.sleep(_WARM_UP)
             await self._nemesis.run(faults)
@@ -123,6 +126,7 @@ class Run:
         operations = history.read(self._asked.results)
         held = await asyncio.to_thread(evidence.gather, self._urls, self._stack.bootstrap_servers)
         findings = await asyncio.to_thread(self._found, operations, held)
+        findings += await self._followers.findings()
         # Of a planted mistake others shall tell: all sorts of things may come of one.
         self._left += [] if self._asked.mistake else self._rude(operations)
         findings += [Finding("rest", said, ()) for said in self._left]
@@ -132,6 +136,7 @@ class Run:
         counts = {
             "faults": len(self._nemesis.done),
             **counted(operations, held),
+            "rows followed": self._followers.held,
             "planted": self._poisoner.planted,
             "given up": self._poisoner.given_up,
             "seconds": round(seconds),
@@ -146,9 +151,10 @@ class Run:
         ports = self._stack.ports
         bases = {name: ports.url(name) for name in ("door", *SERVICES)}
         tokens = [fetch_token(ports.url("issuer"), email) for email in SPEAKERS]
-        accounts = [str(id) for id in held["contacts"].owned["account"]]
+        owned = held["contacts"].owned
+        accounts, people = [str(id) for id in owned["account"]], [str(id) for id in owned["contact"]]
         with httpx.Client(timeout=30, trust_env=False) as client:
-            seen = list(views.check(client, bases, tokens, accounts))
+            seen = list(views.check(client, bases, tokens, accounts, people))
         reported = reports.check(
             self._urls, self._stack.bootstrap_servers, self._asked.results / "report.duckdb"
         )

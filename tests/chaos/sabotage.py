@@ -18,12 +18,13 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from deploy.local.stack import service_of
-from services.kit import consumer, idempotency, journal, numbering, publishing
+from services.kit import changes, consumer, idempotency, journal, numbering, publishing
 from services.kit.aggregates import Aggregate
 from services.kit.current import Shown
 from services.kit.db import Database, Session
 from services.kit.delivery import Delivery, Outcome
 from services.kit.envelope import Encoder
+from services.kit.feeds import Walked
 from services.kit.journal import Cause
 from services.kit.kafka import NotAcknowledged, RoundProducer
 from services.kit.parking import Parking
@@ -255,6 +256,17 @@ async def _keep_afterwards(session: Session, cause: Cause, row: Shown | None, st
         await idempotency.keep(session, cause.key, status=status, answer=row.json, version=row.version)
 
 
+def _skip_the_rest() -> None:
+    """The feed's token is that of the head, though the page was full and there is more."""
+    walk: Any = changes.walk
+
+    async def walked(*given: Any) -> Walked:
+        found = await walk(*given)
+        return found._replace(reached=found.head)
+
+    _put(changes, "walk", walked)
+
+
 _NUMBER: Final[str] = getattr(numbering, "_NUMBER")  # noqa: B009  # private, and meant to be
 _PLACED = "t.recorded_at FROM taken t, journal_head h"
 _BEYOND = "FROM journal_queue WHERE id > (SELECT coalesce(max(journal_id), 0) FROM journal_order) ORDER BY id"
@@ -268,5 +280,6 @@ MISTAKES: Final[Mapping[str, Mistake]] = {
     "cursor-before-acknowledgement": Mistake("worker", _move_cursor_first, _WORKERS),
     "answer-before-commit": Mistake("api", _answer_before_commit, {"kill postgres": 1.0}, kills=4),
     "idempotency-key-in-its-own-transaction": Mistake("api", _keep_keys_apart, _STORES, kills=12),
+    "token-beyond-its-page": Mistake("api", _skip_the_rest, _APIS, kills=4),
 }
 """What can be planted, by the name that `--sabotage` takes."""

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.chaos import checks, story
-from tests.chaos.checks import sight, views
+from tests.chaos.checks import feeds, sight, views
 from tests.chaos.evidence import Entry, Evidence, Key, Standing
 from tests.chaos.finding import Finding
 from tests.chaos.history import Answer, Attempt
@@ -338,7 +338,54 @@ def test_account_that_nobody_shows_is_no_damage_but_one_that_some_show_is() -> N
 def _viewed(answer: Callable[[httpx.Request], httpx.Response]) -> list[Finding]:
     bases = {name: f"http://{name}" for name in ("door", *PARTS)}
     with httpx.Client(transport=httpx.MockTransport(answer)) as client:
-        return list(views.check(client, bases, ["token"], [ACCOUNT]))
+        return list(views.check(client, bases, ["token"], [ACCOUNT], []))
+
+
+PERSON: dict[str, Any] = {
+    "contacts": {"contact": {"id": 1}},
+    "opportunities": {"stakeholders": [{"id": 2}]},
+    "activities": {"activity_ids": []},
+}
+HELD: dict[str, Any] = {name: value for part in PERSON.values() for name, value in part.items()}
+
+
+@pytest.mark.parametrize(
+    ("door", "activities", "differs"),
+    [
+        (httpx.Response(200, json=HELD), 200, False),
+        (httpx.Response(200, json=HELD | {"stakeholders": []}), 200, True),
+        (
+            httpx.Response(200, json={name: value for name, value in HELD.items() if name != "contact"}),
+            200,
+            True,
+        ),
+        (httpx.Response(503), 404, True),
+        (httpx.Response(200, json=HELD), 404, True),
+        (ABSENT, 200, True),
+    ],
+)
+def test_what_is_held_about_a_person_otherwise_than_the_services_say_is_found(
+    door: httpx.Response, activities: int, differs: bool
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        name = request.url.host
+        assert request.url.path == f"/v1/contacts/{CHIEF}/personal-data"
+        status = activities if name == "activities" else 200
+        return door if name == "door" else httpx.Response(status, json=PERSON[name])
+
+    bases = {name: f"http://{name}" for name in ("door", *PERSON)}
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        assert bool(list(views.check(client, bases, ["token"], [], [CHIEF]))) == differs
+
+
+@pytest.mark.parametrize("held", [{}, {("accounts", ACCOUNT): {"name": "Old"}, ("accounts", DEAL): {}}])
+def test_a_follower_who_holds_otherwise_than_is_shown_is_found(held: dict[tuple[str, str], Any]) -> None:
+    shown = {("accounts", ACCOUNT): {"name": "New"}}
+    found_ = list(feeds.check("seller@example.com", held, shown))
+    assert {(each.checker, each.about) for each in found_} == {
+        ("feeds", (id,)) for _, id in held.keys() | shown.keys()
+    }
+    assert list(feeds.check("seller@example.com", shown, shown)) == []
 
 
 def test_story_tells_what_was_asked_journaled_told_and_copied_in_order(tmp_path: object) -> None:

@@ -1,4 +1,4 @@
-"""The gateway's views of accounts are whole, and say what the services' own answers say."""
+"""What the gateway makes of several services' answers is whole, and says what they say themselves."""
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,46 +6,50 @@ from typing import Any, Final
 
 import httpx
 
-from deploy.local.stack import SERVICES
 from tests.chaos.finding import Finding
 
 MOST: Final = 150
-"""Accounts that are looked at, in a big house."""
+"""Accounts, and people, that are looked at in a big house."""
 
+_REFUSED = frozenset({403, 404})
 _OF_THE_GATEWAY = frozenset({"missing", "as_of"})
 
 
 def check(
-    client: httpx.Client, bases: Mapping[str, str], tokens: Sequence[str], accounts: Sequence[str]
+    client: httpx.Client,
+    bases: Mapping[str, str],
+    tokens: Sequence[str],
+    accounts: Sequence[str],
+    people: Sequence[str],
 ) -> Iterator[Finding]:
-    """Looks at the views of some accounts through the eyes of each token's holder.
+    """Looks at the views of some accounts, and at what is held about some people, with the eyes of each token's holder.
 
     `bases` are the addresses of the services by name, and that of the gateway as `door`.
     """
-    chosen = random.Random(len(accounts)).sample(accounts, min(MOST, len(accounts)))  # noqa: S311
-    for number, account in enumerate(chosen):
-        yield from _view(client, bases, tokens[number % len(tokens)], account)
+    for ids, noun, form in ((accounts, "accounts", "view"), (people, "contacts", "personal-data")):
+        chosen = random.Random(len(ids)).sample(ids, min(MOST, len(ids)))  # noqa: S311
+        for number, id in enumerate(chosen):
+            headers = {"Authorization": f"Bearer {tokens[number % len(tokens)]}"}
+            answers = {
+                name: client.get(f"{base}/v1/{noun}/{id}/{form}", headers=headers)
+                for name, base in bases.items()
+            }
+            if wrong := _wrong(answers.pop("door"), list(answers.values())):
+                yield Finding("views", f"the {form} {wrong}", (id,))
 
 
-def _view(client: httpx.Client, bases: Mapping[str, str], token: str, account: str) -> Iterator[Finding]:
-    door = _get(client, bases["door"], token, account)
-    own = [_get(client, bases[service], token, account) for service in SERVICES]
-    if door.status_code == 404 and all(answer.status_code == 404 for answer in own):
-        return
-    if door.status_code != 200 or any(answer.status_code != 200 for answer in own):
-        told = ", ".join(str(answer.status_code) for answer in own)
-        yield Finding(
-            "views", f"the view answers {door.status_code} where the services say {told}", (account,)
-        )
-        return
-    view: dict[str, Any] = door.json()
+def _wrong(door: httpx.Response, own: Sequence[httpx.Response]) -> str | None:
+    """What is wrong with the gateway's answer, beside those of the services."""
+    told = {answer.status_code for answer in (door, *own)}
+    if len(told) == 1 and told <= _REFUSED:
+        return None
+    if told != {200}:
+        services = ", ".join(str(answer.status_code) for answer in own)
+        return f"answers {door.status_code} where the services say {services}"
+    whole: dict[str, Any] = door.json()
     joined = {name: value for answer in own for name, value in answer.json().items()}
-    if view["missing"]:
-        yield Finding("views", f"the view lacks {view['missing']}", (account,))
-    elif {name: value for name, value in view.items() if name not in _OF_THE_GATEWAY} != joined:
-        yield Finding("views", "the view is not what the services say", (account,))
-
-
-def _get(client: httpx.Client, base: str, token: str, account: str) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {token}"}
-    return client.get(f"{base}/v1/accounts/{account}/view", headers=headers)
+    if whole.get("missing"):
+        return f"lacks {whole['missing']}"
+    if {name: value for name, value in whole.items() if name not in _OF_THE_GATEWAY} != joined:
+        return "is not what the services say"
+    return None
