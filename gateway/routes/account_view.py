@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from gateway.routes.parts import Whole
+from gateway.upstreams import SOON
 from gateway.views.account import dated, said
 from gateway.views.parts import Given
 from services.kit.conditional import etag_of
@@ -17,8 +18,6 @@ def view(given: Given, as_of: datetime) -> Whole:
     if not any(isinstance(part, bytes) for part in given.values()):
         if "not_yet" in given.values():
             raise NotFound("account")
-        raise Unavailable(
-            "upstream_unreachable", "No service answers; try again.", headers={"Retry-After": "2"}
-        )
+        raise Unavailable("upstream_unreachable", "No service answers; try again.", headers=SOON)
     text = said(given)
     return Whole(dated(text, as_of), f"W/{etag_of(text)}")

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.routes.door import Passed, not_allowed
 from gateway.routes.forward import asking, back
 from gateway.routes.parts import SAYS_NO, lines_of
-from gateway.upstreams import SERVICES, Answer, Upstreams
+from gateway.upstreams import SERVICES, SOON, Answer, Upstreams
 from gateway.views.catalog import joined
 from services.kit.clients import Trouble
 from services.kit.conditional import CACHING, etag_of, has
@@ -90,7 +90,7 @@ class Catalog:
         parts = {name: part for name, part in answers.items() if isinstance(part, _Part)}
         missing = {name: answer for name, answer in answers.items() if isinstance(answer, str)}
         if not parts:
-            raise Unavailable("upstream_unreachable", "No service answers; try again.", headers=_SOON)
+            raise Unavailable("upstream_unreachable", "No service answers; try again.", headers=SOON)
         whole = self._joined(language, parts, missing)
         headers = {"ETag": whole.tag, "Cache-Control": CACHING, **spoken_in(language)}
         if has(lines_of(scope, b"if-none-match"), whole.tag):
@@ -104,9 +104,6 @@ class Catalog:
             body = joined([part.content for part in parts.values()], missing)
             kept = self._wholes[language] = _Whole(made_of, etag_of(body), body)
         return kept
-
-
-_SOON = {"Retry-After": "2"}
 
 
 def _part(answer: Answer) -> _Part | None:

@@ -9,15 +9,15 @@ from starlette.types import Receive, Scope, Send
 from gateway.feeds import Feeds, Headers, Reading, Refused
 from gateway.routes.door import Passed, not_allowed
 from gateway.routes.forward import asking, back, send_whole
-from gateway.upstreams import SERVICES, Answer
+from gateway.upstreams import SERVICES, SOON, Answer
 from gateway.views.changes import joined, opened
 from gateway.watch import Watch
 from services.kit.asking import known_once
-from services.kit.grammar import MAX_LIMIT
+from services.kit.grammar import DEFAULT_LIMIT, MAX_LIMIT
 from services.kit.growth import MAX_WAIT
 from services.kit.problems import FieldError, Invalid, Unavailable
 
-_DEFAULTS = {"limit": 50, "wait": 0}
+_DEFAULTS = {"limit": DEFAULT_LIMIT, "wait": 0}
 _RANGES = {"limit": range(1, MAX_LIMIT + 1), "wait": range(MAX_WAIT + 1)}
 
 
@@ -95,7 +95,7 @@ def _number(name: str, text: str | None, errors: list[FieldError]) -> int:
 def away(services: list[str]) -> Unavailable:
     """The refusal while services are away without which there is no token."""
     said = f"Of these services there is no answer now: {', '.join(services)}; try again."
-    return Unavailable("upstream_unreachable", said, headers={"Retry-After": "2"})
+    return Unavailable("upstream_unreachable", said, headers=SOON)
 
 
 async def send_refusal(send: Send, answer: Answer) -> None:

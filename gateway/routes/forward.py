@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from gateway.routes.door import Passed
-from gateway.upstreams import Upstreams
+from gateway.upstreams import SOON, Upstreams
 from services.kit.bodies import takes_uploads
 from services.kit.clients import TROUBLES, ClientResponse, Trouble, Waits, trouble_of
 from services.kit.problems import BadRequest, Problem, Unavailable, UpstreamTimeout
@@ -137,15 +137,15 @@ def refused(trouble: Trouble, service: str, method: str) -> Problem:
     doubt = "" if method in ("GET", "HEAD") else _DOUBT
     match trouble:
         case "unreachable":
-            detail, wait = f"The {service} service cannot be reached; try again.", {"Retry-After": "2"}
-            return Unavailable("upstream_unreachable", detail, headers=wait)
+            detail = f"The {service} service cannot be reached; try again."
+            return Unavailable("upstream_unreachable", detail, headers=SOON)
         case "timeout":
             return UpstreamTimeout(
                 "upstream_timeout", f"The {service} service did not answer in time.{doubt}"
             )
         case "error":
-            detail, wait = f"The {service} service gave no usable answer.{doubt}", {"Retry-After": "2"}
-            return Unavailable("upstream_broken", detail, headers=wait)
+            detail = f"The {service} service gave no usable answer.{doubt}"
+            return Unavailable("upstream_broken", detail, headers=SOON)
 
 
 _DOUBT = " Whether the change took effect is not known: repeat it under the same Idempotency-Key."

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from gateway.upstreams import SOON
 from services.kit.identity import Verifier
 from services.kit.problems import Unavailable
 
@@ -21,5 +22,5 @@ async def readyz(request: Request) -> Response:
     verifier: Verifier = request.app.state.verifier
     if not await verifier.ready():
         detail = "The keys of the issuer of tokens are not there."
-        raise Unavailable("not_ready", detail, headers={"Retry-After": "2"})
+        raise Unavailable("not_ready", detail, headers=SOON)
     return Response(b'{"status":"ready"}', media_type="application/json")

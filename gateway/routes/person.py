@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.routes.parts import Whole
+from gateway.upstreams import SOON
 from gateway.views.parts import Given, Missing, Parts, missing
 from gateway.views.person import ERASED, HELD, whole
 from services.kit.conditional import etag_of
@@ -36,7 +37,7 @@ def _require(what: str, wanting: Sequence[Missing]) -> None:
         raise Unavailable(
             "parts_missing",
             f"{what} is shown as a whole, and parts of it are missing now: {named}; try again.",
-            headers={"Retry-After": "2"},
+            headers=SOON,
         )
 
 

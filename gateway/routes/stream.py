@@ -23,10 +23,11 @@ from gateway.feeds import Feeds, Reading, Refused
 from gateway.routes.changes import away, send_refusal
 from gateway.routes.door import Passed, not_allowed
 from gateway.routes.forward import asking, send_whole
-from gateway.upstreams import SERVICES
+from gateway.upstreams import SERVICES, SOON
 from gateway.views.changes import closed, opened
 from gateway.watch import Watch
 from services.kit.asking import known_once
+from services.kit.grammar import DEFAULT_LIMIT
 from services.kit.membership import MEMBER_FOR
 from services.kit.problems import FieldError, Invalid, Unavailable
 from services.kit.telemetry import header_of
@@ -36,9 +37,6 @@ BEAT: Final = 15.0
 
 UNREAD: Final = 10.0
 """Seconds for which what is sent may remain unread."""
-
-PAGE: Final = 50
-"""Changes that one event holds at the most."""
 
 MOST: Final = 5_000
 """Listeners of one process."""
@@ -124,13 +122,11 @@ class Stream:
             raise not_allowed(("GET", "HEAD"))
         since = _since(scope)
         if len(self._listeners) >= MOST or self._watch.ended:
-            raise Unavailable(
-                "too_many_listeners", "This process has no room for a listener.", headers={"Retry-After": "2"}
-            )
+            raise Unavailable("too_many_listeners", "This process has no room for a listener.", headers=SOON)
         reading = Reading(asking(scope), opened(since) if since is not None else {})
         if since is None:
             try:
-                _, missing = await self._feeds.read(reading, SERVICES, PAGE)
+                _, missing = await self._feeds.read(reading, SERVICES, DEFAULT_LIMIT)
             except Refused as refused:
                 await send_refusal(send, refused.answer)
                 return
@@ -196,7 +192,7 @@ class Stream:
     async def _catch_up(self, listener: _Listener) -> None:
         while not listener.over.done() and (due := self._feeds.due(listener.reading)):
             try:
-                pages, _ = await self._feeds.read(listener.reading, due[:1], PAGE)
+                pages, _ = await self._feeds.read(listener.reading, due[:1], DEFAULT_LIMIT)
             except Refused as refused:
                 if refused.answer.status in (410, 422):
                     await listener.put(event="gone", data=refused.answer.body)

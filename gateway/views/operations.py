@@ -7,7 +7,7 @@ from gateway.upstreams import OWNERS
 from gateway.views import account, person
 from gateway.views.parts import Parts
 from services.kit.conditional import TAGGED
-from services.kit.grammar import MAX_LIMIT
+from services.kit.grammar import DEFAULT_LIMIT, MAX_LIMIT
 from services.kit.growth import MAX_WAIT
 from services.kit.openapi import REFERENCE
 from services.kit.problems import PROBLEM_RESPONSE
@@ -102,7 +102,7 @@ _CHANGES_OPERATION: Mapping[str, Any] = {
     "operationId": "list_changes",
     "parameters": [
         _SINCE,
-        _number("limit", 1, MAX_LIMIT, 50, "Items of each service at the most."),
+        _number("limit", 1, MAX_LIMIT, DEFAULT_LIMIT, "Items of each service at the most."),
         _number("wait", 0, MAX_WAIT, 0, "Seconds for which an answer without items may wait for one."),
     ],
     "responses": {

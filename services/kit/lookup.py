@@ -24,7 +24,7 @@ from services.kit.db import Database, Session, one
 from services.kit.fields import Body, Id
 from services.kit.grammar import Listing
 from services.kit.identity import Viewer
-from services.kit.problems import Unavailable
+from services.kit.problems import SOON, Unavailable
 from services.kit.tracing import SpanKind
 from services.kit.vouching import Unvouched, Vouched
 
@@ -131,5 +131,5 @@ async def _asked(call: Call, base_url: str, noun: str, ids: Sequence[str]) -> li
         raise Unavailable(
             "reference_unverified",
             f"The {noun} named here cannot be looked up now; try again.",
-            headers={"Retry-After": "1"},
+            headers=SOON,
         ) from error

@@ -13,7 +13,7 @@ from typing import Final, Self, TypeVar
 
 from fastapi import Request
 
-from services.kit.problems import Problem, TooSlow, Unavailable
+from services.kit.problems import SOON, Problem, TooSlow, Unavailable
 
 PATIENCE: Final = 1.0
 """Seconds for which a dear request waits for its turn."""
@@ -81,7 +81,7 @@ class Pressure:
         except TimeoutError:
             self.refused("busy")
             raise Unavailable(
-                "busy", "Too many such requests are being worked on; try again.", headers={"Retry-After": "1"}
+                "busy", "Too many such requests are being worked on; try again.", headers=SOON
             ) from None
 
     def deadline(self, request: Request, *, uploads: bool = False, waits: bool = False) -> "Deadline":
@@ -130,7 +130,7 @@ class Deadline:
         return Unavailable(
             "timeout",
             f"The request took longer than {self._seconds:g} s and was ended.{doubt}",
-            headers={"Retry-After": "1"},
+            headers=SOON,
         )
 
 

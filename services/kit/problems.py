@@ -225,6 +225,10 @@ class HeadTooLarge(Problem):
     status, title = 431, "Request header fields too large"
 
 
+SOON: Final[Mapping[str, str]] = {"Retry-After": "1"}
+"""Said where others are in the way at this moment: try again after so many seconds."""
+
+
 class Unavailable(Problem):
     """Something that is needed does not answer now."""
 

@@ -16,6 +16,7 @@ from services.kit import idempotency
 from services.kit.collisions import COLLISIONS, is_same_key
 from services.kit.db import violated
 from services.kit.problems import (
+    SOON,
     BadRequest,
     Conflict,
     FieldError,
@@ -101,7 +102,7 @@ def _problem_of(error: Exception) -> Problem:
             return idempotency.still_running()
         case _ if isinstance(error, COLLISIONS):
             return Unavailable(
-                "locked", "Others are changing the same at this moment; try again.", headers=_SOON
+                "locked", "Others are changing the same at this moment; try again.", headers=SOON
             )
         case psycopg.IntegrityError():
             return _integrity(error)
@@ -118,10 +119,7 @@ def _problem_of(error: Exception) -> Problem:
         case psycopg.DataError():
             return Invalid([FieldError("body", "value", "holds a value that cannot be stored")])
         case _:
-            return Unavailable("database", "The database does not answer; try again.", headers=_SOON)
-
-
-_SOON = {"Retry-After": "1"}
+            return Unavailable("database", "The database does not answer; try again.", headers=SOON)
 
 
 def _invalid_request(error: RequestValidationError) -> Problem:

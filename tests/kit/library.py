@@ -48,7 +48,7 @@ from services.kit.filters import (
     number,
     plain,
 )
-from services.kit.grammar import Listing, Pair, Within
+from services.kit.grammar import DEFAULT_LIMIT, Listing, Pair, Within
 from services.kit.identity import Viewer
 from services.kit.journal import Cause
 from services.kit.past import AsOf, Names, Past
@@ -293,7 +293,9 @@ FEED = Feed("library", (Followed(BOOK, SIGHT.visible, moves=("account_id", "owne
 
 
 @routes.get("/changes")
-async def list_changes(call: CallDep, since: Since = None, limit: Limit = 50, wait: Wait = 0) -> Response:
+async def list_changes(
+    call: CallDep, since: Since = None, limit: Limit = DEFAULT_LIMIT, wait: Wait = 0
+) -> Response:
     return json_text(await changes.follow(call, FEED, since, limit, wait))
 
 

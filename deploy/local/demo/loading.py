@@ -19,6 +19,7 @@ from deploy.local.stack import Stack
 from deploy.local.steps import Steps
 from deploy.local.tokens import FreshToken, fetch_token
 from services.kit.clients import AsyncClient, HTTPError, open_client
+from services.kit.grammar import MAX_LIMIT
 
 FILES = Path(__file__).parent / "data" / "maven-crm"
 PROFILE = "maven-crm"
@@ -96,7 +97,7 @@ class _Loading:
         items: list[dict[str, Any]] = []
         cursor: str | None = ""
         while cursor is not None:
-            page = await self._page(noun, f"?limit=200{'&cursor=' + cursor if cursor else ''}")
+            page = await self._page(noun, f"?limit={MAX_LIMIT}{'&cursor=' + cursor if cursor else ''}")
             items += page["items"]
             cursor = page["next_cursor"]
         return items

@@ -7,6 +7,7 @@ from services.kit.answers import json_text
 from services.kit.changes import Change, Limit, Since, Wait
 from services.kit.feeds import Feed, Followed
 from services.kit.fields import Read
+from services.kit.grammar import DEFAULT_LIMIT
 from services.kit.routing import CallDep, router
 from tests.contracts.toy.queries import RIVAL, SIGHT
 from tests.contracts.toy.schemas import RivalRead
@@ -30,6 +31,8 @@ class RivalChanges(Read):
 
 
 @routes.get("/changes", response_model=RivalChanges)
-async def list_changes(call: CallDep, since: Since = None, limit: Limit = 50, wait: Wait = 0) -> Response:
+async def list_changes(
+    call: CallDep, since: Since = None, limit: Limit = DEFAULT_LIMIT, wait: Wait = 0
+) -> Response:
     """What has changed of rivals."""
     return json_text(await changes.follow(call, FEED, since, limit, wait))
