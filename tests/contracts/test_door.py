@@ -102,4 +102,7 @@ async def _ground(database_url: DatabaseUrl) -> AsyncGenerator[Ground]:
         path = f"/v1/contacts/{ground.ids['erased']}/erasure"
         await small.ok("admin", "POST", path, {"reason": "REQUESTED"})
         await small.carry()
+        for each in small.running.values():
+            # A service makes its part of the catalogue when it is first asked for it, which takes a while.
+            await small.client.get(f"http://127.0.0.1:{each.port}/v1/catalog", headers=small.headers("admin"))
         yield ground
