@@ -26,9 +26,9 @@ WHOLE_BODY = 262_144
 _HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"))
 _OF_PROXIES = frozenset((b"proxy-authenticate", b"proxy-authorization", b"proxy-connection"))
 _NOT_ONWARD = _HOP_BY_HOP | _OF_PROXIES | {b"host", b"expect", b"x-request-id"}
+_NOT_ONWARD_ALONE = _NOT_ONWARD | {b"content-length", b"content-type"}
 _NOT_BACK = _HOP_BY_HOP | _OF_PROXIES | {b"date", b"server", b"x-request-id"}
 _OF_CALLERS = (b"authorization", b"traceparent", b"tracestate", b"accept-language")
-_OF_BODIES = frozenset((b"content-length", b"content-type"))
 
 log = structlog.get_logger(service="gateway")
 
@@ -93,8 +93,9 @@ class _Relay:
 
 def onward(scope: Scope, *, body: bool) -> list[tuple[str, str]]:
     """The headers that go on to a service: those that came, without what belongs to the connection."""
-    dropped = _NOT_ONWARD if body else _NOT_ONWARD | _OF_BODIES
-    dropped = dropped | _named_by_connection(scope)
+    dropped = _NOT_ONWARD if body else _NOT_ONWARD_ALONE
+    if named := _named_by_connection(scope):
+        dropped |= named
     headers: list[tuple[bytes, bytes]] = scope["headers"]
     try:
         kept = [
@@ -128,8 +129,7 @@ def _named_by_connection(scope: Scope) -> frozenset[bytes]:
 
 def back(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """The headers of an answer that go back to the caller, their names in lower case."""
-    lower = ((name.lower(), value) for name, value in headers)
-    return [pair for pair in lower if pair[0] not in _NOT_BACK]
+    return [(lower, value) for name, value in headers if (lower := name.lower()) not in _NOT_BACK]
 
 
 def refused(trouble: Trouble, service: str, method: str) -> Problem:

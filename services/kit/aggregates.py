@@ -8,7 +8,7 @@ from typing import Any, Final, LiteralString, cast
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
-from sqlalchemy import Column, DateTime, Table
+from sqlalchemy import Boolean, Column, Date, DateTime, Integer, Table, Uuid
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import SQLModel
@@ -130,14 +130,25 @@ def _change(name: str, column: Column[Any]) -> sql.Composed:
 
 def _member(name: str, column: Column[Any], value: sql.Composed, before: str) -> sql.Composed:
     """The value of a column as the text of a member of a JSON object."""
-    form: LiteralString = "JSON_SCALAR({})::text"
-    if isinstance(column.type, JSONB):
-        form = "{}::text"
-    elif isinstance(column.type, postgresql.ARRAY):
-        form = "to_json({})::text"
+    text, quote = _as_json(column)
     named = f'{before}"{name}":'
-    text = sql.SQL(form).format(value)
-    return sql.SQL("coalesce({} || {}, {})").format(sql.Literal(named), text, sql.Literal(named + "null"))
+    told = [sql.Literal(named + quote), sql.SQL(text).format(value)]
+    if quote:
+        told.append(sql.Literal(quote))
+    return sql.SQL("coalesce({}, {})").format(sql.SQL(" || ").join(told), sql.Literal(named + "null"))
+
+
+def _as_json(column: Column[Any]) -> tuple[LiteralString, str]:
+    """How a value of the column becomes JSON, and what stands around it. What needs no escapes is spared the look."""
+    match column.type:
+        case JSONB() | Integer() | Boolean():
+            return "{}::text", ""
+        case Uuid() | Date() | DateTime():
+            return "{}::text", '"'
+        case postgresql.ARRAY():
+            return "to_json({})::text", ""
+        case _:
+            return "JSON_SCALAR({})::text", ""
 
 
 def sent(aggregate: Aggregate, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ is closed with something unread takes back what was written to it (RFC 9112, sec
 
 import re
 
+from collections.abc import Awaitable
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.kit.problems import TooLarge
@@ -30,18 +32,15 @@ class BodyLimit:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """One request of an ASGI server. A body whose length is told is refused before it is read."""
         if scope["type"] != "http" or (scope["method"] in ("GET", "HEAD") and not _tells_of_body(scope)):
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         limit = _limit_of(scope)
         told = _told_length(scope)
         if told is not None and told > limit:
-            await _refuse_body(scope, receive, send, limit, drain=told <= MAX_DRAINED)
-        else:
-            body = _LimitedBody(scope, receive, send, limit)
-            await body.handled_by(self._app)
+            return _refuse_body(scope, receive, send, limit, drain=told <= MAX_DRAINED)
+        return _LimitedBody(scope, receive, send, limit).handled_by(self._app)
 
 
 class _LimitedBody:

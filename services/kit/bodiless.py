@@ -1,5 +1,7 @@
 """HEAD wherever GET is: a plain ASGI middleware that has it answered as the GET would be, without the body."""
 
+from collections.abc import Awaitable
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -9,12 +11,12 @@ class Bodiless:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """One connection of an ASGI server."""
-        if scope["type"] != "http" or scope["method"] != "HEAD":
-            await self._app(scope, receive, send)
-            return
+        headless = scope["type"] == "http" and scope["method"] == "HEAD"
+        return (self._without_body if headless else self._app)(scope, receive, send)
 
+    async def _without_body(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_head(message: Message) -> None:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 

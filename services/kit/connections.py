@@ -152,6 +152,12 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
         super().timeout_keep_alive_handler()
 
+    def answer_last(self) -> None:
+        """Has the answer that is under way be the connection's last one, and say so."""
+        under_way = cast("RequestResponseCycle | None", self.cycle)
+        if under_way is not None and not under_way.response_started:
+            under_way.keep_alive = False
+
     def send_400_response(self, msg: str) -> None:
         """What cannot be parsed is refused as everything else is."""
         self._refuse(BadRequest("bad_request", msg))

@@ -3,6 +3,7 @@
 What is larger than a process is willing to collect at all is cut off at the connection (`services.kit.connections`).
 """
 
+from collections.abc import Awaitable
 from itertools import chain
 from typing import Final
 
@@ -33,14 +34,13 @@ class HeadLimit:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """One connection of an ASGI server."""
         problem = _wrong_with(scope) if scope["type"] == "http" else None
         if problem is None:
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         problem.headers["Connection"] = "close"
-        await refusal(problem, scope, instance=scope["path"][:200])(scope, receive, send)
+        return refusal(problem, scope, instance=scope["path"][:200])(scope, receive, send)
 
 
 def _wrong_with(scope: Scope) -> Problem | None:

@@ -11,7 +11,7 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from types import FrameType
@@ -79,20 +79,20 @@ class _Drain:
         self._app = app
         self.begun = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-        elif self.begun and scope["path"] == "/readyz":
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if not self.begun or scope["type"] != "http":
+            return self._app(scope, receive, send)
+        if scope["path"] == "/readyz":
             problem = Unavailable("ending", "This process is about to end.")
             response = problem_response(problem, request_id=None, instance="/readyz")
-            await response(scope, receive, partial(self._send, send))
-        else:
-            await self._app(scope, receive, partial(self._send, send))
+            return response(scope, receive, partial(_send_last, send))
+        return self._app(scope, receive, partial(_send_last, send))
 
-    async def _send(self, send: Send, message: Message) -> None:
-        if self.begun and message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
-        await send(message)
+
+def _send_last(send: Send, message: Message) -> Awaitable[None]:
+    if message["type"] == "http.response.start":
+        message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+    return send(message)
 
 
 class _Server(uvicorn.Server):
@@ -109,6 +109,8 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal; the next finds the system's own answer to it."""
         self._drain.begun = True
+        for connection in self.server_state.connections:
+            cast("Connection", connection).answer_last()
         for each in HANDLED_SIGNALS:
             signal.signal(each, signal.SIG_DFL)
         super().handle_exit(sig, frame)

@@ -6,7 +6,7 @@ millisecond. `Telemetry` is the outermost; what crashes inside is logged there a
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 import structlog
 from fastapi.telemetry import TelemetryConfig
@@ -82,26 +82,27 @@ class Telemetry:
         self._log = structlog.get_logger(service=service)
         self._traffic = traffic
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """One request of an ASGI server; what is not HTTP goes through untouched."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        if not tracing.on():
-            scope[TRACEPARENT] = _came(scope)
-            await self._answered(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
+        answer = _Answer(scope, send)
+        if tracing.on():
+            return self._traced(scope, receive, answer)
+        scope[TRACEPARENT] = _came(scope)
+        return self._answered(scope, receive, answer)
+
+    async def _traced(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         fields = {
             name: value.decode("latin-1") for name in TRACE if (value := header_of(scope, name.encode()))
         }
         with tracing.span(scope["method"], SpanKind.SERVER, within=fields) as span:
             scope[TRACEPARENT] = tracing.traceparent(span)
-            status = await self._answered(scope, receive, send)
-            _tell_span(span, scope, status)
+            await self._answered(scope, receive, answer)
+            _tell_span(span, scope, answer.status)
 
-    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> int | None:
+    async def _answered(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         started = time.perf_counter()
-        answer = _Answer(scope, send)
         if self._traffic:
             self._traffic.in_flight += 1
         within = say_within(_named(scope))
@@ -115,7 +116,6 @@ class Telemetry:
         finally:
             self._note(scope, answer.status, time.perf_counter() - started)
             say_without(within)
-        return answer.status
 
     def _note(self, scope: Scope, status: int | None, seconds: float) -> None:
         route = _route_of(scope)
@@ -166,11 +166,11 @@ class _Answer:
         self._with = scope[SAID_WITH] = [(b"x-request-id", request_id.encode("ascii"))]
         self._send = send
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message.get("headers", ()), *self._with]
-        await self._send(message)
+        return self._send(message)
 
 
 def _request_id(scope: Scope) -> str:
