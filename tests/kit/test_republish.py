@@ -82,7 +82,7 @@ async def test_a_killed_republish_is_gone_on_with_and_tells_each_row_once(
     async def told() -> int:
         return await scalar(house.owner, "SELECT count(*) FROM journal WHERE type = 'book.snapshot'")
 
-    for share in (0.2, 0.6):
+    for share in (0.1, 0.3):
         killed = asyncio.create_task(house.worker().run(asyncio.Event()))
 
         async def far(share: float = share) -> bool:
