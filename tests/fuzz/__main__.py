@@ -17,7 +17,7 @@ from rich.table import Table
 
 from deploy.local.tokens import ADMIN, fetch_token
 from tests.fuzz.conforming import ALONE, FOLLOWING, SEQUENCES, Conformance, conformance
-from tests.fuzz.run import Outcome, attack, prepared
+from tests.fuzz.run import Outcome, attack, prepared, unended
 from tests.stack import RunningStack
 
 OWNER = "darcel.schlecht@example.com"
@@ -62,10 +62,11 @@ def main() -> int:
 
 
 def _attacked(console: Console, stack: RunningStack, count: int, seed: int) -> Outcome:
-    owner, stranger = (fetch_token(stack.url("issuer"), email) for email in (OWNER, STRANGER))
-    tricks, verdict = prepared(stack.url(), owner, stranger, seed)
+    owner, stranger, importer = (fetch_token(stack.url("issuer"), who) for who in (OWNER, STRANGER, ADMIN))
+    tricks, verdict = prepared(stack.url(), owner, stranger, importer, seed)
     begun = time.monotonic()
     outcome = asyncio.run(attack(stack.port, tricks, verdict, count))
+    outcome.offenders += unended(stack.url(), importer, outcome.imports)
     _show(console, outcome)
     console.print(f"The attack took {time.monotonic() - begun:.0f} s.")
     return outcome
@@ -102,7 +103,8 @@ def _show(console: Console, outcome: Outcome) -> None:
     console.print(table)
     for offender in outcome.offenders:
         console.print(offender, markup=False)
-    console.print(f"{outcome.answers.total()} sent, {len(outcome.offenders)} got through")
+    told = f"{outcome.answers.total()} sent, {len(outcome.imports)} imports begun"
+    console.print(f"{told}, {len(outcome.offenders)} got through")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ class Verdict:
             return _unanswered(request, answer)
         if answer.status >= 500:
             return f"answered {answer.status}"
+        if request.refused and answer.status < 400:
+            return f"was taken in with {answer.status}"
         if found := _INSIDE.search(_without_echo(answer.body)):
             return f"shows its inside: {found[0].decode('latin-1')}"
         if str(ROOT).encode() in answer.body:

@@ -59,7 +59,9 @@ def tricks() -> Tricks:
     """Tricks upon an API of one operation."""
     chance = random.Random(7)  # noqa: S311  # picks requests, guards nothing
     ids = ("01a20127-d823-77b7-8f2d-d7bc50c99046",)
-    return Tricks(document({"/v1/checks": checked}), "e30.e30.e30", ids, ("abc",), chance)
+    return Tricks(
+        document({"/v1/checks": checked}), "e30.e30.e30", "e30.e30.e31", ids, ("abc",), ("def",), chance
+    )
 
 
 async def test_a_server_that_hangs_up_gets_nothing_through_but_what_is_no_http() -> None:
@@ -74,4 +76,9 @@ def test_only_tricks_that_break_http_may_go_unanswered() -> None:
     made, unanswered = tricks(), Answered(None)
     requests = [made.request() for _ in range(500)]
     let_be = {each.kind for each in requests if VERDICT.wrong(each, unanswered) is None}
-    assert let_be == {"headers", "length"}
+    assert let_be == {"headers", "length", "cut_upload"}
+
+
+def test_what_must_be_refused_may_not_be_taken_in() -> None:
+    upload = Hostile("upload", "POST", b"/v1/accounts/imports", refused=True)
+    assert VERDICT.wrong(upload, Answered(202, b"HTTP/1.1 202 Accepted", b"{}")) == "was taken in with 202"

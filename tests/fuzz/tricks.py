@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.contracts.rules.reading import Operation, alternatives, operations
+from tests.fuzz.uploads import upload
 from tests.fuzz.wire import Hostile
 
 _NUMBERS = ("0", "-1", "1" + "0" * 400, "1e999", "-9223372036854775809", "NaN", "0x10", "٣", "1.5", "")
@@ -31,17 +32,24 @@ _METHODS = ("TRACE", "OPTIONS", "CONNECT", "PROPFIND", "get", "POST", "DELETE", 
 _JSON = (b"Content-Type", b"application/json")
 
 
+def _bearer(token: str) -> tuple[bytes, bytes]:
+    return (b"Authorization", b"Bearer " + token.encode())
+
+
 @dataclass(eq=False)
 class Tricks:
-    """Makes requests from a seed. `token` is a good one, `ids` are of rows that the caller may not see.
+    """Makes requests from a seed. `token` is a good one, `importer` that of somebody who may import; `ids` are of rows
+    that the caller may not see.
 
-    `cursors` are tokens of pages that somebody else was given.
+    `cursors` are tokens of pages that somebody else was given, `feeds` those of feeds.
     """
 
     document: Mapping[str, Any]
     token: str
+    importer: str
     ids: Sequence[str]
     cursors: Sequence[str]
+    feeds: Sequence[str]
     chance: random.Random
     _operations: Sequence[Operation] = field(init=False)
 
@@ -61,7 +69,7 @@ class Tricks:
         for place, name in operation.parameters:
             if place == "path":
                 target = target.replace(f"{{{name}}}", self.chance.choice([*self.ids, str(uuid.uuid4())]))
-        headers = [(b"Authorization", b"Bearer " + self.token.encode()), (b"If-Match", b"*")]
+        headers = [_bearer(self.token), (b"If-Match", b"*")]
         if body:
             headers.append(_JSON)
         full = target + (f"?{query}" if query else "")
@@ -146,6 +154,47 @@ def _others_cursor(tricks: Tricks, operation: Operation) -> Hostile:
     return tricks.plain(operation, query=f"{name}={quote(cursor)}")
 
 
+def _others_feed(tricks: Tricks, _: Operation) -> Hostile:
+    token = quote(tricks.chance.choice(tricks.feeds))
+    target = f"/v1/changes?since={token}&limit={tricks.chance.choice((1, 200))}"
+    return Hostile("", "GET", target.encode(), [_bearer(tricks.token)])
+
+
+def _stream(tricks: Tricks, _: Operation) -> Hostile:
+    token = tricks.chance.choice(tricks.feeds).encode()
+    feeds = (token, token[:-3], token * 50, b"", b"0", b"\xff\xfe", b"a b", b"9" * 400)
+    last = [(b"Last-Event-ID", tricks.chance.choice(feeds)) for _ in range(tricks.chance.randint(0, 2))]
+    accept = tricks.chance.choice((b"text/event-stream", b"application/json", b"*/*;q=0", b"\xff"))
+    bearer = (
+        tricks.token.encode() if tricks.chance.random() < 0.8 else tricks.chance.choice(_FORGERIES)(tricks)
+    )
+    query = tricks.chance.choice(("", f"?since={quote(token)}", "?since=&since=", "?wait=1", "?since=%00"))
+    method = tricks.chance.choice(("GET", "GET", "GET", "HEAD", "POST", "DELETE"))
+    headers = [(b"Authorization", b"Bearer " + bearer), (b"Accept", accept), *last]
+    return Hostile("", method, f"/v1/stream{query}".encode(), headers, hears=tricks.chance.uniform(0.0, 0.6))
+
+
+def _upload(tricks: Tricks, _: Operation) -> Hostile:
+    """What an import could begin with is tried dry: it is read and checked, and writes nothing."""
+    made = upload(tricks.chance)
+    dry = b"" if made.broken else b"?dry_run=true"
+    headers = [_bearer(tricks.importer), (b"Content-Type", made.kind)]
+    if tricks.chance.random() < 0.1:
+        headers.append((b"Content-Encoding", tricks.chance.choice((b"gzip", b"br"))))
+    pause = tricks.chance.choice((0.0, 0.0, 0.0, 0.3))
+    target = f"/v1/{made.noun}/imports".encode() + dry
+    return Hostile("", "POST", target, headers, made.body, pause=pause, refused=made.broken)
+
+
+def _cut_upload(tricks: Tricks, operation: Operation) -> Hostile:
+    return replace(_upload(tricks, operation), cut=True)
+
+
+def _upload_of_a_stranger(tricks: Tricks, operation: Operation) -> Hostile:
+    made = _upload(tricks, operation)
+    return replace(made, headers=[_bearer(tricks.token), *made.headers[1:]], refused=True)
+
+
 def _path(tricks: Tricks, operation: Operation) -> Hostile:
     return replace(tricks.plain(operation), target=tricks.chance.choice(_PATHS))
 
@@ -228,11 +277,13 @@ _FORGERIES: Sequence[Callable[[Tricks], bytes]] = (
 )
 _TRICKS: Sequence[Callable[[Tricks, Operation], Hostile]] = (
     _wrong_values, _wrong_values, _wrong_values, _no_object, _deep, _twice, _odd_encoding, _query, _query,
-    _others_cursor, _path, _method, _headers, _length, _slow, _forged,
+    _others_cursor, _others_feed, _path, _method, _headers, _length, _slow, _forged, _stream, _upload, _upload,
+    _cut_upload, _upload_of_a_stranger,
 )  # fmt: skip
 
-_NO_HTTP = frozenset((_headers, _length))
-"""Tricks that break HTTP itself, by a flood of fields or a length that frames nothing: whoever listens may hang up.
+_NO_HTTP = frozenset((_headers, _length, _cut_upload))
+"""Tricks that break HTTP itself, by a flood of fields, a length that frames nothing or a body that ends too soon:
+whoever listens may hang up.
 
 Every other is answered.
 """

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 PATIENCE = 20.0
@@ -14,8 +15,10 @@ LARGEST_ANSWER = 4_000_000
 class Hostile:
     """A request to send: `kind` names the trick; `pause` are seconds before the last of the body's bytes.
 
-    `length` is the Content-Length that is told, where it is not the body's. `no_http` says that the request breaks HTTP
-    itself, so that the connection may end without an answer.
+    `length` is the Content-Length that is told, where it is not the body's; where it is `cut` the sender leaves before
+    the body's end. `hears` are the seconds for which an answer is listened to that need not end. `no_http` says that
+    the request breaks HTTP itself, so that the connection may end without an answer, `refused` that nothing but a
+    refusal is an answer to it.
     """
 
     kind: str
@@ -25,7 +28,10 @@ class Hostile:
     body: bytes = b""
     length: bytes | None = None
     pause: float = 0.0
+    cut: bool = False
+    hears: float | None = None
     no_http: bool = False
+    refused: bool = False
 
     def head(self) -> bytes:
         """The bytes before the body."""
@@ -51,7 +57,7 @@ async def send(port: int, request: Hostile) -> Answered:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             await _write(writer, request)
-            return _read(await _whole(reader))
+            return Answered(None) if request.cut else _read(await _whole(reader, request.hears))
         except ConnectionError:
             return Answered(None)
         finally:
@@ -59,20 +65,24 @@ async def send(port: int, request: Hostile) -> Answered:
 
 
 async def _write(writer: asyncio.StreamWriter, request: Hostile) -> None:
-    if not request.pause:
+    if not request.pause and not request.cut:
         writer.write(request.head() + request.body)
         await writer.drain()
         return
     writer.write(request.head() + request.body[:-1])
     await writer.drain()
     await asyncio.sleep(request.pause)
-    writer.write(request.body[-1:])
+    if not request.cut:
+        writer.write(request.body[-1:])
 
 
-async def _whole(reader: asyncio.StreamReader) -> bytes:
-    answer = b""
-    while len(answer) < LARGEST_ANSWER and (piece := await reader.read(65_536)):
-        answer += piece
+async def _whole(reader: asyncio.StreamReader, seconds: float | None) -> bytes:
+    """The answer to its end, or what is there of it when so many seconds have passed since it began."""
+    answer = await reader.read(65_536)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while len(answer) < LARGEST_ANSWER and (piece := await reader.read(65_536)):
+                answer += piece
     return answer
 
 

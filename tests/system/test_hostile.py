@@ -4,7 +4,7 @@ import pytest
 
 from deploy.local.tokens import ADMIN, fetch_token
 from tests.fuzz.conforming import FOLLOWING, SEQUENCES, conformance
-from tests.fuzz.run import attack, prepared
+from tests.fuzz.run import attack, prepared, unended
 from tests.stack import RunningStack, on_the_stack
 
 pytestmark = on_the_stack
@@ -24,9 +24,12 @@ def newcomer(stack: RunningStack) -> str:
 
 async def test_no_hostile_request_gets_through(stack: RunningStack, newcomer: str) -> None:
     seller = fetch_token(stack.url("issuer"), SELLER)
-    tricks, verdict = prepared(stack.url(), seller, newcomer, SEED)
+    importer = fetch_token(stack.url("issuer"), ADMIN)
+    tricks, verdict = prepared(stack.url(), seller, newcomer, importer, SEED)
     outcome = await attack(stack.port, tricks, verdict, REQUESTS)
     assert outcome.offenders == []
+    assert outcome.imports
+    assert unended(stack.url(), importer, outcome.imports) == []
     assert outcome.answers.total() == REQUESTS
 
 
