@@ -5,7 +5,6 @@ is closed with something unread takes back what was written to it (RFC 9112, sec
 """
 
 import re
-
 from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -1,11 +1,13 @@
-"""Free text that may name a person: where a name is read in rows of the person's account, for people to look at.
+"""Free text that may name a person: where a name is read in what people wrote, for people to look at.
 
-Software cannot tell whether `Li` in a note is this Li. So it tells where the name stands, and never the text. When the
-person is erased, and the name with them, that is kept: nobody could find it any more.
+Software cannot tell whether `Li` in a note is this Li. So it tells where the name stands, and never the text. While the
+person is there, rows of their account are looked at, as those who ask see them. When the person is erased, and the name
+with them, it is looked for in every row of the service, and what is found is kept: nobody could find it any more.
+Texts that have been overwritten stand in the journal: those of the account's rows are looked at as well.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, LiteralString, NamedTuple
@@ -29,16 +31,23 @@ class Mention(Read):
     noun: str
     id: UUID
     field: str
+    past: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FreeText:
-    """Columns of a table's rows `r` that hold what people wrote; `where` finds those of the account `c.account_id`."""
+    """Columns of a table's rows `r` that hold what people wrote; `where` finds those of the account `c.account_id`.
+
+    `inside` says of columns that are JSON lists which member of their objects is text. What stands in rows about a
+    person themselves, whose ids are `own`, is no mention of that person.
+    """
 
     noun: str
     relation: LiteralString
     where: LiteralString
     fields: tuple[str, ...]
+    inside: Mapping[str, str] = field(default_factory=dict[str, str])
+    own: LiteralString = "'{}'::uuid[]"
 
 
 @dataclass(frozen=True)
@@ -67,12 +76,12 @@ class Kept(NamedTuple):
 
 
 def mentions(texts: Sequence[FreeText]) -> sql.Composed:
-    """The mentions of person `c` as JSON, in SQL over a row `c` with `id`, `account_id` and `names`.
+    """The mentions of person `c` in rows of their account as JSON, in SQL over a row `c` with `id`, `account_id` and
+    `names`.
 
     A text that has several of the names is one mention; a blank name is in none.
     """
-    return sql.SQL("""(SELECT coalesce(json_agg(row_to_json(m) ORDER BY m.noun, m.id, m.field), '[]')
-  FROM ({}) m)""").format(_found(texts))
+    return _ABOUT.format(patterns=_PATTERNS, here=_each(texts, _HERE), past=_each(texts, _PAST))
 
 
 async def keep(tx: Session, texts: tuple[FreeText, ...], people: Sequence[Erased]) -> None:
@@ -98,34 +107,75 @@ async def kept(session: Session, person: UUID) -> Kept:
     return Kept(*row)
 
 
-def _found(texts: Sequence[FreeText]) -> sql.Composed:
-    return sql.SQL(" UNION ALL ").join(_in(text, name) for text in texts for name in text.fields)
-
-
-def _in(text: FreeText, field: str) -> sql.Composed:
-    return sql.SQL(
-        "SELECT {noun} AS noun, r.id, {field} AS field FROM {relation} r"
-        " WHERE {where} AND EXISTS (SELECT FROM unnest(c.names) n(name)"
-        " WHERE btrim(n.name) <> '' AND position(lower(n.name) IN lower(r.{column}::text)) > 0)"
-    ).format(
-        noun=sql.Literal(text.noun),
-        field=sql.Literal(field),
-        relation=sql.SQL(text.relation),
-        where=sql.SQL(text.where),
-        column=sql.Identifier(field),
+def _each(texts: Sequence[FreeText], form: sql.SQL) -> sql.Composed:
+    """The form for each of the texts, one after the other."""
+    return sql.SQL(" UNION ALL ").join(
+        form.format(
+            noun=sql.Literal(text.noun),
+            relation=sql.SQL(text.relation),
+            where=sql.SQL(text.where),
+            own=sql.SQL(text.own),
+            present=_values(text, sql.SQL("r.{}::text"), sql.SQL("r.{}"), sql.Identifier),
+            told=_values(text, sql.SQL("j.state ->> {}"), sql.SQL("j.state -> {}"), sql.Literal),
+        )
+        for text in texts
     )
 
 
+def _values(
+    text: FreeText, plain: sql.SQL, nested: sql.SQL, named: Callable[[str], sql.Composable]
+) -> sql.Composed:
+    """The fields with what stands in them, as the rows of VALUES."""
+    rows: list[sql.Composed] = []
+    for name in text.fields:
+        value = plain.format(named(name))
+        if name in text.inside:
+            member = sql.Literal(f"$[*].{text.inside[name]}")
+            value = _INSIDE.format(list=nested.format(named(name)), member=member)
+        rows.append(sql.SQL("({}, {})").format(sql.Literal(name), value))
+    return sql.SQL(", ").join(rows)
+
+
+_INSIDE = sql.SQL(r"(SELECT string_agg(e #>> '{{}}', E'\n') FROM jsonb_path_query({list}, {member}) e)")
+# What LIKE finds the names of `c` by, whatever stands in them.
+_PATTERNS = sql.SQL(r"""ARRAY(
+  SELECT '%%' || regexp_replace(lower(n.name), '([\\%%_])', '\\\1', 'g') || '%%'
+  FROM unnest(c.names) n(name) WHERE btrim(n.name) <> '')""")
+_EVERYWHERE = sql.SQL("""
+  SELECT {noun} AS noun, r.id, f.field, lower(f.text) AS text, {own} AS own
+  FROM {relation} r, LATERAL (VALUES {present}) f(field, text)""")
+_HERE = sql.SQL("""
+  SELECT {noun} AS noun, r.id, f.field, false AS past
+  FROM {relation} r, LATERAL (VALUES {present}) f(field, text)
+  WHERE {where} AND c.id <> ALL ({own}) AND lower(f.text) LIKE ANY (c.patterns)""")
+_PAST = sql.SQL("""
+  SELECT {noun} AS noun, r.id, f.field, true AS past
+  FROM {relation} r JOIN journal j ON j.aggregate_id = r.id, LATERAL (VALUES {told}) f(field, text)
+  WHERE {where} AND c.id <> ALL ({own}) AND lower(f.text) LIKE ANY (c.patterns)""")
+_ABOUT = sql.SQL("""(
+  SELECT coalesce(json_agg(row_to_json(m) ORDER BY m.noun, m.id, m.field), '[]')
+  FROM (SELECT c.id, c.account_id, {patterns} AS patterns OFFSET 0) c, LATERAL (
+    SELECT s.noun, s.id, s.field, bool_and(s.past) AS past FROM ({here} UNION ALL {past}) s GROUP BY 1, 2, 3) m)""")
+# Every row is looked at once, for all of the people together.
 _KEEP = sql.SQL("""
+WITH people AS MATERIALIZED (
+  SELECT c.*, {patterns} AS patterns FROM jsonb_to_recordset(%(people)s)
+    AS c(id uuid, account_id uuid, erased_at timestamptz, reason text, names text[])
+), found AS MATERIALIZED (
+  SELECT * FROM ({everywhere}) e WHERE e.text LIKE ANY (ARRAY(SELECT unnest(p.patterns) FROM people p))
+)
 INSERT INTO erasure (person_id, account_id, erased_at, reason, mentions, more)
 SELECT c.id, c.account_id, c.erased_at, c.reason, listed.mentions, listed.more OR cardinality(c.names) = 0
-FROM jsonb_to_recordset(%(people)s)
-  AS c(id uuid, account_id uuid, erased_at timestamptz, reason text, names text[]),
-  LATERAL (
+FROM people c, LATERAL (
     SELECT coalesce(array_to_json((array_agg(row_to_json(m) ORDER BY m.noun, m.id, m.field))[:%(most)s::integer]), '[]')
              AS mentions,
            count(*) > %(most)s::integer AS more
-    FROM ({found} ORDER BY 1, 2, 3 LIMIT %(most)s::integer + 1) m
+    FROM (
+      SELECT s.noun, s.id, s.field, bool_and(s.past) AS past FROM (
+        SELECT e.noun, e.id, e.field, false AS past FROM found e
+        WHERE e.text LIKE ANY (c.patterns) AND c.id <> ALL (e.own)
+        UNION ALL {past}) s
+      GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT %(most)s::integer + 1) m
   ) listed
 ON CONFLICT (person_id) DO NOTHING /* sight */""")
 _KEPT: LiteralString = """
@@ -134,4 +184,5 @@ SELECT account_id, erased_at, reason, mentions::text, more FROM erasure WHERE pe
 
 @lru_cache
 def _keep(texts: tuple[FreeText, ...]) -> LiteralString:
-    return literal(_KEEP.format(found=_found(texts)))
+    everywhere, past = _each(texts, _EVERYWHERE), _each(texts, _PAST)
+    return literal(_KEEP.format(patterns=_PATTERNS, everywhere=everywhere, past=past))

@@ -197,12 +197,13 @@ TEXTS: Final = (
         "r.id = c.account_id",
         ("name", "industry", "region", "office_location", "website"),
     ),
-    FreeText("contacts", "contact", "r.account_id = c.account_id AND r.id <> c.id", ("title",)),
+    FreeText("contacts", "contact", "r.account_id = c.account_id", ("title",), own="ARRAY[r.id]"),
     FreeText(
         "contact-links",
         "contact_link",
-        "r.account_id = c.account_id AND c.id NOT IN (r.from_contact_id, r.to_contact_id)",
+        "r.account_id = c.account_id",
         ("note",),
+        own="ARRAY[r.from_contact_id, r.to_contact_id]",
     ),
 )
 # What the person `r` is and was ever called. The journal's oldest months may be gone: what a name was changed from

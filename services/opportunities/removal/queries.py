@@ -74,6 +74,7 @@ TEXTS: Final = (
         "opportunity",
         "r.account_id = c.account_id",
         ("name", "need_summary", "funding_source", "shortlist_evidence", "lost_to", "moves"),
+        inside={"moves": "note"},
     ),
     FreeText(
         "stakeholders",
@@ -81,6 +82,7 @@ TEXTS: Final = (
         "r.opportunity_id IN (SELECT o.id FROM opportunity o WHERE o.account_id = c.account_id)",
         ("stance_note",),
     ),
+    FreeText("products", "product", "false", ("name", "series")),
 )
 NOTHING_SAID: Final = {"stance_note": None, "stance_reason": None}
 """What a map says about a person in words or reasons, when nothing is left of it."""

@@ -129,7 +129,7 @@ async def test_a_name_that_is_told_together_with_the_erasure_is_looked_for(house
     renamed = event_of("contact", "updated", 2, told | {"name": "Jane Roe"})
     await house.handle("contact", [renamed, event_of("contact", ERASED, 3, told | {"name": ""})])
     found = (await left(house, id))["mentions_in_activities"]
-    assert {"noun": "activities", "id": activity, "field": "subject"} in found
+    assert {"noun": "activities", "id": activity, "field": "subject", "past": False} in found
     assert len(found) == 4
 
 
@@ -144,7 +144,7 @@ async def test_former_names_are_shown_and_looked_for_and_go_with_the_person(hous
     known = held["known_to_activities"]
     assert (known["name"], known["former_names"]) == ("Jane Roe", [f"Jane {MARK}", f"Bob {MARK}"])
     mentions = held["mentions_in_activities"]
-    assert {"noun": "activities", "id": activity, "field": "subject"} in mentions
+    assert {"noun": "activities", "id": activity, "field": "subject", "past": False} in mentions
     assert len(mentions) == 4
     assert "contact.former_names" in await places(house.url, MARK)
     await house.hear("contact", ERASED, 4, **told | {"name": ""})
@@ -167,6 +167,26 @@ async def test_who_was_first_told_of_by_a_snapshot_may_be_named_otherwise_in_tex
     id = await house.hear("contact", "snapshot", 7, **told, name=f"Jane {MARK}")
     await house.hear("contact", ERASED, 8, id=id, **told, name="")
     assert await left(house, id) == {"mentions_in_activities": [], "more_in_activities": True}
+
+
+async def test_texts_are_looked_at_wherever_they_are_and_as_they_were(house: House) -> None:
+    id = await planted(house)
+    elsewhere = await house.open_account("boss", name="Elsewhere")
+    other = (await house.make("boss", account_id=elsewhere, subject=f"Jane {MARK} was there"))["id"]
+    log = {"spent_on": "2026-03-01", "category": "TRAVEL", "minutes": 5, "note": f"For Jane {MARK}"}
+    nowhere = (await house.call("seller", "POST", "/v1/time-logs", log)).json()["id"]
+    changed = (await house.make("seller", next_step=f"Call Jane {MARK}"))["id"]
+    path = f"/v1/activities/{changed}"
+    assert (await house.call("seller", "PATCH", path, {"next_step": None}, if_match="*")).status_code == 200
+    here = (await house.call("seller", "GET", f"/v1/contacts/{id}/personal-data")).json()
+    await erase(house, id)
+    found = (await left(house, id))["mentions_in_activities"]
+    past = {"noun": "activities", "id": changed, "field": "next_step", "past": True}
+    assert past in here["mentions_in_activities"]
+    assert [each for each in found if each not in here["mentions_in_activities"]] == [
+        {"noun": "activities", "id": other, "field": "subject", "past": False},
+        {"noun": "time-logs", "id": nowhere, "field": "note", "past": False},
+    ]
 
 
 async def test_what_was_scrubbed_before_it_was_told_hides_no_name(house: House) -> None:

@@ -98,7 +98,7 @@ async def test_what_is_held_about_a_person_is_for_the_account_team(house: House)
         held = await ok(house, who, "GET", path)
         assert (held["known_to_activities"]["name"], held["activity_ids"]) == ("李雷", [made["id"]])
         assert held["mentions_in_activities"] == [
-            {"noun": "activities", "id": made["id"], "field": "outcome"}
+            {"noun": "activities", "id": made["id"], "field": "outcome", "past": False}
         ]
     for who in ("stranger", "executive", "reporting"):
         assert_problem(await house.call(who, "GET", path), 404, "not_found")

@@ -107,7 +107,7 @@ async def test_texts_that_name_the_person_are_listed_for_people(house: House) ->
     one, other = [await house.meet("seller", f"/v1/accounts/{person['account_id']}", name) for name in "AB"]
     told = {"to_contact_id": other[-36:], "kind": "ALLY", "note": f"met through jane q. {MARK.upper()}"}
     link = await house.ok("seller", "POST", f"{one}/links", told)
-    mentions = [{"noun": "contact-links", "id": link["id"], "field": "note"}]
+    mentions = [{"noun": "contact-links", "id": link["id"], "field": "note", "past": False}]
     held = await house.ok("seller", "GET", f"{path}/personal-data")
     assert (held["contact"]["name"], len(held["links"]), held["journal_entries"]) == (f"Jane Q. {MARK}", 2, 4)
     assert held["mentions_in_contacts"] == mentions
@@ -133,7 +133,8 @@ async def test_texts_that_name_the_person_as_they_were_called_before_are_listed(
     for name in ("Jane Poe", "Jane Roe"):
         await house.ok("seller", "PATCH", path, {"name": name}, if_match="*")
     found = [
-        {"noun": "accounts", "id": account[-36:], "field": field} for field in ("name", "office_location")
+        {"noun": "accounts", "id": account[-36:], "field": field, "past": False}
+        for field in ("name", "office_location")
     ]
     assert (await house.ok("seller", "GET", f"{path}/personal-data"))["mentions_in_contacts"] == found
     erased = await house.ok("admin", "POST", f"{path}/erasure", {"reason": "REQUESTED"})
@@ -145,8 +146,10 @@ async def test_texts_of_the_account_and_of_its_other_people_are_looked_at(house:
     account = await house.open("seller", name="Acme", **dict.fromkeys(fields, "jane DOE's"))
     path = await house.meet("seller", account, "Jane Doe", title="Jane Doe herself")
     other = await house.meet("seller", account, "John", title="Jane Doe's deputy")
-    found = [{"noun": "accounts", "id": account[-36:], "field": field} for field in sorted(fields)]
-    found.append({"noun": "contacts", "id": other[-36:], "field": "title"})
+    found = [
+        {"noun": "accounts", "id": account[-36:], "field": field, "past": False} for field in sorted(fields)
+    ]
+    found.append({"noun": "contacts", "id": other[-36:], "field": "title", "past": False})
     assert (await house.ok("seller", "GET", f"{path}/personal-data"))["mentions_in_contacts"] == found
     erased = await house.ok("admin", "POST", f"{path}/erasure", {"reason": "REQUESTED"})
     assert (erased["mentions_in_contacts"], erased["more_in_contacts"]) == (found, False)
@@ -157,10 +160,34 @@ async def test_a_name_that_only_a_change_tells_of_is_looked_for(house: House) ->
     path = await house.meet("seller", account, "Jane Doe")
     await house.ok("seller", "PATCH", path, {"name": "Jane Roe"}, if_match="*")
     await house.rows("DELETE FROM journal WHERE aggregate = 'contact' AND version = 1")
-    found = [{"noun": "accounts", "id": account[-36:], "field": "office_location"}]
+    found = [{"noun": "accounts", "id": account[-36:], "field": "office_location", "past": False}]
     assert (await house.ok("seller", "GET", f"{path}/personal-data"))["mentions_in_contacts"] == found
     erased = await house.ok("admin", "POST", f"{path}/erasure", {"reason": "REQUESTED"})
     assert (erased["mentions_in_contacts"], erased["more_in_contacts"]) == (found, True)
+
+
+async def test_texts_of_other_accounts_are_looked_at_when_the_person_is_erased(house: House) -> None:
+    path = await house.meet("seller", await house.open("seller"), "Jane_Doe")
+    elsewhere = await house.open("boss", office_location="c/o JANE_DOE")
+    await house.open("boss", office_location="Jane Doe, and Jane%Doe")
+    assert (await house.ok("seller", "GET", f"{path}/personal-data"))["mentions_in_contacts"] == []
+    erased = await house.ok("admin", "POST", f"{path}/erasure", {"reason": "REQUESTED"})
+    found = [{"noun": "accounts", "id": elsewhere[-36:], "field": "office_location", "past": False}]
+    assert erased["mentions_in_contacts"] == found
+
+
+async def test_texts_that_were_overwritten_are_said_to_be_of_the_past(house: House) -> None:
+    account = await house.open("seller", office_location="At Jane Doe's", region="Jane Doe's")
+    path = await house.meet("seller", account, "Jane Doe")
+    for told in ({"office_location": "Leeds"}, {"region": "that of Jane Doe"}):
+        await house.ok("seller", "PATCH", account, told, if_match="*")
+    found = [
+        {"noun": "accounts", "id": account[-36:], "field": "office_location", "past": True},
+        {"noun": "accounts", "id": account[-36:], "field": "region", "past": False},
+    ]
+    assert (await house.ok("seller", "GET", f"{path}/personal-data"))["mentions_in_contacts"] == found
+    erased = await house.ok("admin", "POST", f"{path}/erasure", {"reason": "REQUESTED"})
+    assert (erased["mentions_in_contacts"], erased["more_in_contacts"]) == (found, False)
 
 
 @pytest.mark.parametrize("blank", ["", "  "])

@@ -103,8 +103,8 @@ async def test_deals_and_notes_about_others_that_name_the_person_are_known_after
     assert len(house.statements) == 1
     assert left.json() == {
         "mentions_in_opportunities": [
-            {"noun": "opportunities", "id": deal, "field": "need_summary"},
-            {"noun": "stakeholders", "id": stakeholder, "field": "stance_note"},
+            {"noun": "opportunities", "id": deal, "field": "need_summary", "past": False},
+            {"noun": "stakeholders", "id": stakeholder, "field": "stance_note", "past": False},
         ],
         "more_in_opportunities": False,
     }
@@ -125,7 +125,7 @@ async def test_former_names_are_shown_and_looked_for_and_go_with_the_person(hous
     held = (await house.call("seller", "GET", f"/v1/contacts/{id}/personal-data")).json()
     known = held["known_to_opportunities"]
     assert (known["name"], known["former_names"]) == ("Jane Roe", [f"Jane {MARK}", f"Bob {MARK}"])
-    mentions = [{"noun": "opportunities", "id": deal, "field": each} for each in sorted(told)]
+    mentions = [{"noun": "opportunities", "id": deal, "field": each, "past": False} for each in sorted(told)]
     assert held["mentions_in_opportunities"] == mentions
     assert "contact.former_names" in await places(house.url)
     await house.hear("contact", ERASED, 4, **state)
@@ -133,6 +133,48 @@ async def test_former_names_are_shown_and_looked_for_and_go_with_the_person(hous
     assert left == {"mentions_in_opportunities": mentions, "more_in_opportunities": False}
     texts = {f"opportunity.{each}" for each in told}
     assert await places(house.url) == texts | {"journal.state", "journal.changed"}
+
+
+async def test_notes_of_moves_and_products_that_name_the_person_are_found_whatever_is_in_the_name(
+    house: House,
+) -> None:
+    name = 'O"Neil \\ 100%_'
+    told: dict[str, Any] = BLANK | {"account_id": house.account, "name": name}
+    id = await house.hear("contact", **told)
+    deal = (await house.deal())["id"]
+    assert (
+        await house.move("seller", deal, "ENGAGEMENT", note=f"{name.lower()} wants it")
+    ).status_code == 200
+    body = {"name": "Pump", "series": f"as {name} calls it"}
+    product = (await house.call("admin", "POST", "/v1/products", body)).json()["id"]
+    await house.hear("contact", ERASED, 2, id=id, account_id=house.account, **BLANK)
+    left = (await house.call("admin", "GET", f"/v1/contacts/{id}/erasure")).json()
+    assert left["mentions_in_opportunities"] == [
+        {"noun": "opportunities", "id": deal, "field": "moves", "past": False},
+        {"noun": "products", "id": product, "field": "series", "past": False},
+    ]
+
+
+async def test_many_people_are_looked_for_together_each_by_their_own_names(house: House) -> None:
+    names = {name: f"{name} Unheard" for name in ("Ann", "Bob", "Cid")}
+    told: dict[str, dict[str, Any]] = {name: BLANK | {"name": names[name]} for name in names}
+    ids = {name: await house.hear("contact", account_id=house.account, **told[name]) for name in names}
+    elsewhere = await house.open_account("boss", name="Elsewhere")
+    deals = {
+        name: (await house.deal("boss", account_id=elsewhere, need_summary=names[name]))["id"]
+        for name in ("Ann", "Bob")
+    }
+    erased = [
+        event_of("contact", ERASED, 2, {"id": id, "account_id": house.account, **BLANK})
+        for id in ids.values()
+    ]
+    async with await psycopg.AsyncConnection.connect(house.url) as session:
+        await fold_contacts(session, erased)
+    for name, id in ids.items():
+        left = (await house.call("admin", "GET", f"/v1/contacts/{id}/erasure")).json()
+        assert [each["id"] for each in left["mentions_in_opportunities"]] == [
+            deals[each] for each in deals if each == name
+        ]
 
 
 def received(house: House, fact: str, version: int, offset: int, id: str, **data: Any) -> Received:

@@ -135,7 +135,7 @@ async def test_what_is_held_about_a_person_is_for_those_who_know_stances(house: 
         assert held["known_to_opportunities"]["name"] == name
         assert [each["contact_id"] for each in held["stakeholders"]] == [house.people[0]]
         assert held["mentions_in_opportunities"] == [
-            {"noun": "opportunities", "id": path[-36:], "field": "need_summary"}
+            {"noun": "opportunities", "id": path[-36:], "field": "need_summary", "past": False}
         ]
     for who in ("stranger", "executive", "marketing", "reporting"):
         assert_problem(await house.call(who, "GET", person_path), 404, "not_found")
