@@ -21,14 +21,18 @@ MAX_FIELD_BYTES: Final = 32_768
 """Bytes of all header fields together, names and values; a token may hold half of them."""
 
 
-_ONCE: Final = {b"idempotency-key": "Idempotency-Key", b"if-match": "If-Match"}
+_ONCE: Final = {
+    b"idempotency-key": "Idempotency-Key",
+    b"if-match": "If-Match",
+    b"last-event-id": "Last-Event-ID",
+}
 """Fields that have one value, of which a second one would be left out."""
 
 
 class HeadLimit:
     """Refuses addresses beyond 8 kB (414), more than 100 parameters (400), header fields beyond 100 or 32 kB (431).
 
-    And a second If-Match or Idempotency-Key (422).
+    And a second If-Match, Idempotency-Key or Last-Event-ID (422).
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -40,3 +40,10 @@ async def test_fields_are_counted_and_weighed(client: AsyncClient) -> None:
     answer = await client.get("/", headers={"x": "a" * MAX_FIELD_BYTES})
     assert_problem(answer, 431, "headers_too_large")
     assert answer.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("name", ["If-Match", "Idempotency-Key", "Last-Event-ID"])
+async def test_a_field_of_one_value_is_given_once(client: AsyncClient, name: str) -> None:
+    assert (await client.get("/", headers=[(name, "1"), ("x", "1"), ("x", "1")])).status_code == 200
+    problem = assert_problem(await client.get("/", headers=[(name, "1"), (name, "1")]), 422, "invalid")
+    assert [(each["field"], each["code"]) for each in problem["errors"]] == [(name, "duplicate")]
