@@ -24,6 +24,9 @@ from services.kit.problems import NotFound
 MOST: Final = 1000
 """Mentions of one person that a service keeps at the most."""
 
+TOGETHER: Final = 20
+"""People of one batch who are looked for in every row: each takes time, and whoever folds has to go on."""
+
 
 class Mention(Read):
     """A field of a row in which the person's name stands."""
@@ -85,7 +88,10 @@ def mentions(texts: Sequence[FreeText]) -> sql.Composed:
 
 
 async def keep(tx: Session, texts: tuple[FreeText, ...], people: Sequence[Erased]) -> None:
-    """Keeps where texts may name these people, in the transaction that erases them. What is kept already stays."""
+    """Keeps where texts may name these people, in the transaction that erases them. What is kept already stays.
+
+    Of more than `TOGETHER` the others are looked for at their accounts alone, and `more` says that that is not all.
+    """
     rows = [
         {
             "id": str(each.id),
@@ -93,8 +99,9 @@ async def keep(tx: Session, texts: tuple[FreeText, ...], people: Sequence[Erased
             "erased_at": each.at.isoformat(),
             "reason": each.reason,
             "names": [name for name in each.names if name.strip()],
+            "everywhere": number < TOGETHER,
         }
-        for each in people
+        for number, each in enumerate(people)
     ]
     await execute(tx, _keep(texts), {"people": Jsonb(rows), "most": MOST})
 
@@ -156,16 +163,18 @@ _ABOUT = sql.SQL("""(
   SELECT coalesce(json_agg(row_to_json(m) ORDER BY m.noun, m.id, m.field), '[]')
   FROM (SELECT c.id, c.account_id, {patterns} AS patterns OFFSET 0) c, LATERAL (
     SELECT s.noun, s.id, s.field, bool_and(s.past) AS past FROM ({here} UNION ALL {past}) s GROUP BY 1, 2, 3) m)""")
-# Every row is looked at once, for all of the people together.
+# Every row is looked at once, for all of the people together, and those of their accounts for each of them.
 _KEEP = sql.SQL("""
 WITH people AS MATERIALIZED (
   SELECT c.*, {patterns} AS patterns FROM jsonb_to_recordset(%(people)s)
-    AS c(id uuid, account_id uuid, erased_at timestamptz, reason text, names text[])
+    AS c(id uuid, account_id uuid, erased_at timestamptz, reason text, names text[], everywhere boolean)
 ), found AS MATERIALIZED (
-  SELECT * FROM ({everywhere}) e WHERE e.text LIKE ANY (ARRAY(SELECT unnest(p.patterns) FROM people p))
+  SELECT * FROM ({everywhere}) e
+  WHERE e.text LIKE ANY (ARRAY(SELECT unnest(p.patterns) FROM people p WHERE p.everywhere))
 )
 INSERT INTO erasure (person_id, account_id, erased_at, reason, mentions, more)
-SELECT c.id, c.account_id, c.erased_at, c.reason, listed.mentions, listed.more OR cardinality(c.names) = 0
+SELECT c.id, c.account_id, c.erased_at, c.reason, listed.mentions,
+       listed.more OR cardinality(c.names) = 0 OR NOT c.everywhere
 FROM people c, LATERAL (
     SELECT coalesce(array_to_json((array_agg(row_to_json(m) ORDER BY m.noun, m.id, m.field))[:%(most)s::integer]), '[]')
              AS mentions,
@@ -174,7 +183,7 @@ FROM people c, LATERAL (
       SELECT s.noun, s.id, s.field, bool_and(s.past) AS past FROM (
         SELECT e.noun, e.id, e.field, false AS past FROM found e
         WHERE e.text LIKE ANY (c.patterns) AND c.id <> ALL (e.own)
-        UNION ALL {past}) s
+        UNION ALL {here} UNION ALL {past}) s
       GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT %(most)s::integer + 1) m
   ) listed
 ON CONFLICT (person_id) DO NOTHING /* sight */""")
@@ -184,5 +193,5 @@ SELECT account_id, erased_at, reason, mentions::text, more FROM erasure WHERE pe
 
 @lru_cache
 def _keep(texts: tuple[FreeText, ...]) -> LiteralString:
-    everywhere, past = _each(texts, _EVERYWHERE), _each(texts, _PAST)
-    return literal(_KEEP.format(patterns=_PATTERNS, everywhere=everywhere, past=past))
+    everywhere, here, past = (_each(texts, form) for form in (_EVERYWHERE, _HERE, _PAST))
+    return literal(_KEEP.format(patterns=_PATTERNS, everywhere=everywhere, here=here, past=past))

@@ -8,7 +8,7 @@ from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from psycopg import sql
 
-from services.kit import parked
+from services.kit import mentions, parked
 from services.kit.db import Database
 from services.kit.delivery import Delivery
 from services.kit.events import ERASED
@@ -175,6 +175,26 @@ async def test_many_people_are_looked_for_together_each_by_their_own_names(house
         assert [each["id"] for each in left["mentions_in_opportunities"]] == [
             deals[each] for each in deals if each == name
         ]
+
+
+async def test_who_is_one_of_too_many_is_looked_for_at_the_account_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mentions, "TOGETHER", 1)
+    told: list[dict[str, Any]] = [BLANK | {"name": name} for name in ("Ann Roe", "Bob Roe")]
+    ids = sorted([await house.hear("contact", account_id=house.account, **each) for each in told])
+    elsewhere = await house.open_account("boss", name="Elsewhere")
+    here = (await house.deal(need_summary="Ann Roe and Bob Roe ask"))["id"]
+    there = [
+        (await house.deal("boss", account_id=elsewhere, need_summary=each["name"]))["id"] for each in told
+    ]
+    erased = [event_of("contact", ERASED, 2, BLANK | {"id": id, "account_id": house.account}) for id in ids]
+    async with await psycopg.AsyncConnection.connect(house.url) as session:
+        await fold_contacts(session, erased)
+    for id, found, more in zip(ids, ({here, there[0]}, {here}), (False, True), strict=True):
+        left = (await house.call("admin", "GET", f"/v1/contacts/{id}/erasure")).json()
+        assert {each["id"] for each in left["mentions_in_opportunities"]} == found
+        assert left["more_in_opportunities"] is more
 
 
 def received(house: House, fact: str, version: int, offset: int, id: str, **data: Any) -> Received:
