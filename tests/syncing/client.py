@@ -137,7 +137,8 @@ class Client:
     async def _begin(self) -> None:
         """The token comes first: what happens while the lists are read is told again afterwards."""
         token = await self._gateway.get("/v1/changes")
-        assert token is not None
+        if token is None:
+            raise Away("a token")
         self.store.begin(await self._gateway.everything(), token["next"])
 
     async def _follow(self, limit: int) -> bool:
