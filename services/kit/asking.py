@@ -9,6 +9,7 @@ from typing import Any, LiteralString, NamedTuple
 
 import orjson
 
+from services.kit.fields import VISIBLE
 from services.kit.filters import OPS, Filter, escaped, operand, wanted
 from services.kit.grammar import DEFAULT_LIMIT, LONGEST_SEARCH, MAX_LIMIT, Listing, Order
 from services.kit.problems import FieldError, Invalid, invalid
@@ -221,10 +222,9 @@ def _search(
 ) -> None:
     if listing.search is None:
         errors.append(FieldError("q", "unknown_parameter", "is not known here; this list has no search"))
-    elif not 0 < len(text.strip()) <= LONGEST_SEARCH or "\x00" in text:
-        errors.append(
-            FieldError("q", "value", f"must be 1 to {LONGEST_SEARCH} characters, and not of spaces alone")
-        )
+    elif len(text.strip()) > LONGEST_SEARCH or "\x00" in text or not re.search(VISIBLE, text):
+        message = f"must be 1 to {LONGEST_SEARCH} characters, one of them at least to be seen"
+        errors.append(FieldError("q", "value", message))
     else:
         values["q"] = "%" + escaped(text.strip()) + "%"
 

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from re import fullmatch
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import (
@@ -22,8 +22,13 @@ from services.kit.ids import read_id
 
 MAX_MONEY = 2**53 - 1
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"\S")]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"\S")]
+# Controls and spaces one by one, for what `\s` takes in is not the same for readers of a schema and for its judges.
+_BLANK = r"\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+VISIBLE: Final = f"[^{_BLANK}]"
+"""A character that can be seen, as a pattern that means the same to Python, Pydantic and ECMA-262."""
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=VISIBLE)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=VISIBLE)]
 Note = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 Flag = StrictBool
 Count = Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]
@@ -41,8 +46,11 @@ Email = Annotated[
         strip_whitespace=True,
         to_lower=True,
         max_length=254,
-        pattern=r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s.,;<>\"]+$",
+        pattern=rf'^[^@{_BLANK},;<>"]+@[^@{_BLANK},;<>"]+\.[^@{_BLANK}.,;<>"]+$',
     ),
+]
+Website = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=500, pattern=f"^https?://{VISIBLE}+$")
 ]
 Source = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_.-]{0,39}$")]
 ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=200)]

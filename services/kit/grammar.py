@@ -11,6 +11,7 @@ from typing import Any, Final, LiteralString
 
 from services.kit.access import Sight, everybody
 from services.kit.aggregates import Aggregate
+from services.kit.fields import VISIBLE
 from services.kit.filters import OPS, Filter, Key, Sort, schema_of
 from services.kit.identity import Viewer
 
@@ -114,7 +115,7 @@ class Listing:
                         "type": "string",
                         "minLength": 1,
                         "maxLength": LONGEST_SEARCH,
-                        "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+                        "pattern": rf"^[^\u0000]*{VISIBLE}[^\u0000]*$",
                     },
                     "Search by part of the name; goes with every sort.",
                 )

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, StrictInt, StringConstraints
+from pydantic import Field, StrictInt
 
 from services.contacts.accounts.domain import AccountKind, TargetType
 from services.contacts.members.domain import MemberFunction
@@ -20,11 +20,9 @@ from services.kit.fields import (
     Paged,
     Read,
     Stamped,
+    Website,
 )
 
-Website = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^https?://[^\s]+$")
-]
 Year = Annotated[StrictInt, Field(ge=1, le=9999)]
 
 

@@ -1,5 +1,6 @@
 """Rules of requests: what they must and may carry, and how tightly that is told."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,8 @@ from tests.contracts.rules.rule import Rule
 
 _PAGES = ("limit", "cursor", "count", "sort", "fields")
 _TRIED_OUT = "/evaluate"
+# Classes that Python, Rust and ECMA-262 fill otherwise, each with letters, digits and spaces of its own.
+_DIALECT = re.compile(r"(?<!\\)(?:\\\\)*\\[sSdDwWbB]")
 
 
 def _lists(operation: Operation) -> Iterator[str]:
@@ -53,6 +56,12 @@ def _bounded(operation: Operation) -> Iterator[str]:
             yield f"{where} {wrong}"
 
 
+def _plain(operation: Operation) -> Iterator[str]:
+    for where, told in _told(operation):
+        if _DIALECT.search(str(told.get("pattern", ""))):
+            yield f"{where} has a pattern that readers take otherwise than we do: {told['pattern']}"
+
+
 def _unbounded(told: Schema) -> str | None:
     known = "enum" in told or "const" in told or "format" in told
     match told.get("type"):
@@ -93,6 +102,13 @@ def _loosened(operation: Operation, key: str) -> None:
     for _, _, told in properties(operation.document, operation.json_body or {}):
         loose: Any = told
         loose.pop(key, None)
+
+
+def _in_dialect(operation: Operation) -> None:
+    for _, _, told in properties(operation.document, operation.json_body or {}):
+        if "pattern" in told:
+            spoilt: Any = told
+            spoilt["pattern"] = r"\S"
 
 
 def _open(operation: Operation) -> None:
@@ -148,4 +164,5 @@ REQUESTS = (
         _creates,
         lambda each, _: _loosened(each, "maxLength"),
     ),
+    Rule("Patterns mean the same to everybody", _plain, _creates, lambda each, _: _in_dialect(each)),
 )
