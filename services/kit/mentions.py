@@ -39,7 +39,8 @@ class Mention(Read):
 
 @dataclass(frozen=True, eq=False)
 class FreeText:
-    """Columns of a table's rows `r` that hold what people wrote; `where` finds those of the account `c.account_id`.
+    """Columns of a table's rows `r` that hold what people wrote; `where` finds those of the account `c.account_id`,
+    `through` what it joins.
 
     `inside` says of columns that are JSON lists which member of their objects is text. What stands in rows about a
     person themselves, whose ids are `own`, is no mention of that person.
@@ -51,6 +52,7 @@ class FreeText:
     fields: tuple[str, ...]
     inside: Mapping[str, str] = field(default_factory=dict[str, str])
     own: LiteralString = "'{}'::uuid[]"
+    through: LiteralString = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def mentions(texts: Sequence[FreeText]) -> sql.Composed:
 
     A text that has several of the names is one mention; a blank name is in none.
     """
-    return _ABOUT.format(patterns=_PATTERNS, here=_each(texts, _HERE), past=_each(texts, _PAST))
+    return _ABOUT.format(patterns=_PATTERNS, said=_said(texts, sql.SQL("")))
 
 
 async def keep(tx: Session, texts: tuple[FreeText, ...], people: Sequence[Erased]) -> None:
@@ -114,12 +116,20 @@ async def kept(session: Session, person: UUID) -> Kept:
     return Kept(*row)
 
 
-def _each(texts: Sequence[FreeText], form: sql.SQL) -> sql.Composed:
+def _said(texts: Sequence[FreeText], people: sql.SQL) -> sql.Composed:
+    """What texts of their accounts' rows say, and said, of each `c` of the `people`, or of the one `c` around it."""
+    both = (_each(texts, form, people) for form in (_HERE, _PAST))
+    return sql.SQL(" UNION ALL ").join(both)
+
+
+def _each(texts: Sequence[FreeText], form: sql.SQL, people: sql.SQL) -> sql.Composed:
     """The form for each of the texts, one after the other."""
     return sql.SQL(" UNION ALL ").join(
         form.format(
+            people=people,
             noun=sql.Literal(text.noun),
             relation=sql.SQL(text.relation),
+            through=sql.SQL(text.through),
             where=sql.SQL(text.where),
             own=sql.SQL(text.own),
             present=_values(text, sql.SQL("r.{}::text"), sql.SQL("r.{}"), sql.Identifier),
@@ -152,18 +162,18 @@ _EVERYWHERE = sql.SQL("""
   SELECT {noun} AS noun, r.id, f.field, lower(f.text) AS text, {own} AS own
   FROM {relation} r, LATERAL (VALUES {present}) f(field, text)""")
 _HERE = sql.SQL("""
-  SELECT {noun} AS noun, r.id, f.field, false AS past
-  FROM {relation} r, LATERAL (VALUES {present}) f(field, text)
+  SELECT c.id AS person, {noun} AS noun, r.id, f.field, false AS past
+  FROM {people}{relation} r {through}, LATERAL (VALUES {present}) f(field, text)
   WHERE {where} AND c.id <> ALL ({own}) AND lower(f.text) LIKE ANY (c.patterns)""")
 _PAST = sql.SQL("""
-  SELECT {noun} AS noun, r.id, f.field, true AS past
-  FROM {relation} r JOIN journal j ON j.aggregate_id = r.id, LATERAL (VALUES {told}) f(field, text)
+  SELECT c.id AS person, {noun} AS noun, r.id, f.field, true AS past
+  FROM {people}{relation} r {through} JOIN journal j ON j.aggregate_id = r.id, LATERAL (VALUES {told}) f(field, text)
   WHERE {where} AND c.id <> ALL ({own}) AND lower(f.text) LIKE ANY (c.patterns)""")
 _ABOUT = sql.SQL("""(
   SELECT coalesce(json_agg(row_to_json(m) ORDER BY m.noun, m.id, m.field), '[]')
   FROM (SELECT c.id, c.account_id, {patterns} AS patterns OFFSET 0) c, LATERAL (
-    SELECT s.noun, s.id, s.field, bool_and(s.past) AS past FROM ({here} UNION ALL {past}) s GROUP BY 1, 2, 3) m)""")
-# Every row is looked at once, for all of the people together, and those of their accounts for each of them.
+    SELECT s.noun, s.id, s.field, bool_and(s.past) AS past FROM ({said}) s GROUP BY 1, 2, 3) m)""")
+# Every row is looked at once for all of the people: no index finds those of an account where deleted ones count.
 _KEEP = sql.SQL("""
 WITH people AS MATERIALIZED (
   SELECT c.*, {patterns} AS patterns FROM jsonb_to_recordset(%(people)s)
@@ -171,21 +181,24 @@ WITH people AS MATERIALIZED (
 ), found AS MATERIALIZED (
   SELECT * FROM ({everywhere}) e
   WHERE e.text LIKE ANY (ARRAY(SELECT unnest(p.patterns) FROM people p WHERE p.everywhere))
+), said AS (
+  SELECT c.id AS person, e.noun, e.id, e.field, false AS past
+  FROM people c JOIN found e ON e.text LIKE ANY (c.patterns) AND c.id <> ALL (e.own)
+  UNION ALL {said}
+), told AS (
+  SELECT s.person, s.noun, s.id, s.field, bool_and(s.past) AS past,
+         row_number() OVER (PARTITION BY s.person ORDER BY s.noun, s.id, s.field) AS number
+  FROM said s GROUP BY s.person, s.noun, s.id, s.field
+), listed AS (
+  SELECT t.person, max(t.number) > %(most)s::integer AS more,
+         json_agg(json_build_object('noun', t.noun, 'id', t.id, 'field', t.field, 'past', t.past) ORDER BY t.number)
+           FILTER (WHERE t.number <= %(most)s::integer) AS mentions
+  FROM told t GROUP BY t.person
 )
 INSERT INTO erasure (person_id, account_id, erased_at, reason, mentions, more)
-SELECT c.id, c.account_id, c.erased_at, c.reason, listed.mentions,
-       listed.more OR cardinality(c.names) = 0 OR NOT c.everywhere
-FROM people c, LATERAL (
-    SELECT coalesce(array_to_json((array_agg(row_to_json(m) ORDER BY m.noun, m.id, m.field))[:%(most)s::integer]), '[]')
-             AS mentions,
-           count(*) > %(most)s::integer AS more
-    FROM (
-      SELECT s.noun, s.id, s.field, bool_and(s.past) AS past FROM (
-        SELECT e.noun, e.id, e.field, false AS past FROM found e
-        WHERE e.text LIKE ANY (c.patterns) AND c.id <> ALL (e.own)
-        UNION ALL {here} UNION ALL {past}) s
-      GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT %(most)s::integer + 1) m
-  ) listed
+SELECT c.id, c.account_id, c.erased_at, c.reason, coalesce(l.mentions, '[]'),
+       coalesce(l.more, false) OR cardinality(c.names) = 0 OR NOT c.everywhere
+FROM people c LEFT JOIN listed l ON l.person = c.id
 ON CONFLICT (person_id) DO NOTHING /* sight */""")
 _KEPT: LiteralString = """
 SELECT account_id, erased_at, reason, mentions::text, more FROM erasure WHERE person_id = %(person)s::uuid"""
@@ -193,5 +206,5 @@ SELECT account_id, erased_at, reason, mentions::text, more FROM erasure WHERE pe
 
 @lru_cache
 def _keep(texts: tuple[FreeText, ...]) -> LiteralString:
-    everywhere, here, past = (_each(texts, form) for form in (_EVERYWHERE, _HERE, _PAST))
-    return literal(_KEEP.format(patterns=_PATTERNS, everywhere=everywhere, here=here, past=past))
+    everywhere, said = _each(texts, _EVERYWHERE, sql.SQL("")), _said(texts, sql.SQL("people c, "))
+    return literal(_KEEP.format(patterns=_PATTERNS, everywhere=everywhere, said=said))

@@ -79,8 +79,9 @@ TEXTS: Final = (
     FreeText(
         "stakeholders",
         "stakeholder",
-        "r.opportunity_id IN (SELECT o.id FROM opportunity o WHERE o.account_id = c.account_id)",
+        "o.account_id = c.account_id",
         ("stance_note",),
+        through="JOIN opportunity o ON o.id = r.opportunity_id",
     ),
     FreeText("products", "product", "false", ("name", "series")),
 )
