@@ -18,6 +18,7 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
 from services.kit import tracing
+from services.kit.sockets import Watched
 from services.kit.tracing import SpanKind
 
 Session: TypeAlias = psycopg.AsyncConnection[TupleRow]
@@ -49,7 +50,7 @@ class Database:
             open=False,
             name=name,
             timeout=10,
-            connection_class=_watched(on_statement) if on_statement else psycopg.AsyncConnection,
+            connection_class=_overheard(on_statement) if on_statement else Watched,
             kwargs={
                 "autocommit": True,
                 "application_name": name,
@@ -127,7 +128,7 @@ def _json(value: Any) -> bytes:
         raise psycopg.DataError(str(error)) from error
 
 
-def _watched(on_statement: OnStatement) -> type[psycopg.AsyncConnection[Any]]:
+def _overheard(on_statement: OnStatement) -> type[Watched[Any]]:
     def tell(query: Any, session: Session) -> None:
         on_statement(query.as_string(session) if isinstance(query, SQL | Composed) else str(query))
 
@@ -149,14 +150,14 @@ def _watched(on_statement: OnStatement) -> type[psycopg.AsyncConnection[Any]]:
             tell(query, self.connection)
             return await super().execute(query, *args, **kwargs)
 
-    class Watched(psycopg.AsyncConnection[Any]):
+    class Overheard(Watched[Any]):
         raw_cursor_factory = RawCursor
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self.cursor_factory = Cursor
 
-    return Watched
+    return Overheard
 
 
 def literal(text: Composed) -> LiteralString:
