@@ -24,9 +24,9 @@ SERVICE = Service(
     title="Foothold activities",
     description="What we did with whom, and how long it took.",
     routers=(
+        overview,
         engagements,
         timelogs,
-        overview,
         changes,
         catalog.routes,
         removal.activities,

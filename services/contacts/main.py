@@ -28,10 +28,10 @@ SERVICE = Service(
     title="Foothold contacts",
     description="Our members, the accounts we sell to, the people there and how they are linked.",
     routers=(
+        overview,
         members,
         accounts,
         people,
-        overview,
         changes,
         removal.members,
         removal.accounts,

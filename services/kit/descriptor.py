@@ -32,7 +32,7 @@ class Service:
     """What a service is made of; `main.py` of each service holds exactly one.
 
     `aggregates` are those that it tells of, what others need to know first coming first; `deletables` are what is
-    purged, each before what it hangs on.
+    purged, each before what it hangs on. `routers` are looked through in their order: views are asked for most.
     """
 
     name: str

@@ -31,10 +31,10 @@ SERVICE = Service(
     title="Foothold opportunities",
     description="Deals on their way through five stages, what each person thinks of each, and what that adds up to.",
     routers=(
+        overview,
         pipeline,
         stakeholders,
         products,
-        overview,
         changes,
         catalog.routes,
         removal.deals,

@@ -5,7 +5,6 @@ from fastapi import Response
 from services.kit.answers import tagged
 from services.kit.conditional import TAGGED
 from services.kit.fields import Id
-from services.kit.pressure import dear
 from services.kit.routing import CallDep, Reading, router
 from services.opportunities.overview import queries
 from services.opportunities.overview.schemas import AccountView
@@ -14,7 +13,6 @@ routes = router("views")
 
 
 @routes.get("/accounts/{id}/view", response_model=AccountView, responses=TAGGED)
-@dear
 async def get_account_part(id: Id, call: CallDep, tx: Reading) -> Response:
     """The open deals of an account, as this service knows them."""
     return tagged(await queries.account_part(tx, call, id))
