@@ -35,6 +35,7 @@ from tests.bench.__main__ import (
     IMPORTS,
     Bench,
     Kind,
+    analyze,
     import_file,
     own_stack,
     token_of,
@@ -52,12 +53,13 @@ class Side:
     stack: Stack
 
     def load(self, folder: Path) -> None:
-        """Imports the files and waits until every event has reached every consumer."""
+        """Imports the files, waits until every event has reached every consumer, and has all of it counted."""
         headers = {"Authorization": f"Bearer {token_of(self.stack, ADMIN)}"}
         with httpx.Client(base_url=self.stack.url("gateway"), headers=headers, timeout=600) as client:
             for noun, name, profile in IMPORTS:
                 import_file(client, noun, folder / name, profile)
         self.settle()
+        analyze(self.stack)
 
     def settle(self) -> None:
         """Waits until nothing is on its way."""
