@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from time import perf_counter
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -40,8 +40,6 @@ WORDS = frozenset(
     ("by-external-id", "erasure", "evaluate", "history", "imports", "links", "lookup", "moves", "personal-data",
      "relationship", "report", "restoration", "stage", "stakeholders", "summary", "view")
 )  # fmt: skip
-SOON: Final[Mapping[str, str]] = {"Retry-After": "2"}
-"""Said by what refuses for want of a service, or of room: try again after so many seconds."""
 MOST_SEGMENTS = 8
 NOUNS = frozenset((*(noun for nouns in OWNERS.values() for noun in nouns), "catalog", "changes", "stream"))
 OWNER_OF: Mapping[str, str] = {noun: service for service, nouns in OWNERS.items() for noun in nouns}

@@ -3,11 +3,10 @@
 from datetime import datetime
 
 from gateway.routes.parts import Whole
-from gateway.upstreams import SOON
 from gateway.views.account import dated, said
 from gateway.views.parts import Given
 from services.kit.conditional import etag_of
-from services.kit.problems import NotFound, Unavailable
+from services.kit.problems import SOON, NotFound, Unavailable
 
 
 def view(given: Given, as_of: datetime) -> Whole:

@@ -16,12 +16,12 @@ from starlette.types import Receive, Scope, Send
 from gateway.routes.door import Passed, not_allowed
 from gateway.routes.forward import asking, back
 from gateway.routes.parts import SAYS_NO, lines_of
-from gateway.upstreams import SERVICES, SOON, Answer, Upstreams
+from gateway.upstreams import SERVICES, Answer, Upstreams
 from gateway.views.catalog import joined
 from services.kit.clients import Trouble
 from services.kit.conditional import CACHING, etag_of, has
 from services.kit.languages import Language, language_of, spoken_in
-from services.kit.problems import Unavailable
+from services.kit.problems import SOON, Unavailable
 
 PATH = "/v1/catalog"
 # A service that is asked for the first time makes its part first.

@@ -9,13 +9,13 @@ from starlette.types import Receive, Scope, Send
 from gateway.feeds import Feeds, Headers, Reading, Refused
 from gateway.routes.door import Passed, not_allowed
 from gateway.routes.forward import asking, back, send_whole
-from gateway.upstreams import SERVICES, SOON, Answer
+from gateway.upstreams import SERVICES, Answer
 from gateway.views.changes import joined, opened
 from gateway.watch import Watch
 from services.kit.asking import known_once
 from services.kit.grammar import DEFAULT_LIMIT, MAX_LIMIT
 from services.kit.growth import MAX_WAIT
-from services.kit.problems import FieldError, Invalid, Unavailable
+from services.kit.problems import SOON, FieldError, Invalid, Unavailable
 
 _DEFAULTS = {"limit": DEFAULT_LIMIT, "wait": 0}
 _RANGES = {"limit": range(1, MAX_LIMIT + 1), "wait": range(MAX_WAIT + 1)}

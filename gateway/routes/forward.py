@@ -11,10 +11,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from gateway.routes.door import Passed
-from gateway.upstreams import SOON, Upstreams
+from gateway.upstreams import Upstreams
 from services.kit.bodies import takes_uploads
 from services.kit.clients import TROUBLES, ClientResponse, Trouble, Waits, trouble_of
-from services.kit.problems import BadRequest, Problem, Unavailable, UpstreamTimeout
+from services.kit.problems import SOON, BadRequest, Problem, Unavailable, UpstreamTimeout
 from services.kit.telemetry import header_of, request_id_of
 
 CONNECT_SECONDS = 2.0

@@ -3,9 +3,8 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway.upstreams import SOON
 from services.kit.identity import Verifier
-from services.kit.problems import Unavailable
+from services.kit.problems import SOON, Unavailable
 
 router = APIRouter(tags=["health"])
 

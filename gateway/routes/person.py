@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.routes.parts import Whole
-from gateway.upstreams import SOON
 from gateway.views.parts import Given, Missing, Parts, missing
 from gateway.views.person import ERASED, HELD, whole
 from services.kit.conditional import etag_of
-from services.kit.problems import NotFound, Unavailable
+from services.kit.problems import SOON, NotFound, Unavailable
 
 
 def held(given: Given, _as_of: datetime) -> Whole:

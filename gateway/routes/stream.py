@@ -23,13 +23,13 @@ from gateway.feeds import Feeds, Reading, Refused
 from gateway.routes.changes import away, send_refusal
 from gateway.routes.door import Passed, not_allowed
 from gateway.routes.forward import asking, send_whole
-from gateway.upstreams import SERVICES, SOON
+from gateway.upstreams import SERVICES
 from gateway.views.changes import closed, opened
 from gateway.watch import Watch
 from services.kit.asking import known_once
 from services.kit.grammar import DEFAULT_LIMIT
 from services.kit.membership import MEMBER_FOR
-from services.kit.problems import FieldError, Invalid, Unavailable
+from services.kit.problems import SOON, FieldError, Invalid, Unavailable
 from services.kit.telemetry import header_of
 
 BEAT: Final = 15.0

@@ -226,7 +226,7 @@ class HeadTooLarge(Problem):
 
 
 SOON: Final[Mapping[str, str]] = {"Retry-After": "1"}
-"""Said where others are in the way at this moment: try again after so many seconds."""
+"""Said where others are in the way at this moment, or a service is: try again after so many seconds."""
 
 
 class Unavailable(Problem):

@@ -74,7 +74,7 @@ async def refused(stand: Standing, named: str) -> None:
     answer = await stand.client.get(PATH)
     problem = assert_problem(answer, 503, "parts_missing")
     assert named in problem["detail"]
-    assert answer.headers["retry-after"] == "2"
+    assert answer.headers["retry-after"] == "1"
 
 
 async def test_what_others_have_not_heard_yet_is_missing(stand: Standing) -> None:
