@@ -13,6 +13,8 @@ from inspect import Parameter, signature
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -69,7 +71,7 @@ class StrictRoute(APIRoute):
         return super().matches(scope)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
+        handle = _of_path_alone(self.dependant) or super().get_route_handler()
         session_for = _session_for(self._given.values())
         uploads = any(takes_uploads(method, self.path_format) for method in self.methods or ())
         bodiless = not uploads and self.body_field is None and not {"GET", "HEAD"} & (self.methods or set())
@@ -128,6 +130,34 @@ def router(tag: str) -> APIRouter:
         responses={"default": PROBLEM_RESPONSE},
         generate_unique_id_function=lambda route: route.name,
     )
+
+
+def _of_path_alone(asked: Dependant) -> Callable[[Request], Coroutine[Any, Any, Response]] | None:
+    """The endpoint, called as FastAPI calls it, for a route that asks for its path alone; None for any other."""
+    call, request_as = asked.call, asked.request_param_name
+    others = (
+        asked.query_params,
+        asked.header_params,
+        asked.cookie_params,
+        asked.body_params,
+        asked.dependencies,
+    )
+    if call is None or request_as is None or any(others):
+        return None
+
+    async def handle(request: Request) -> Response:
+        values: dict[str, Any] = {request_as: request}
+        errors: list[Any] = []
+        for field in asked.path_params:
+            values[field.name], wrong = field.validate(
+                request.path_params[field.alias], values, loc=("path", field.alias)
+            )
+            errors += wrong
+        if errors:
+            raise RequestValidationError(errors)
+        return await call(**values)
+
+    return handle
 
 
 def _given_to(endpoint: Endpoint) -> Mapping[str, _Given]:
