@@ -1,11 +1,13 @@
 """Fixtures of every test: a real PostgreSQL and a real Kafka of this run, started when first asked for."""
 
+import asyncio
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import pytest
+import uvloop
 
 from deploy.local import topics
 from tests.servers import DESK, Databases, Desk, OwnServers, Servers, ServersAtDesk
@@ -29,6 +31,11 @@ class KafkaTopic(Protocol):
     """Makes a topic of a name that no other test has, and returns the name; it is deleted after the test."""
 
     def __call__(self, name: str = "test", partitions: int = 1) -> str: ...
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that serves, for it sees a broken connection otherwise than asyncio's own does."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 def pytest_configure(config: pytest.Config) -> None:

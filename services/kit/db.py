@@ -100,7 +100,7 @@ class _Lease(AbstractAsyncContextManager[Session]):
         self._pool = pool
 
     async def __aenter__(self) -> Session:
-        self._session = await self._pool.getconn()
+        self._session = await self._lent()
         self._span = tracing.span(self._pool.name, SpanKind.CLIENT, _SYSTEM)
         self._span.__enter__()
         return self._session
@@ -112,6 +112,14 @@ class _Lease(AbstractAsyncContextManager[Session]):
             self._span.__exit__(kind, error, trace)
         finally:
             await self._pool.putconn(self._session)
+
+    async def _lent(self) -> Session:
+        session = await self._pool.getconn()
+        while session.closed:
+            # Its server has hung up since; the pool makes another when it is given back.
+            await self._pool.putconn(session)
+            session = await self._pool.getconn()
+        return session
 
 
 async def _configure(session: Session) -> None:

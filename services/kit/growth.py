@@ -23,6 +23,7 @@ UNKNOWN: Final = -1
 """Below every position."""
 
 _AFTER_TROUBLE: Final = 1.0
+_PATIENCE: Final = 5.0
 _HEAD: LiteralString = "SELECT position FROM journal_head"
 
 
@@ -74,10 +75,10 @@ class Head:
         while self._waiting and not self.ended:
             seconds = POLL
             try:
-                async with self._db.connect() as session:
+                async with asyncio.timeout(_PATIENCE), self._db.connect() as session:
                     row = await one(session, _HEAD, {})
                 self._tell(row[0] if row else UNKNOWN)
-            except (psycopg.Error, psycopg_pool.PoolTimeout, OSError):
+            except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError, OSError):
                 seconds = _AFTER_TROUBLE
             await pause(self._ended, seconds)
 

@@ -12,10 +12,12 @@ from typing import LiteralString, NamedTuple, TypeAlias
 from uuid import UUID
 
 from services.kit.db import Database
+from services.kit.problems import SOON, Unavailable
 from services.kit.remembered import Clock, Remembered
 
 # Seconds. What changes about a member shows everywhere within one; the news of it travels for some tenths.
 MEMBER_FOR = 0.5
+ASKED_FOR = 5.0
 MAX_REMEMBERED = 10_000
 
 
@@ -68,7 +70,10 @@ class Members:
         self._asking: dict[Identity, asyncio.Task[Membership | None]] = {}
 
     async def find(self, subject: str, email: str | None) -> Membership | None:
-        """The member whom the subject, or else the address, names."""
+        """The member whom the subject, or else the address, names.
+
+        Raises Unavailable when the database has not told within `ASKED_FOR`, and what asking raises.
+        """
         known = self._known.get((subject, email))
         return known[0] if known is not None else await self._asked((subject, email))
 
@@ -81,7 +86,12 @@ class Members:
         return await asyncio.shield(asking)
 
     async def _ask(self, identity: Identity) -> Membership | None:
-        found = await self._member_of(*identity)
+        # Of a request's own deadline it knows nothing, and others are to ask anew after it.
+        try:
+            async with asyncio.timeout(ASKED_FOR):
+                found = await self._member_of(*identity)
+        except TimeoutError:
+            raise Unavailable("database", "The database does not answer; try again.", headers=SOON) from None
         self._known.put(identity, (found,), self._clock() + MEMBER_FOR)
         return found
 

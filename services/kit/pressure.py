@@ -104,7 +104,7 @@ class Deadline:
         self._pressure, self._writes = pressure, writes
         self._timeout = asyncio.timeout(seconds)
         self._seconds = seconds
-        self.arriving = True
+        self.arriving = writes
 
     async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()

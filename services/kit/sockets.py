@@ -6,6 +6,7 @@ statement's processor time. Everything else is psycopg's, waits with an end and 
 
 import asyncio
 import os
+import select
 from collections.abc import Generator
 from typing import Any, Final, cast
 
@@ -21,11 +22,12 @@ _INTERVAL: Final = 0.1
 class Watched(psycopg.AsyncConnection[Row]):
     """A connection of autocommit or of transactions, without pipelines and notifications of its own.
 
-    The loop watches a copy of the socket: libpq closes its own when it likes, and the number may be another's by then.
+    One that is at rest, and is hung up on by its server, is `closed` as soon as the loop has seen it.
     """
 
-    _copy: int | None = None
+    _watch: "_Watch | None" = None
     _waiting: asyncio.Future[None] | None = None
+    _busy = False
 
     async def wait(
         self,
@@ -34,8 +36,20 @@ class Watched(psycopg.AsyncConnection[Row]):
         timeout: float | None = None,  # noqa: ASYNC109 - psycopg's
     ) -> RV:
         """What the generator comes to, as psycopg's own."""
-        if timeout is not None or interval != _INTERVAL:
-            return await super().wait(gen, interval, timeout)
+        self._busy = True
+        try:
+            if timeout is not None or interval != _INTERVAL:
+                return await super().wait(gen, interval, timeout)
+            return await self._wait(gen)
+        finally:
+            self._busy = False
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        self._look_away()
+        await super().close()
+
+    async def _wait(self, gen: PQGen[RV]) -> RV:
         try:
             state = next(gen)
             while state == Wait.R:
@@ -50,31 +64,56 @@ class Watched(psycopg.AsyncConnection[Row]):
             raise
         return await super().wait(_resumed(gen, state))
 
-    async def close(self) -> None:
-        """Closes the connection."""
-        self._look_away()
-        await super().close()
-
     def _readable(self) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
-        if self._copy is None:
-            self._copy = os.dup(self.pgconn.socket)
-            loop.add_reader(self._copy, self._seen)
+        if self._watch is None:
+            self._watch = _Watch(self.pgconn.socket)
+            loop.add_reader(self._watch.copy, self._seen)
         self._waiting = loop.create_future()
         return self._waiting
 
     def _seen(self) -> None:
-        if self._waiting is None or self._waiting.done():
-            # Nobody asked: the server has ended the connection, or says something beside the point.
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+            if self._watch is not None and self._watch.is_broken():
+                # uvloop has just stopped to watch: what is still to be read would not be seen.
+                self._look_away()
+        elif self._busy:
+            # psycopg waits by itself.
             self._look_away()
         else:
-            self._waiting.set_result(None)
+            self._take_in()
+
+    def _take_in(self) -> None:
+        """Reads what nobody asked for: the server has hung up, or says something beside the point."""
+        try:
+            self.pgconn.consume_input()
+        except psycopg.OperationalError:
+            self._look_away()
 
     def _look_away(self) -> None:
-        if self._copy is not None:
-            asyncio.get_running_loop().remove_reader(self._copy)
-            os.close(self._copy)
-            self._copy = None
+        if self._watch is not None:
+            asyncio.get_running_loop().remove_reader(self._watch.copy)
+            self._watch.close()
+            self._watch = None
+
+
+class _Watch:
+    """What the loop watches: a copy of the socket, for libpq closes its own when it likes, and its number is reused."""
+
+    __slots__ = ("_poll", "copy")
+
+    def __init__(self, socket: int) -> None:
+        self.copy = os.dup(socket)
+        self._poll = select.poll()
+        self._poll.register(self.copy, 0)
+
+    def is_broken(self) -> bool:
+        """Whether the connection is, whatever there may still be to read."""
+        return bool(self._poll.poll(0))
+
+    def close(self) -> None:
+        os.close(self.copy)
 
 
 def _resumed(gen: PQGen[RV], state: Wait) -> PQGen[RV]:

@@ -69,6 +69,8 @@ class Nemesis:
                 return self._kill_kafka(fault)
             case ("kill", _, "postgres"):
                 return self._kill_postgres(fault)
+            case ("restart", _, "postgres"):
+                return self._restart_postgres(fault)
             case ("kill", _, _):
                 return self._kill(fault)
             case ("pause", _, _):
@@ -102,6 +104,11 @@ class Nemesis:
 
     async def _kill_postgres(self, fault: Fault) -> None:
         await self._stack.kill_postgres()
+        await asyncio.sleep(fault.seconds)
+        await self._stack.postgres.start()
+
+    async def _restart_postgres(self, fault: Fault) -> None:
+        await asyncio.to_thread(self._stack.postgres.close)
         await asyncio.sleep(fault.seconds)
         await self._stack.postgres.start()
 

@@ -18,7 +18,8 @@ KINDS: Final[Weights] = MappingProxyType(
         "kill worker": 18,
         "kill gateway": 5,
         "kill kafka": 4,
-        "kill postgres": 6,
+        "kill postgres": 4,
+        "restart postgres": 2,
         "pause api": 3,
         "pause worker": 5,
         "pause gateway": 1,
@@ -48,6 +49,7 @@ _TARGETS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
         "kill gateway": GATEWAYS,
         "kill kafka": ("kafka",),
         "kill postgres": ("postgres",),
+        "restart postgres": ("postgres",),
         "pause api": APIS,
         "pause worker": WORKERS,
         "pause gateway": GATEWAYS,
@@ -65,6 +67,7 @@ _TARGETS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
 _SECONDS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
     {
         "kill": (0.0, 1.5),
+        "restart": (0.0, 1.5),
         "pause": (SESSION + 1.0, SESSION + 4.0),
         "cut": (0.0, 0.0),
         "refuse": (0.3, 4.0),

@@ -72,6 +72,8 @@ async def _write(writer: asyncio.StreamWriter, request: Hostile) -> None:
     writer.write(request.head() + request.body[:-1])
     await writer.drain()
     await asyncio.sleep(request.pause)
+    if writer.is_closing():
+        raise ConnectionResetError
     if not request.cut:
         writer.write(request.body[-1:])
 

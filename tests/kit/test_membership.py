@@ -9,7 +9,7 @@ import pytest
 from services.kit.db import Database
 from services.kit.identity import Verifier
 from services.kit.membership import MEMBER_FOR, Membership, member_lookup
-from services.kit.problems import Forbidden
+from services.kit.problems import Forbidden, Unavailable
 from tests.conftest import DatabaseUrl
 from tests.kit.issuing import SETTINGS, StubIssuer
 
@@ -207,3 +207,20 @@ def _with_copies(url: str) -> None:
 def _with_members(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as session:
         session.execute(MEMBERS)
+
+
+async def test_a_database_that_is_silent_is_asked_anew_after_a_while(
+    issuer: StubIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.kit.membership.ASKED_FOR", 0.05)
+    silent, member = True, Membership(uuid4(), active=True)
+
+    async def member_of(*_: object) -> Membership | None:
+        await asyncio.sleep(60 if silent else 0)
+        return member
+
+    async with Verifier(SETTINGS, member_of, transport=issuer.transport, clock=issuer.clock) as verifier:
+        with pytest.raises(Unavailable, match="does not answer"):
+            await verifier.viewer(f"Bearer {issuer.token()}")
+        silent = False
+        assert (await verifier.viewer(f"Bearer {issuer.token()}")).member_id == member.member_id

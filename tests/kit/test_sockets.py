@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from services.kit.db import Database
 from services.kit.sockets import Watched
 from tests.conftest import DatabaseUrl
 from tests.kit.backbone import until
@@ -66,18 +67,37 @@ async def test_a_statement_that_is_given_up_ends_in_the_server(session: Connecti
         assert await one(session, "SELECT pg_backend_pid()") == backend
 
 
-async def test_it_looks_away_from_a_server_that_has_hung_up(url: str, session: Connection) -> None:
-    await session.execute("SELECT 1")
-    files = open_files()
+async def end(url: str, session: Connection) -> None:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as other:
         await other.execute("SELECT pg_terminate_backend(%s, 5000)", (session.info.backend_pid,))
 
-    async def let_go() -> bool:
-        return open_files() < files
 
-    await until(let_go, seconds=5)
+async def test_it_is_closed_as_soon_as_its_server_has_hung_up(url: str, session: Connection) -> None:
+    await session.execute("SELECT 1")
+    files = open_files()
+    await end(url, session)
+
+    async def closed() -> bool:
+        return session.closed
+
+    await until(closed, seconds=5)
     with pytest.raises(psycopg.OperationalError):
         await session.execute("SELECT 1")
+    await session.close()
+    assert open_files() == files - 2
+
+
+async def test_a_statement_that_comes_as_the_server_hangs_up_fails_at_once(
+    url: str, session: Connection
+) -> None:
+    await session.execute("SELECT 1")
+    files = open_files()
+    with psycopg.connect(url, autocommit=True) as other:
+        # The loop sees nothing of it before the statement is sent.
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (session.info.backend_pid,))
+    async with asyncio.timeout(5):
+        with pytest.raises(psycopg.OperationalError):
+            await session.execute("SELECT 1")
     await session.close()
     assert open_files() == files - 2
 
@@ -88,12 +108,30 @@ async def test_a_statement_whose_server_hangs_up_fails_and_leaves_no_file(
     files = open_files()
     asleep = asyncio.create_task(session.execute("SELECT pg_sleep(60)"))
     await asyncio.sleep(0.1)
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as other:
-        await other.execute("SELECT pg_terminate_backend(%s, 5000)", (session.info.backend_pid,))
+    await end(url, session)
     with pytest.raises(psycopg.OperationalError):
         await asleep
     await session.close()
     assert open_files() == files - 1
+
+
+async def test_a_pool_lends_none_whose_server_has_hung_up(url: str) -> None:
+    db = Database(url, name="hung-up", size=3)
+    await db.open()
+
+    async def pid() -> int:
+        async with db.connect() as session:
+            await session.execute("SELECT pg_sleep(0.05)")
+            return session.info.backend_pid
+
+    pids = set(await asyncio.gather(*(pid() for _ in range(3))))
+    assert len(pids) == 3
+    with psycopg.connect(url, autocommit=True) as other:
+        for each in pids:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", (each,))
+    await asyncio.sleep(0.2)
+    assert not pids & set(await asyncio.gather(*(pid() for _ in range(3))))
+    await db.close()
 
 
 async def test_of_what_nobody_asked_for_the_next_statement_hears(session: Connection) -> None:
