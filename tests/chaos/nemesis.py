@@ -58,7 +58,7 @@ class Nemesis:
     def _tell(self, fault: Fault) -> None:
         passed = time.monotonic() - self._began
         lasting = f"{fault.seconds:5.1f} s" if fault.seconds else ""
-        self._say(f"{fault.number:4}  {passed:7.1f} s  {fault.kind:14}{fault.target:26}{lasting}")
+        self._say(f"{fault.number:4}  {passed:7.1f} s  {fault.kind:17}{fault.target:26}{lasting}")
         self.done.append({"at": time.time(), **vars(fault)})
         self._file.write(json.dumps(self.done[-1]) + "\n")
         self._file.flush()
