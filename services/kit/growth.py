@@ -78,7 +78,7 @@ class Head:
                 async with asyncio.timeout(_PATIENCE), self._db.connect() as session:
                     row = await one(session, _HEAD, {})
                 self._tell(row[0] if row else UNKNOWN)
-            except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError, OSError):
+            except (psycopg.Error, psycopg_pool.PoolTimeout, OSError):
                 seconds = _AFTER_TROUBLE
             await pause(self._ended, seconds)
 
