@@ -13,7 +13,6 @@ from inspect import Parameter, signature
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -34,6 +33,7 @@ from services.kit.vouching import Vouched, vouched_for
 
 Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 
+_NO_BODY = {"type": "missing", "loc": ("body",), "msg": "Field required"}
 _AT_ONCE: AbstractAsyncContextManager[None] = nullcontext()
 
 
@@ -71,7 +71,7 @@ class StrictRoute(APIRoute):
         return super().matches(scope)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = _of_path_alone(self.dependant) or super().get_route_handler()
+        handle = _of_path_and_body(self) or super().get_route_handler()
         session_for = _session_for(self._given.values())
         uploads = any(takes_uploads(method, self.path_format) for method in self.methods or ())
         bodiless = not uploads and self.body_field is None and not {"GET", "HEAD"} & (self.methods or set())
@@ -132,26 +132,26 @@ def router(tag: str) -> APIRouter:
     )
 
 
-def _of_path_alone(asked: Dependant) -> Callable[[Request], Coroutine[Any, Any, Response]] | None:
-    """The endpoint, called as FastAPI calls it, for a route that asks for its path alone; None for any other."""
+def _of_path_and_body(route: APIRoute) -> Callable[[Request], Coroutine[Any, Any, Response]] | None:
+    """The endpoint, called as FastAPI calls it, for a route that asks for a path and a body alone; None for others."""
+    asked, body = route.dependant, route.body_field
     call, request_as = asked.call, asked.request_param_name
-    others = (
-        asked.query_params,
-        asked.header_params,
-        asked.cookie_params,
-        asked.body_params,
-        asked.dependencies,
-    )
-    if call is None or request_as is None or any(others):
+    others = (asked.query_params, asked.header_params, asked.cookie_params, asked.dependencies)
+    bodies = [body] if body is not None and body.field_info.is_required() else []
+    if call is None or request_as is None or any(others) or asked.body_params != bodies:
         return None
 
     async def handle(request: Request) -> Response:
+        given = [
+            (field, request.path_params[field.alias], ("path", field.alias)) for field in asked.path_params
+        ]
+        if bodies and not await request.body():
+            raise RequestValidationError([_NO_BODY])
+        given += [(field, await request.json(), ("body",)) for field in bodies]
         values: dict[str, Any] = {request_as: request}
         errors: list[Any] = []
-        for field in asked.path_params:
-            values[field.name], wrong = field.validate(
-                request.path_params[field.alias], values, loc=("path", field.alias)
-            )
+        for field, value, place in given:
+            values[field.name], wrong = field.validate(value, values, loc=place)
             errors += wrong
         if errors:
             raise RequestValidationError(errors)
