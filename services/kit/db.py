@@ -31,6 +31,14 @@ _OPTIONS = (
     "-c timezone=UTC -c lock_timeout=2000 -c idle_in_transaction_session_timeout=5000"
     " -c client_connection_check_interval=2000"
 )
+# After ten seconds without a word of its machine a server is gone, whether a statement waits or not.
+_SILENCE = {
+    "keepalives": 1,
+    "keepalives_idle": 4,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 class Database:
@@ -43,7 +51,7 @@ class Database:
     def __init__(
         self, url: str, *, name: str, size: int = 10, on_statement: OnStatement | None = None
     ) -> None:
-        self._pool: AsyncConnectionPool[Session] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[Watched[TupleRow]] = AsyncConnectionPool(
             url,
             min_size=1,
             max_size=size,
@@ -55,6 +63,7 @@ class Database:
                 "autocommit": True,
                 "application_name": name,
                 "options": _OPTIONS,
+                **_SILENCE,
             },
             configure=_configure,
         )
@@ -96,7 +105,7 @@ class _Lease(AbstractAsyncContextManager[Session]):
 
     __slots__ = ("_pool", "_session", "_span")
 
-    def __init__(self, pool: AsyncConnectionPool[Session]) -> None:
+    def __init__(self, pool: AsyncConnectionPool[Watched[TupleRow]]) -> None:
         self._pool = pool
 
     async def __aenter__(self) -> Session:
@@ -113,7 +122,7 @@ class _Lease(AbstractAsyncContextManager[Session]):
         finally:
             await self._pool.putconn(self._session)
 
-    async def _lent(self) -> Session:
+    async def _lent(self) -> Watched[TupleRow]:
         session = await self._pool.getconn()
         while session.closed:
             # Its server has hung up since; the pool makes another when it is given back.
@@ -122,7 +131,8 @@ class _Lease(AbstractAsyncContextManager[Session]):
         return session
 
 
-async def _configure(session: Session) -> None:
+async def _configure(session: Watched[TupleRow]) -> None:
+    session.watch()
     set_json_loads(orjson.loads, session)
     set_json_dumps(_json, session)
     session.prepare_threshold = 2

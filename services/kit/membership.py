@@ -12,7 +12,7 @@ from typing import LiteralString, NamedTuple, TypeAlias
 from uuid import UUID
 
 from services.kit.db import Database
-from services.kit.problems import SOON, Unavailable
+from services.kit.problems import database_silent
 from services.kit.remembered import Clock, Remembered
 
 # Seconds. What changes about a member shows everywhere within one; the news of it travels for some tenths.
@@ -91,7 +91,7 @@ class Members:
             async with asyncio.timeout(ASKED_FOR):
                 found = await self._member_of(*identity)
         except TimeoutError:
-            raise Unavailable("database", "The database does not answer; try again.", headers=SOON) from None
+            raise database_silent() from None
         self._known.put(identity, (found,), self._clock() + MEMBER_FOR)
         return found
 

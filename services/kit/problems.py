@@ -246,6 +246,11 @@ def invalid(field: str, code: str, message: str) -> Invalid:
     return Invalid([FieldError(field, code, message)])
 
 
+def database_silent() -> Unavailable:
+    """The refusal of what wants the database while that does not answer."""
+    return Unavailable("database", "The database does not answer; try again.", headers=SOON)
+
+
 def problem_body(
     problem: Problem, *, request_id: str | None, instance: str, title: str | None = None
 ) -> bytes:

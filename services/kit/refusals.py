@@ -25,6 +25,7 @@ from services.kit.problems import (
     NotFound,
     Problem,
     Unavailable,
+    database_silent,
 )
 from services.kit.strict import field_errors
 from services.kit.telemetry import refusal
@@ -119,7 +120,7 @@ def _problem_of(error: Exception) -> Problem:
         case psycopg.DataError():
             return Invalid([FieldError("body", "value", "holds a value that cannot be stored")])
         case _:
-            return Unavailable("database", "The database does not answer; try again.", headers=SOON)
+            return database_silent()
 
 
 def _invalid_request(error: RequestValidationError) -> Problem:

@@ -44,6 +44,12 @@ class Watched(psycopg.AsyncConnection[Row]):
         finally:
             self._busy = False
 
+    def watch(self) -> None:
+        """Has the loop watch the socket from now on; the first wait to read does so by itself."""
+        if self._watch is None:
+            self._watch = _Watch(self.pgconn.socket)
+            asyncio.get_running_loop().add_reader(self._watch.copy, self._seen)
+
     async def close(self) -> None:
         """Closes the connection."""
         self._look_away()
@@ -65,11 +71,8 @@ class Watched(psycopg.AsyncConnection[Row]):
         return await super().wait(_resumed(gen, state))
 
     def _readable(self) -> asyncio.Future[None]:
-        loop = asyncio.get_running_loop()
-        if self._watch is None:
-            self._watch = _Watch(self.pgconn.socket)
-            loop.add_reader(self._watch.copy, self._seen)
-        self._waiting = loop.create_future()
+        self.watch()
+        self._waiting = asyncio.get_running_loop().create_future()
         return self._waiting
 
     def _seen(self) -> None:

@@ -5,7 +5,7 @@ import json
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +68,9 @@ class Nemesis:
             case ("kill", _, "kafka"):
                 return self._kill_kafka(fault)
             case ("kill", _, "postgres"):
-                return self._kill_postgres(fault)
+                return self._end_postgres(fault, self._stack.kill_postgres())
             case ("restart", _, "postgres"):
-                return self._restart_postgres(fault)
+                return self._end_postgres(fault, asyncio.to_thread(self._stack.postgres.close))
             case ("kill", _, _):
                 return self._kill(fault)
             case ("pause", _, _):
@@ -102,13 +102,8 @@ class Nemesis:
         await asyncio.sleep(fault.seconds)
         process.start()
 
-    async def _kill_postgres(self, fault: Fault) -> None:
-        await self._stack.kill_postgres()
-        await asyncio.sleep(fault.seconds)
-        await self._stack.postgres.start()
-
-    async def _restart_postgres(self, fault: Fault) -> None:
-        await asyncio.to_thread(self._stack.postgres.close)
+    async def _end_postgres(self, fault: Fault, ending: Awaitable[None]) -> None:
+        await ending
         await asyncio.sleep(fault.seconds)
         await self._stack.postgres.start()
 

@@ -1,6 +1,8 @@
 """Connections whose socket is watched for as long as they live: what psycopg's own do, and no more open files."""
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -119,9 +121,12 @@ async def test_a_pool_lends_none_whose_server_has_hung_up(url: str) -> None:
     db = Database(url, name="hung-up", size=3)
     await db.open()
 
+    together = asyncio.Barrier(3)
+
     async def pid() -> int:
         async with db.connect() as session:
-            await session.execute("SELECT pg_sleep(0.05)")
+            await session.execute("SELECT 1")
+            await together.wait()
             return session.info.backend_pid
 
     pids = set(await asyncio.gather(*(pid() for _ in range(3))))
@@ -131,6 +136,30 @@ async def test_a_pool_lends_none_whose_server_has_hung_up(url: str) -> None:
             other.execute("SELECT pg_terminate_backend(%s, 5000)", (each,))
     await asyncio.sleep(0.2)
     assert not pids & set(await asyncio.gather(*(pid() for _ in range(3))))
+    await db.close()
+
+
+async def test_a_pool_lends_none_that_was_hung_up_on_before_it_was_used(url: str) -> None:
+    db = Database(url, name="unused", size=1)
+    await db.open()
+    async with db.connect() as session:
+        unused = session.info.backend_pid
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (unused,))
+    await asyncio.sleep(0.2)
+    async with db.connect() as session:
+        assert await (await session.execute("SELECT pg_backend_pid()")).fetchone() != (unused,)
+    await db.close()
+
+
+async def test_a_silent_machine_is_given_up_after_ten_seconds(url: str) -> None:
+    db = Database(url, name="silent", size=1)
+    await db.open()
+    async with db.connect() as session:
+        with socket.socket(fileno=os.dup(session.fileno())) as seen:
+            assert seen.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert seen.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 10_000
+            assert seen.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 4
     await db.close()
 
 
