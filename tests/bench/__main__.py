@@ -374,7 +374,9 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=8.0, help="of each measurement")
     parser.add_argument("--port", type=int, default=8400, help="of the stack's gateway")
-    parser.add_argument("--rows", type=int, default=pairs.ROWS, help="of each table on which lists are read")
+    parser.add_argument(
+        "--rows", type=pairs.at_least, default=pairs.ROWS, help="of each table on which lists are read"
+    )
     asked = parser.parse_args()
     console = Console(width=WIDTH)
     figures = measured(asked, console)

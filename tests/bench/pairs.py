@@ -20,6 +20,8 @@ from tests.pairs import ALL, LIMIT, Filled, Shelf
 from tests.servers import Databases, OwnServers
 
 ROWS: Final = 1_000_000
+FEWEST: Final = 50_000
+"""In fewer rows no page lies deep enough to be told from the first."""
 
 
 @dataclass
@@ -79,10 +81,17 @@ def wrong(rows: int, console: Console) -> list[str]:
     return found
 
 
+def at_least(given: str) -> int:
+    """The number of rows that is asked for. Raises ArgumentTypeError where it is none, or below `FEWEST`."""
+    if not given.isdecimal() or int(given) < FEWEST:
+        raise argparse.ArgumentTypeError(f"wants at least {FEWEST:,} rows, for pages to lie deep in them")
+    return int(given)
+
+
 def main() -> None:
     """Parses the arguments; ends with 1 where a page is found by reading too much."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.pairs")
-    parser.add_argument("--rows", type=int, default=ROWS, help=f"of each table; pages hold {LIMIT}")
+    parser.add_argument("--rows", type=at_least, default=ROWS, help=f"of each table; pages hold {LIMIT}")
     console = Console(width=WIDTH)
     end(wrong(parser.parse_args().rows, console), console)
 

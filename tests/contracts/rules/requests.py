@@ -1,7 +1,7 @@
 """Rules of requests: what they must and may carry, and how tightly that is told."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tests.contracts.rules.reading import Operation, Schema, properties, values
@@ -11,6 +11,7 @@ _PAGES = ("limit", "cursor", "count", "sort", "fields")
 _TRIED_OUT = "/evaluate"
 # Classes that Python, Rust and ECMA-262 fill otherwise, each with letters, digits and spaces of its own.
 _DIALECT = re.compile(r"(?<!\\)(?:\\\\)*\\[sSdDwWbB]")
+_IN_DIALECT = {"name": "planted", "in": "query", "schema": {"type": "string", "pattern": r"^\w+$"}}
 
 
 def _lists(operation: Operation) -> Iterator[str]:
@@ -57,7 +58,16 @@ def _bounded(operation: Operation) -> Iterator[str]:
 
 
 def _plain(operation: Operation) -> Iterator[str]:
-    for where, told in _told(operation):
+    yield from _in_dialect(_told(operation))
+
+
+def _plainly_asked(operation: Operation) -> Iterator[str]:
+    for (place, name), told in operation.parameters.items():
+        yield from _in_dialect(values(operation.document, told.get("schema", {}), f"{place} {name}"))
+
+
+def _in_dialect(schemas: Iterable[tuple[str, Schema]]) -> Iterator[str]:
+    for where, told in schemas:
         if _DIALECT.search(str(told.get("pattern", ""))):
             yield f"{where} has a pattern that readers take otherwise than we do: {told['pattern']}"
 
@@ -104,7 +114,7 @@ def _loosened(operation: Operation, key: str) -> None:
         loose.pop(key, None)
 
 
-def _in_dialect(operation: Operation) -> None:
+def _spoil_pattern(operation: Operation) -> None:
     for _, _, told in properties(operation.document, operation.json_body or {}):
         if "pattern" in told:
             spoilt: Any = told
@@ -164,5 +174,11 @@ REQUESTS = (
         _creates,
         lambda each, _: _loosened(each, "maxLength"),
     ),
-    Rule("Patterns mean the same to everybody", _plain, _creates, lambda each, _: _in_dialect(each)),
+    Rule("Patterns mean the same to everybody", _plain, _creates, lambda each, _: _spoil_pattern(each)),
+    Rule(
+        "Patterns of parameters mean the same to everybody",
+        _plainly_asked,
+        lambda each: each.is_list,
+        lambda _, told: told["parameters"].append(_IN_DIALECT),
+    ),
 )
