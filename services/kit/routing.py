@@ -145,14 +145,16 @@ def _of_path_and_body(route: APIRoute) -> Callable[[Request], Coroutine[Any, Any
         given = [
             (field, request.path_params[field.alias], ("path", field.alias)) for field in asked.path_params
         ]
-        if bodies and not await request.body():
-            raise RequestValidationError([_NO_BODY])
-        given += [(field, await request.json(), ("body",)) for field in bodies]
+        missing = bool(bodies) and not await request.body()
+        if not missing:
+            given += [(field, await request.json(), ("body",)) for field in bodies]
         values: dict[str, Any] = {request_as: request}
         errors: list[Any] = []
         for field, value, place in given:
             values[field.name], wrong = field.validate(value, values, loc=place)
             errors += wrong
+        if missing:
+            errors.append(_NO_BODY)
         if errors:
             raise RequestValidationError(errors)
         return await call(**values)

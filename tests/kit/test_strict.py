@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from fastapi import Response
 
-from tests.kit.library import Library, opened, prepare, told
+from services.kit.routing import CallDep, router
+from tests.kit.library import BookCreate, Library, opened, prepare, told
 from tests.problems import assert_problem
 from tests.servers import Databases
 
@@ -166,6 +169,23 @@ async def test_ids_in_paths_are_ids(library: Library) -> None:
     for path in ("/v1/books/1", "/v1/books/00000000-0000-0000-0000-00000000000g", "/v1/books/%00"):
         problem = assert_problem(await library.call("rep", "GET", path), 422, "invalid")
         assert problem["errors"][0]["field"] == "id"
+
+
+planted = router("planted")
+
+
+@planted.post("/planted/{first}/{second}")
+async def of_path_and_body(first: UUID, second: UUID, body: BookCreate, call: CallDep) -> Response:
+    raise NotImplementedError(first, second, body, call)
+
+
+@pytest.mark.parametrize(("body", "wrong"), [(b"", "body"), (b"null", "body"), (b"{}", "title")])
+async def test_what_is_wrong_with_path_and_body_is_named_at_once(
+    library: Library, body: bytes, wrong: str
+) -> None:
+    library.app.include_router(planted)
+    problem = assert_problem(await post(library, body, path="/v1/planted/1/x"), 422, "invalid")
+    assert [error["field"] for error in problem["errors"]] == ["first", "second", wrong]
 
 
 async def test_a_body_beyond_its_size_is_refused(library: Library) -> None:
